@@ -1,0 +1,1 @@
+"""The providers behind one port. No vendor word leaves an adapter; no key leaves `providers.http`."""

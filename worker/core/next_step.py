@@ -1,0 +1,196 @@
+"""What happens next to an upload or a part, and when: the sentence that `bulkverify why` ends with.
+
+It only reads the record: whatever it says follows from state, lease and due time, as the actors will read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worker.core.records import PartRecord, UploadRecord
+from worker.core.states import PartState, UploadState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from worker.core.records import AccountRecord, WorkItem
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is known about a part in quarantine, and since when (epoch seconds)."""
+
+    what: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next, and when.
+
+    `when` is in epoch seconds and may have passed: then it is due now. `None`: nothing happens by itself.
+    """
+
+    what: str
+    when: float | None = None
+    #: Whether nothing goes on until a person decides; then `known` is what there is to decide on.
+    needs_person: bool = False
+    known: tuple[Fact, ...] = ()
+
+
+def next_step(record: UploadRecord | PartRecord, now: float) -> NextStep:
+    """What happens next to `record`, seen at `now`."""
+    if isinstance(record, PartRecord):
+        return _PARTS[record.state](record, now)
+    return _UPLOADS[record.state](record, now)
+
+
+def account_pause(account: AccountRecord, now: float) -> NextStep | None:
+    """Until when no call is made for the account, and why; `None` when calls are made."""
+    if not account.paused(now):
+        return None
+    return NextStep(
+        f"calls for account {account.account} begin again{_because(account.pause_reason)}", account.paused_until
+    )
+
+
+def _pending(part: PartRecord, now: float) -> NextStep:
+    return _leased(part, now, "is about to submit it") or NextStep(
+        f"{part.rows:,} values are submitted to the provider{_because(part.reason, part.message)}", part.due_at
+    )
+
+
+def _held(part: PartRecord, _now: float) -> NextStep:
+    return NextStep(f"submitting it is tried again{_because(part.reason, part.message)}", part.due_at)
+
+
+def _intent(part: PartRecord, now: float) -> NextStep:
+    return _leased(part, now, f"is submitting it (attempt {part.attempts}); its outcome is known") or NextStep(
+        "the attempt has no known outcome: the part is put into quarantine and not submitted again", part.due_at
+    )
+
+
+def _submitted(part: PartRecord, _now: float) -> NextStep:
+    return NextStep(
+        f"the provider is asked about remote job {part.remote_id}{_because(part.reason, part.message)}", part.due_at
+    )
+
+
+def _finished(part: PartRecord, now: float) -> NextStep:
+    return _leased(part, now, "is downloading the verdicts") or NextStep(
+        f"the verdicts of remote job {part.remote_id} are downloaded{_because(part.reason, part.message)}", part.due_at
+    )
+
+
+def _quarantined(part: PartRecord, _now: float) -> NextStep:
+    waits = f"nothing by itself: a person must decide{_because(part.reason, part.message)}"
+    return NextStep(waits, needs_person=True, known=_known(part))
+
+
+def _known(part: PartRecord) -> tuple[Fact, ...]:
+    """What a person can decide on: the open attempt, and every remote id that was ever named for the part."""
+    attempt = part.attempt
+    facts = [Fact(f"remote job {found.remote_id} was named by: {found.how}", found.at) for found in part.evidence]
+    if attempt is not None:
+        tried = f"attempt {attempt.number} may have been charged; its record is {attempt.object}"
+        facts.insert(0, Fact(tried, attempt.at))
+    return tuple(facts)
+
+
+def _collected(part: PartRecord, _now: float) -> NextStep:
+    return NextStep(f"nothing: its verdicts are in storage{_because(part.reason, part.message)}")
+
+
+def _part_failed(part: PartRecord, _now: float) -> NextStep:
+    return NextStep(f"nothing: it has failed{_because(part.reason, part.message)}")
+
+
+def _part_cancelled(_part: PartRecord, _now: float) -> NextStep:
+    return NextStep("nothing: it was cancelled before it was submitted")
+
+
+def _accepted(upload: UploadRecord, _now: float) -> NextStep:
+    step = "it is cancelled" if upload.cancel_requested else "a worker reads the list and splits it into parts"
+    return NextStep(f"{step}{_because(upload.reason, upload.message)}", upload.due_at)
+
+
+def _preparing(upload: UploadRecord, now: float) -> NextStep:
+    if upload.cancel_requested:
+        return NextStep("reading the list ends and the upload is cancelled", upload.due_at)
+    return _leased(upload, now, f"is reading the list ({upload.staged_rows:,} rows so far)") or NextStep(
+        f"a worker reads the list again from its beginning{_because(upload.reason, upload.message)}", upload.due_at
+    )
+
+
+def _running(upload: UploadRecord, _now: float) -> NextStep:
+    if upload.cancel_requested:
+        return NextStep("parts not yet submitted are dropped; those already paid are still collected", upload.due_at)
+    return NextStep(f"its {upload.parts_total:,} parts are looked at together", upload.due_at)
+
+
+def _attention(upload: UploadRecord, _now: float) -> NextStep:
+    if upload.lane is None:
+        why = _because(upload.reason, upload.message)
+        return NextStep(f"nothing by itself: a person must decide{why}", needs_person=True)
+    return NextStep(
+        "its parts are looked at together; those in quarantine wait for a person", upload.due_at, needs_person=True
+    )
+
+
+def _delivering(upload: UploadRecord, now: float) -> NextStep:
+    return _leased(upload, now, "is writing the result") or NextStep(
+        f"the result is written{_because(upload.reason, upload.message)}", upload.due_at
+    )
+
+
+def _completed(upload: UploadRecord, _now: float) -> NextStep:
+    return NextStep("nothing: it is completed" + (f"; the result is {upload.result.object}" if upload.result else ""))
+
+
+def _upload_failed(upload: UploadRecord, _now: float) -> NextStep:
+    return NextStep(f"nothing: it has failed{_because(upload.reason, upload.message)}{_partial(upload)}")
+
+
+def _upload_cancelled(upload: UploadRecord, _now: float) -> NextStep:
+    return NextStep(f"nothing: it was cancelled{_partial(upload)}")
+
+
+def _partial(upload: UploadRecord) -> str:
+    return f"; what was paid is in {upload.result.object}" if upload.result else ""
+
+
+def _leased(item: WorkItem, now: float, does: str) -> NextStep | None:
+    """The step of whoever holds the lease, `None` when nobody does; `when` is the latest time by which it ends."""
+    if item.lease is None or not item.leased_now(now):
+        return None
+    return NextStep(f"{item.lease.owner} {does}, or its lease ends and another worker looks", item.lease.until)
+
+
+def _because(reason: str, message: str = "") -> str:
+    """`: why`, in the record's sentence where it has one; empty without a reason."""
+    why = message.removesuffix(".") or reason.replace("_", " ")
+    return f": {why}" if why else ""
+
+
+_PARTS: Mapping[PartState, Callable[[PartRecord, float], NextStep]] = {
+    PartState.PENDING: _pending,
+    PartState.INTENT: _intent,
+    PartState.SUBMITTED: _submitted,
+    PartState.FINISHED: _finished,
+    PartState.COLLECTED: _collected,
+    PartState.FAILED: _part_failed,
+    PartState.QUARANTINED: _quarantined,
+    PartState.CANCELLED: _part_cancelled,
+    PartState.HELD: _held,
+}
+_UPLOADS: Mapping[UploadState, Callable[[UploadRecord, float], NextStep]] = {
+    UploadState.ACCEPTED: _accepted,
+    UploadState.PREPARING: _preparing,
+    UploadState.RUNNING: _running,
+    UploadState.DELIVERING: _delivering,
+    UploadState.COMPLETED: _completed,
+    UploadState.FAILED: _upload_failed,
+    UploadState.CANCELLED: _upload_cancelled,
+    UploadState.ATTENTION: _attention,
+}

@@ -1,0 +1,122 @@
+"""What a look at a remote job means for its part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worker.core.change import Change, Event
+from worker.core.part import change
+from worker.core.schedule import PollPolicy, next_look_seconds
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord
+
+#: Looks in a row in which the provider did not know the job, before that is an alarm.
+MISSING_LOOKS_MAX = 10
+#: Least growth of the progress fraction that is worth an event to applications.
+PROGRESS_STEP = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at one remote job showed. `status` is a normalised word: see `worker.providers.port.RemoteStatus`."""
+
+    status: str
+    word: str = ""
+    #: Fraction done, 0.0 to 1.0.
+    progress: float | None = None
+    #: Epoch seconds at which the provider finished, by its own clock.
+    ended_at: float | None = None
+
+
+def observed(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
+    """The provider knows the job: it is finished, aborted, or to be looked at again."""
+    if seen.status == "finished":
+        return _finished(part, seen, now)
+    if seen.status == "aborted":
+        return _aborted(part, seen, now)
+    return _look_again(part, seen, now, policy)
+
+
+def _finished(part: PartRecord, seen: Seen, now: float) -> Change:
+    ended_at = seen.ended_at if seen.ended_at is not None and part.created_at <= seen.ended_at <= now else now
+    done = part.moved(
+        PartState.FINISHED,
+        now,
+        remote_word=seen.word,
+        progress=1.0,
+        rows_done=part.rows,
+        looks=part.looks + 1,
+        observed_at=now,
+        remote_finished_at=ended_at,
+        finished_at=now,
+        reason="",
+        message="",
+    )
+    return change("finished", done, details={"word": seen.word, "looks": done.looks})
+
+
+def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
+    message = "The provider gave up on this job; what it charged for it is not known here."
+    failed = part.moved(
+        PartState.FAILED, now, remote_word=seen.word, looks=part.looks + 1, reason="remote_aborted", message=message
+    )
+    return change(
+        "aborted",
+        failed,
+        reason="remote_aborted",
+        details={"word": seen.word, "message": message},
+        counters={("drift", "remote_aborted"): 1},
+    )
+
+
+def _look_again(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
+    before = part.progress or 0.0
+    progress = before if seen.progress is None else min(max(seen.progress, before), 1.0)
+    age_seconds = now - (part.submitted_at or now)
+    wait_seconds = next_look_seconds(policy, age_seconds=age_seconds, progress=seen.progress)
+    again = part.moved(
+        PartState.SUBMITTED,
+        now,
+        due_at=now + wait_seconds,
+        remote_word=seen.word,
+        progress=progress if seen.progress is not None or part.progress is not None else None,
+        rows_done=int(progress * part.rows),
+        looks=part.looks + 1,
+        observed_at=now,
+        progressed_at=now if progress > before or seen.word != part.remote_word else part.progressed_at,
+        reason="unknown_status" if seen.status == "unknown" else "",
+        message="",
+    )
+    stepped = int(progress / PROGRESS_STEP) > int(before / PROGRESS_STEP)
+    changed = stepped or seen.word != part.remote_word or again.reason != part.reason
+    return change(
+        "look_again",
+        again,
+        reason=again.reason,
+        details={"word": seen.word, "progress": progress} if changed else None,
+        events=(_progress_event(again),) if stepped else (),
+    )
+
+
+def _progress_event(part: PartRecord) -> Event:
+    details = {"part": part.index, "rows": part.rows, "rows_done": part.rows_done}
+    return Event("progress", part.upload_id, details)
+
+
+def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
+    """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and is kept."""
+    age_seconds = now - (part.submitted_at or now)
+    looks = part.looks + 1
+    reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
+    waiting = part.moved(
+        PartState.SUBMITTED,
+        now,
+        due_at=now + next_look_seconds(policy, age_seconds=age_seconds),
+        looks=looks,
+        reason=reason,
+        message="The provider does not show this job." if reason == "missing_remote" else part.message,
+    )
+    return change("not_seen", waiting, reason=reason, details={} if reason != part.reason else None)

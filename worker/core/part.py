@@ -1,0 +1,185 @@
+"""The part's state machine: from values to send to verdicts collected, one decision at a time.
+
+Each function takes a part as it was read and what has been learned, and returns the `Change` to write. None spends: only the
+submit actor does, and only between `intent` and one of `submitted`, `refused` or `unknown_outcome`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.core.change import Change, Claim, Entry, Event, Guard
+from worker.core.records import Evidence
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from worker.core.records import AccountRecord, Attempt, PartRecord, UploadRecord
+
+
+def change(decision: str, part: PartRecord, **more: object) -> Change:
+    """A change of one part."""
+    return Change(decision, part.upload_id, part.account, parts=(part,), **more)  # type: ignore[arg-type]  # passed through
+
+
+def before_submit(part: PartRecord, upload: UploadRecord, account: AccountRecord, now: float) -> Change | None:
+    """What stands in the way of an attempt, as a decision; `None` when nothing does.
+
+    An intent whose lease has ended is an attempt of unknown outcome: it is never followed by another one.
+    """
+    if part.state is PartState.INTENT:
+        return quarantine(part, now, "unresolved_attempt", "An earlier attempt to submit this part has no known outcome.")
+    if upload.cancel_requested or upload.terminal:
+        return cancel(part, now)
+    if account.paused(now):
+        return hold(part, now, account.pause_reason, account.paused_until)
+    return None
+
+
+def reserve(
+    part: PartRecord, owner: str, now: float, lease_seconds: float, *, active_max: int, intents_max: int | None
+) -> Change:
+    """Take the lease and reserve the credits of one attempt. A reservation that is still held is not taken twice.
+
+    The account's limits are checked in the same write, so that two workers cannot both take the last place.
+    """
+    guards = [Guard(part.account, "active", active_max)]
+    if intents_max is not None:
+        guards.append(Guard(part.account, "intents", intents_max))
+    leased = part.leased(owner, now, lease_seconds)
+    missing = part.rows - part.credits_reserved
+    return change(
+        "reserve",
+        leased.model_copy(update={"credits_reserved": part.rows}),
+        guards=tuple(guards) if missing else (),
+        ledger={Entry.RESERVED: missing} if missing else {},
+        details=None,
+    )
+
+
+def intent(part: PartRecord, attempt: Attempt, now: float) -> Change:
+    """Record the attempt in the store; from here on only its outcome or a person decides what happens to the part."""
+    begun = part.moved(PartState.INTENT, now, attempt=attempt, attempts=attempt.number, due_at=attempt.over_at)
+    begun = begun.model_copy(update={"lease": part.lease, "reason": "", "message": ""})
+    return change("attempt", begun, details={"attempt": attempt.number, "object": attempt.object})
+
+
+def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change:
+    """The provider has the part: its id is known, its credits are committed, and it is looked at next at `look_at`."""
+    taken = part.moved(
+        PartState.SUBMITTED,
+        now,
+        due_at=look_at,
+        remote_id=remote_id,
+        evidence=(*part.evidence, Evidence(remote_id=remote_id, how=how, at=now)),
+        attempt=None,
+        submitted_at=part.attempt.at if part.attempt else now,
+        progressed_at=now,
+        credits_committed=part.rows,
+        credits_reserved=0,
+        reason="",
+        message="",
+    )
+    return change(
+        "submitted" if how == "answer" else "adopt",
+        taken,
+        ledger=_spent(part),
+        claims=(Claim(part.account, remote_id, part.part_id),),
+        details={"remote_id": remote_id, "how": how, "rows": part.rows},
+        counters={("parts", "submitted" if how == "answer" else "adopted"): 1},
+    )
+
+
+def _spent(part: PartRecord) -> dict[Entry, int]:
+    missing = part.rows - part.credits_reserved
+    return {Entry.COMMITTED: part.rows} | ({Entry.RESERVED: missing} if missing else {})
+
+
+def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
+    """A remote id was learned, however late. It resolves an open attempt; otherwise it is kept and, if new, raises an alarm."""
+    if any(known.remote_id == remote_id for known in part.evidence):
+        return None
+    if part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}:
+        return submitted(part, remote_id, how, now, look_at=look_at)
+    kept = part.model_copy(
+        update={"evidence": (*part.evidence, Evidence(remote_id=remote_id, how=how, at=now)), "updated_at": now}
+    )
+    return change(
+        "duplicate_remote",
+        kept,
+        reason="duplicate_remote",
+        ledger={Entry.WASTED: part.rows},
+        details={"remote_id": remote_id, "how": how},
+        counters={("drift", "duplicate_remote"): 1},
+    )
+
+
+def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:
+    """The provider definitely did not accept the part and never will: it fails, and its reservation is released."""
+    failed = part.moved(PartState.FAILED, now, reason=reason, message=message, attempt=None, credits_reserved=0)
+    return change("refused", failed, reason=reason, ledger=_released(part), details={"message": message})
+
+
+def hold(part: PartRecord, now: float, reason: str, until: float) -> Change:
+    """The account cannot take the part now: it waits until `until`, unspent."""
+    held = part.moved(
+        PartState.HELD, now, due_at=until, reason=reason, message="", attempt=None, credits_reserved=0
+    )
+    new = part.state is not PartState.HELD or part.reason != reason
+    return change(
+        "hold", held, reason=reason, ledger=_released(part), details={"until": until} if new else None
+    )
+
+
+def cancel(part: PartRecord, now: float) -> Change:
+    """The upload is not wanted any more and nothing was spent for this part."""
+    cancelled = part.moved(PartState.CANCELLED, now, reason="cancelled", credits_reserved=0)
+    return change("cancel", cancelled, reason="cancelled", ledger=_released(part))
+
+
+def _released(part: PartRecord) -> dict[Entry, int]:
+    return {Entry.RELEASED: part.credits_reserved} if part.credits_reserved else {}
+
+
+def quarantine(part: PartRecord, now: float, reason: str, message: str) -> Change:
+    """The part must not move until evidence or a person decides; an open attempt stays open and its credits reserved."""
+    stopped = part.moved(PartState.QUARANTINED, now, reason=reason, message=message)
+    return change(
+        "quarantine",
+        stopped,
+        reason=reason,
+        details={"message": message, "attempt": part.attempt.object if part.attempt else None},
+        events=(Event("needs_attention", part.upload_id, {"part": part.index, "reason": reason, "message": message}),),
+        counters={("parts", "quarantined"): 1},
+    )
+
+
+def collect_later(part: PartRecord, now: float, reason: str, message: str, due_at: float) -> Change:
+    """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever."""
+    later = part.moved(
+        PartState.FINISHED, now, due_at=due_at, reason=reason, message=message, tries=part.tries + 1
+    )
+    return change("collect_later", later, reason=reason, details={"message": message, "until": due_at})
+
+
+def collected(
+    part: PartRecord, now: float, *, rows_returned: int, verdicts_object: str, verdicts_digest: str, same_values: bool
+) -> Change:
+    """The verdicts are safe in storage. Where they are not on the values that were sent, that is noted as drift."""
+    done = part.moved(
+        PartState.COLLECTED,
+        now,
+        collected_at=now,
+        rows_returned=rows_returned,
+        rows_done=part.rows,
+        verdicts_object=verdicts_object,
+        verdicts_digest=verdicts_digest,
+        reason="" if same_values else "row_mismatch",
+        message="" if same_values else "The provider's rows are not exactly the values that were sent.",
+    )
+    return change(
+        "collected",
+        done,
+        reason=done.reason,
+        details={"rows": part.rows, "rows_returned": rows_returned},
+        counters={} if same_values else {("drift", "row_mismatch"): 1},
+    )

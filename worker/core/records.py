@@ -1,0 +1,279 @@
+"""The records: one upload, its parts, and the account they run on, as they stand in the store.
+
+Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store refuses
+a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from worker.core.errors import IllegalMove
+from worker.core.rows import RowCounts
+from worker.core.states import (
+    PART_LANES,
+    PART_MOVES,
+    PART_TERMINAL,
+    UPLOAD_LANES,
+    UPLOAD_MOVES,
+    UPLOAD_TERMINAL,
+    Lane,
+    PartState,
+    UploadState,
+)
+
+#: Version of the records' shape; a record of a later version is not touched.
+SCHEMA_VERSION = 1
+
+
+class Value(BaseModel):
+    """A frozen value inside a record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Lease(Value):
+    """The right of one worker to act on a record until a time; never renewed across a spend."""
+
+    owner: str
+    until: float
+
+
+class Evidence(Value):
+    """A remote id that some answer named for a part, however late, and how it was learned."""
+
+    remote_id: str
+    how: str
+    at: float
+
+
+class Attempt(Value):
+    """One try to submit a part, recorded in storage (`object`) before anything was sent."""
+
+    number: int
+    object: str
+    at: float
+    #: When its deadline and lease have certainly passed.
+    over_at: float
+
+
+class ResultSummary(Value):
+    """Where an upload's result is and what it holds."""
+
+    manifest: str
+    object: str
+    counts: RowCounts
+    verdicts: dict[str, int]
+    partial: bool
+    credits: int
+
+
+class Record(Value):
+    """What every stored record has."""
+
+    schema_version: int = SCHEMA_VERSION
+    version: int = 0
+    #: A nonce of the write that made this version, so that a repeated write is recognised as its own.
+    txn: str = ""
+
+    def written(self) -> Self:
+        """The record as it stands in the store after it was written."""
+        return self.model_copy(update={"version": self.version + 1})
+
+
+class WorkItem(Record):
+    """An upload or a part at a stage, with the time when it must next be looked at."""
+
+    moves: ClassVar[dict[str, frozenset[str]]]
+    lanes: ClassVar[dict[str, Lane]]
+
+    account: str
+    provider: str
+    kind: str
+    #: When `state` was entered.
+    since: float
+    lane: Lane | None = None
+    due_at: float | None = None
+    epoch: int = 0
+    lease: Lease | None = None
+    #: Leases of the present stage that have brought no outcome.
+    crashes: int = 0
+    #: Times in a row that the present stage could not be done and was put off.
+    tries: int = 0
+    #: A bounded word for why the record is where it is, and the sentence that explains it.
+    reason: str = ""
+    message: str = ""
+    created_at: float
+    updated_at: float
+
+    def moved(self, state: str, now: float, *, due_at: float | None = None, **changes: object) -> Self:
+        """A copy in `state`, in that state's lane, without a lease, due at `due_at` (default: at once).
+
+        Raises `IllegalMove` when `state` may not follow the present one.
+        """
+        present = str(getattr(self, "state", ""))
+        if state != present and state not in self.moves[present]:
+            raise IllegalMove(f"{type(self).__name__} cannot move from {present} to {state}.")
+        lane = self.lanes.get(state)
+        since = self.since if state == present else now
+        changes.setdefault("crashes", 0)
+        changes.setdefault("tries", 0 if state != present else self.tries)
+        placed = {
+            "lane": lane,
+            "due_at": None if lane is None else (now if due_at is None else due_at),
+            "lease": None,
+            "since": since,
+            "updated_at": now,
+        }
+        return self.model_copy(update={"state": type(self).state_of(state), **placed, **changes})
+
+    @classmethod
+    def state_of(cls, word: str) -> UploadState | PartState:
+        """The state that a word names."""
+        raise IllegalMove(f"{cls.__name__} has no state {word}.")
+
+    def leased(self, owner: str, now: float, seconds: float) -> Self:
+        """A copy under lease to `owner`, one epoch further, next looked at when the lease ends.
+
+        It counts as a crash until the stage's outcome is written: a worker that dies of the work itself is found out.
+        """
+        until = now + seconds
+        return self.model_copy(
+            update={
+                "lease": Lease(owner=owner, until=until),
+                "epoch": self.epoch + 1,
+                "due_at": until,
+                "crashes": self.crashes + 1,
+                "updated_at": now,
+            }
+        )
+
+    def renewed(self, now: float, seconds: float, **progress: object) -> Self:
+        """A copy whose lease lasts `seconds` more, with what the work has come to."""
+        lease = None if self.lease is None else self.lease.model_copy(update={"until": now + seconds})
+        return self.model_copy(update={"lease": lease, "due_at": now + seconds, "updated_at": now, **progress})
+
+    def leased_now(self, now: float) -> bool:
+        """Whether somebody may be acting on this record."""
+        return self.lease is not None and self.lease.until > now
+
+
+class UploadRecord(WorkItem):
+    """What a producer asked for, and how far it has come."""
+
+    moves = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_MOVES.items()}  # noqa: RUF012 - declared in WorkItem
+    lanes = {str(k): v for k, v in UPLOAD_LANES.items()}  # noqa: RUF012 - declared in WorkItem
+
+    upload_id: str
+    label: str = ""
+    producer: str = ""
+    state: UploadState
+    source: dict[str, str] = {}
+    options: dict[str, str | int | bool] = {}
+    request_digest: str
+    content_digest: str
+    #: How the input was read, decided once by prepare.
+    dialect: dict[str, object] | None = None
+    #: Storage name of the staged copy of the input.
+    input_object: str | None = None
+    input_bytes: int = 0
+    staged_rows: int = 0
+    rows: int = 0
+    empty: int = 0
+    folded: int = 0
+    distinct: int = 0
+    parts_total: int = 0
+    cancel_requested: bool = False
+    result: ResultSummary | None = None
+    finished_at: float | None = None
+    #: When the record may be purged.
+    retain_until: float | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the upload has reached its end."""
+        return self.state in UPLOAD_TERMINAL
+
+    @classmethod
+    def state_of(cls, word: str) -> UploadState:
+        """The upload state that a word names."""
+        return UploadState(word)
+
+
+class PartRecord(WorkItem):
+    """A slice of an upload's folded values that becomes exactly one remote job."""
+
+    moves = {str(k): frozenset(map(str, v)) for k, v in PART_MOVES.items()}  # noqa: RUF012 - declared in WorkItem
+    lanes = {str(k): v for k, v in PART_LANES.items()}  # noqa: RUF012 - declared in WorkItem
+
+    upload_id: str
+    index: int
+    state: PartState
+    #: Values in the part, which is also its price in credits.
+    rows: int
+    digest: str
+    #: Storage name of the values to send.
+    values_object: str
+    token: str
+    attempts: int = 0
+    attempt: Attempt | None = None
+    evidence: tuple[Evidence, ...] = ()
+    remote_id: str | None = None
+    credits_reserved: int = 0
+    credits_committed: int = 0
+    remote_word: str = ""
+    progress: float | None = None
+    rows_done: int = 0
+    looks: int = 0
+    observed_at: float | None = None
+    progressed_at: float | None = None
+    submitted_at: float | None = None
+    #: When the provider finished, by its own clock where it tells, else when we first saw it.
+    remote_finished_at: float | None = None
+    finished_at: float | None = None
+    collected_at: float | None = None
+    rows_returned: int = 0
+    verdicts_object: str | None = None
+    verdicts_digest: str | None = None
+
+    @property
+    def part_id(self) -> str:
+        """The part's name in messages, logs and indexes: `<upload_id>/<index>`."""
+        return f"{self.upload_id}/{self.index}"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the part has reached its end."""
+        return self.state in PART_TERMINAL
+
+    @classmethod
+    def state_of(cls, word: str) -> PartState:
+        """The part state that a word names."""
+        return PartState(word)
+
+
+class AccountRecord(Record):
+    """What the workers share about one account."""
+
+    account: str
+    provider: str
+    paused_until: float = 0.0
+    pause_reason: str = ""
+    #: Failed calls in a row, for the length of the next pause.
+    failures: int = 0
+    #: Whether an answer has shown our token in a remote name.
+    echo_proven: bool = False
+    credits_balance: int | None = None
+    credits_at: float | None = None
+
+    def paused(self, now: float) -> bool:
+        """Whether no call may be made now."""
+        return self.paused_until > now
+
+
+def split_part_id(part_id: str) -> tuple[str, int]:
+    """`(upload_id, index)` of a part id."""
+    upload_id, _, index = part_id.rpartition("/")
+    return upload_id, int(index)

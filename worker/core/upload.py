@@ -1,0 +1,207 @@
+"""The upload's state machine: accepted, prepared, running, delivered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from worker.core.change import Acknowledgement, Change, Entry, Event
+from worker.core.records import PartRecord, ResultSummary, UploadRecord
+from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Seconds in a day, for retention.
+DAY_SECONDS = 86_400
+
+
+def change(decision: str, upload: UploadRecord, **more: object) -> Change:
+    """A change of one upload."""
+    return Change(decision, upload.upload_id, upload.account, uploads=(upload,), **more)  # type: ignore[arg-type]  # passed through
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What staging found, as the record keeps it."""
+
+    dialect: dict[str, object]
+    input_object: str
+    input_bytes: int
+    rows: int
+    empty: int
+    folded: int
+    distinct: int
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+def accept(upload: UploadRecord, entry_id: str) -> Change:
+    """A request becomes an upload; its stream entry is answered in the same write."""
+    event = Event("accepted", upload.upload_id, {"entry": entry_id, "duplicate": False})
+    return change(
+        "accept",
+        upload.moved(UploadState.ACCEPTED, upload.created_at),
+        events=(event,),
+        acknowledge=Acknowledgement(entry_id),
+        details={"account": upload.account, "kind": upload.kind, "source": dict(upload.source)},
+        counters={("requests", upload.provider, upload.kind, "accepted"): 1},
+    )
+
+
+def preparing(upload: UploadRecord, owner: str, now: float, lease_seconds: float) -> Change:
+    """Take the lease under which the input is staged."""
+    first = upload.state is UploadState.ACCEPTED
+    moved = upload.moved(UploadState.PREPARING, now, crashes=upload.crashes).leased(owner, now, lease_seconds)
+    events = (Event("started", upload.upload_id),) if first else ()
+    return change("preparing", moved, events=events, details={} if first else None)
+
+
+def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord], now: float, safety: float) -> Change:
+    """The input is staged and split: every part is born pending, in the same write."""
+    running = upload.moved(
+        UploadState.RUNNING,
+        now,
+        due_at=now + safety,
+        dialect=staged.dialect,
+        input_object=staged.input_object,
+        input_bytes=staged.input_bytes,
+        rows=staged.rows,
+        staged_rows=staged.rows,
+        empty=staged.empty,
+        folded=staged.folded,
+        distinct=staged.distinct,
+        parts_total=len(parts),
+        reason="",
+        message="",
+    )
+    return change(
+        "prepared",
+        running,
+        parts=tuple(parts),
+        ledger={Entry.AVOIDED: staged.folded} if staged.folded else {},
+        details=staged.details,
+        counters={
+            ("rows", upload.provider, upload.kind, "sent"): staged.distinct,
+            ("rows", upload.provider, upload.kind, "folded"): staged.folded,
+            ("rows", upload.provider, upload.kind, "empty"): staged.empty,
+        },
+    )
+
+
+def later(upload: UploadRecord, now: float, reason: str, message: str, due_at: float) -> Change:
+    """The step could not be done now, through no fault of the input: it is tried again at `due_at`."""
+    again = upload.moved(upload.state, now, due_at=due_at, reason=reason, message=message, tries=upload.tries + 1)
+    new = upload.reason != reason
+    return change("later", again, reason=reason, details={"message": message, "until": due_at} if new else None)
+
+
+def fail(upload: UploadRecord, now: float, reason: str, message: str, retention_days: float) -> Change:
+    """The upload cannot be done, and nothing was spent for it."""
+    return _end(upload, UploadState.FAILED, now, reason, message, retention_days)
+
+
+def stop(upload: UploadRecord, now: float, reason: str, message: str) -> Change:
+    """The upload cannot go on by itself, and something was paid for: it waits for a person."""
+    stopped = upload.moved(UploadState.ATTENTION, now, reason=reason, message=message)
+    return change(
+        "stop",
+        stopped.model_copy(update={"lane": None, "due_at": None}),
+        reason=reason,
+        details={"message": message},
+        events=(Event("needs_attention", upload.upload_id, {"reason": reason, "message": message}),),
+    )
+
+
+def cancelled(upload: UploadRecord, now: float, retention_days: float) -> Change:
+    """The upload was cancelled before anything was spent."""
+    return _end(upload, UploadState.CANCELLED, now, "cancelled", "Cancelled on request.", retention_days)
+
+
+def request_cancel(upload: UploadRecord, now: float) -> Change:
+    """Someone wants no more to be spent: parts not yet submitted are dropped, paid ones are still collected."""
+    asked = upload.model_copy(update={"cancel_requested": True, "due_at": now, "updated_at": now})
+    return change("cancel_requested", asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an upload stands, by the states of its parts."""
+
+    parts: Mapping[PartState, int]
+
+    @property
+    def unfinished(self) -> int:
+        """Parts that are neither at their end nor in quarantine."""
+        return sum(n for state, n in self.parts.items() if state not in PART_TERMINAL | {PartState.QUARANTINED})
+
+    @property
+    def unspent(self) -> int:
+        """Parts for which nothing has been spent."""
+        return sum(n for state, n in self.parts.items() if state in PART_UNSPENT)
+
+    @property
+    def quarantined(self) -> int:
+        """Parts that need evidence or a person."""
+        return self.parts.get(PartState.QUARANTINED, 0)
+
+
+def settle(upload: UploadRecord, standing: Standing, owner: str, now: float, *, lease: float, safety: float) -> Change:
+    """Look at the whole upload: deliver when no part can bring anything more, else look again after `safety` seconds."""
+    if not standing.unfinished and not standing.quarantined:
+        delivering = upload.moved(UploadState.DELIVERING, now, crashes=upload.crashes)
+        first = upload.state is not UploadState.DELIVERING
+        return change("delivering", delivering.leased(owner, now, lease), details={} if first else None)
+    state = UploadState.ATTENTION if standing.quarantined else UploadState.RUNNING
+    waiting = upload.moved(state, now, due_at=now + safety)
+    return change("wait_for_parts", waiting, details={} if state is not upload.state else None)
+
+
+def delivered(upload: UploadRecord, result: ResultSummary, failed: int, now: float, retention_days: float) -> Change:
+    """The result is published: the upload is completed, or ends with a partial result that says so."""
+    counts = result.counts
+    if upload.cancel_requested and result.partial:
+        state, reason, message = UploadState.CANCELLED, "cancelled", "Cancelled; what was already paid is in the result."
+    elif failed:
+        state, reason = UploadState.FAILED, "parts_failed"
+        message = f"{failed} of {upload.parts_total} parts failed; {counts.missing} rows have no verdict."
+    elif counts.missing:
+        state, reason = UploadState.FAILED, "rows_missing"
+        message = f"The provider returned no verdict for {counts.missing} of {counts.rows} rows."
+    else:
+        state, reason, message = UploadState.COMPLETED, "", ""
+    return _end(upload, state, now, reason, message, retention_days, result=result)
+
+
+def _end(
+    upload: UploadRecord,
+    state: UploadState,
+    now: float,
+    reason: str,
+    message: str,
+    retention_days: float,
+    *,
+    result: ResultSummary | None = None,
+) -> Change:
+    ended = upload.moved(
+        state,
+        now,
+        reason=reason,
+        message=message,
+        finished_at=now,
+        retain_until=now + retention_days * DAY_SECONDS,
+        result=result,
+    )
+    told: dict[str, object] = {"reason": reason, "message": message}
+    counters = {("uploads", upload.provider, upload.kind, str(state)): 1}
+    if result is not None:
+        told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
+        for disposition in ("matched", "missing"):
+            counters["rows", upload.provider, upload.kind, disposition] = getattr(result.counts, disposition)
+    return change(
+        str(state),
+        ended,
+        reason=reason,
+        events=(Event(str(state), upload.upload_id, told),),
+        details=told,
+        counters=counters,
+    )

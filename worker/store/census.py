@@ -1,0 +1,166 @@
+"""A count of everything in the state database, in two round trips whatever the number of uploads.
+
+The cost grows with accounts x kinds x states, not with records: every figure is the size of an index or one of its
+ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import redis
+
+from producers.contract import UPLOADS_STREAM
+from worker.core.records import SCHEMA_VERSION, AccountRecord
+from worker.core.states import Lane
+from worker.store.errors import StoreUnavailable, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from redis.client import Pipeline
+
+    from worker.store.store import Store
+
+
+class Members(NamedTuple):
+    """How many uploads or parts are in one state."""
+
+    #: `upload` or `part`.
+    record: str
+    account: str
+    kind: str
+    state: str
+    size: int
+    #: When the one that is longest in this state entered it, epoch seconds; `None` when there is none.
+    oldest_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFigures:
+    """What the store knows of one account."""
+
+    name: str
+    #: `None` while nothing was written for the account.
+    record: AccountRecord | None
+    #: Credits by ledger entry; entries that never happened are absent.
+    ledger: Mapping[str, int]
+    active: int
+    intents: int
+    #: Work items that are due for longer than the grace, by lane.
+    overdue: Mapping[Lane, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The whole census."""
+
+    #: Epoch seconds by the store's clock.
+    at: float
+    members: Sequence[Members]
+    accounts: Sequence[AccountFigures]
+    #: Outcome counters: labels joined by `|`.
+    counters: Mapping[str, int]
+    backlog_entries: int
+    #: When the request that waits longest was added, epoch seconds.
+    backlog_oldest_at: float | None
+    memory_bytes: int
+    #: 0: no limit.
+    memory_limit_bytes: int
+
+
+class Census:
+    """Counts what is in a store. Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        """`store`'s client bounds how long one answer may take."""
+        self._store = store
+
+    def take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
+        """Count everything, for these accounts and all that have records.
+
+        `grace_seconds`: how long a work item may be due before it counts as overdue. Raises `StoreUnavailable`, and
+        `Unreadable` when an account's record was written by a later version of the program.
+        """
+        try:
+            return self._take(accounts, grace_seconds)
+        except redis.RedisError as error:
+            reason = type(error).__name__
+        raise StoreUnavailable(
+            f"Redis did not answer the census ({reason}). Check BULKVERIFY_REDIS_URL and the server."
+        )
+
+    def _take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
+        key, offset_seconds = self._store.key, self._store.clock_offset_seconds
+        with self._store.client.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.smembers(key("indexes"))
+            pipe.hgetall(key("counters"))
+            pipe.xlen(UPLOADS_STREAM)
+            pipe.xrange(UPLOADS_STREAM, count=1)
+            pipe.info("memory")
+            (seconds, microseconds), indexes, counters, entries, oldest, memory = pipe.execute()
+        now = seconds + microseconds / 1e6 + offset_seconds
+        names: list[list[str]] = [name.split(":") for name in sorted(indexes)]
+        known = sorted({*accounts, *(account for _, account, _, _ in names)})
+
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.zcard(key("index", *name))
+                pipe.zrange(key("index", *name), 0, 0, withscores=True)
+            for account in known:
+                self._ask_account(pipe, account, now - grace_seconds)
+            answers = iter(pipe.execute())
+        return Figures(
+            at=now,
+            members=[_members(name, answers) for name in names],
+            accounts=[_account(account, answers) for account in known],
+            counters={name: int(count) for name, count in counters.items()},
+            backlog_entries=entries,
+            backlog_oldest_at=_entry_time(oldest[0][0]) if oldest else None,
+            memory_bytes=int(memory["used_memory"]),
+            memory_limit_bytes=int(memory.get("maxmemory", 0)),
+        )
+
+    def _ask_account(self, pipe: Pipeline, account: str, overdue_before: float) -> None:
+        key = self._store.key
+        pipe.get(key("account", account))
+        pipe.hgetall(key("ledger", account))
+        pipe.scard(key("active", account))
+        pipe.scard(key("intents", account))
+        for lane in Lane:
+            pipe.zcount(key("due", account, lane), "-inf", overdue_before)
+
+
+def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
+    record, account, kind, state = name
+    size, oldest = next(answers), next(answers)
+    return Members(record, account, kind, state, int(size), float(oldest[0][1]) if oldest else None)
+
+
+def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
+    raw, ledger, active, intents = (next(answers) for _ in range(4))
+    return AccountFigures(
+        name=name,
+        record=_record(name, raw),
+        ledger={entry: int(credits_) for entry, credits_ in ledger.items()},
+        active=int(active),
+        intents=int(intents),
+        overdue={lane: int(next(answers)) for lane in Lane},
+    )
+
+
+def _record(name: str, raw: str | None) -> AccountRecord | None:
+    record = AccountRecord.model_validate_json(raw) if raw is not None else None
+    if record is not None and record.schema_version > SCHEMA_VERSION:
+        raise Unreadable(
+            f"The record of account {name} has schema version {record.schema_version}; this program reads "
+            f"{SCHEMA_VERSION}. Upgrade this process."
+        )
+    return record
+
+
+def _entry_time(entry_id: str) -> float:
+    """Epoch seconds of a stream entry: its id begins with the milliseconds."""
+    return int(entry_id.partition("-")[0]) / 1000

@@ -1,0 +1,105 @@
+"""A change as the commit script takes it: records with the fields its indexes need, and everything beside them, as JSON."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from worker.store.keys import INTAKE_GROUP
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.core.change import Change
+    from worker.core.records import PartRecord, Record, UploadRecord, WorkItem
+
+#: Bytes of the nonce by which a repeated write is recognised as the same one.
+TXN_BYTES = 6
+#: Most characters of one timeline entry's details.
+DETAILS_CHARACTERS_MAX = 2_000
+
+
+def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: int) -> str:
+    """The commit script's argument."""
+    txn = secrets.token_hex(TXN_BYTES)
+    payload: dict[str, Any] = {
+        "txn": txn,
+        "upload_id": change.upload_id,
+        "account": change.account,
+        "group": INTAKE_GROUP,
+        "records": list(_records(change, txn)),
+        "claims": [{"account": c.account, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
+        "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],
+        "events": [
+            {"name": e.name, "upload_id": e.upload_id, "details": json.dumps(e.details, default=str)}
+            for e in change.events
+        ],
+        "ledger": {str(entry): credits_ for entry, credits_ in change.ledger.items()},
+        "counters": {"|".join(labels): by for labels, by in change.counters.items() if by},
+        "timeline_max": timeline_max,
+        "events_max": events_max,
+        "rejected_max": rejected_max,
+    }
+    if change.details is not None and change.upload_id:
+        payload["timeline"] = _timeline_entry(change)
+    if change.acknowledge is not None:
+        payload["acknowledge"] = change.acknowledge.entry_id
+    if change.rejected is not None:
+        payload["rejected"] = dict(change.rejected)
+    return json.dumps(payload, separators=(",", ":"))
+
+
+def _timeline_entry(change: Change) -> str:
+    entry: dict[str, Any] = {"at": "@now", "decision": change.decision}
+    if len(change.parts) == 1:
+        entry["part"] = change.parts[0].index
+    if change.reason:
+        entry["reason"] = change.reason
+    details = {name: value for name, value in (change.details or {}).items() if value not in (None, "")}
+    if details:
+        text = json.dumps(details, default=str)
+        entry["details"] = details if len(text) <= DETAILS_CHARACTERS_MAX else text[:DETAILS_CHARACTERS_MAX]
+    return json.dumps(entry, default=str, separators=(",", ":"))
+
+
+def _records(change: Change, txn: str) -> Iterator[dict[str, Any]]:
+    for upload in change.uploads:
+        yield _record("upload", upload.upload_id, upload, txn) | _work_item(upload)
+    for part in change.parts:
+        yield _record("part", part.part_id, part, txn) | _work_item(part) | _part(part)
+    for account in change.accounts:
+        yield _record("account", account.account, account, txn)
+
+
+def _record(kind_of_record: str, record_id: str, record: Record, txn: str) -> dict[str, Any]:
+    written = record.model_copy(update={"version": record.version + 1, "txn": txn})
+    fields = written.model_dump(mode="json", exclude_defaults=True) | {"schema_version": record.schema_version}
+    return {
+        "type": kind_of_record,
+        "id": record_id,
+        "expected": record.version,
+        "doc": json.dumps(fields, separators=(",", ":")),
+    }
+
+
+def _work_item(item: UploadRecord | PartRecord | WorkItem) -> dict[str, Any]:
+    return {
+        "account": item.account,
+        "kind": item.kind,
+        "state": str(getattr(item, "state", "")),
+        "since": item.since,
+        "lane": None if item.lane is None else str(item.lane),
+        "due_at": item.due_at,
+    }
+
+
+def _part(part: PartRecord) -> dict[str, Any]:
+    attempted = part.credits_reserved > 0
+    return {
+        "upload_id": part.upload_id,
+        "rows_done": part.rows_done,
+        "active": attempted or part.state is PartState.SUBMITTED,
+        "intent": attempted,
+    }

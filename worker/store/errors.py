@@ -1,0 +1,51 @@
+"""What the store can answer besides success.
+
+    StoreError
+    ├── StoreUnavailable   Redis cannot be reached or does not answer in time; what was asked may or may not have happened
+    ├── StoreUnsafe        Redis runs with settings under which records could be lost
+    ├── Stale              the record moved on since it was read; nothing was written
+    ├── Taken              the remote id belongs to another part; nothing was written
+    ├── Full               a limit of the account is reached; nothing was written
+    └── Unreadable         a record was written by a later version of the program
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The state database did not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis cannot be reached, or did not answer in time. Check BULKVERIFY_REDIS_URL and that the server runs."""
+
+
+class StoreUnsafe(StoreError):
+    """Redis runs with settings under which records could be lost."""
+
+
+class Stale(StoreError):
+    """The record moved on since it was read; nothing was written."""
+
+
+class Taken(StoreError):
+    """The remote id belongs to another part; nothing was written."""
+
+    def __init__(self, remote_id: str, part_id: str) -> None:
+        """`part_id` is the part that has the remote id."""
+        super().__init__(f"The remote id {remote_id} belongs to part {part_id}; nothing was written.")
+        self.remote_id = remote_id
+        self.part_id = part_id
+
+
+class Full(StoreError):
+    """A limit of the account is reached; nothing was written."""
+
+    def __init__(self, guard: str) -> None:
+        """`guard` names the limit."""
+        super().__init__(f"The account's limit of {guard} is reached; nothing was written.")
+        self.guard = guard
+
+
+class Unreadable(StoreError):
+    """A record was written by a later version of the program: upgrade this process."""

@@ -1,0 +1,159 @@
+-- Write one decision whole, or nothing of it.
+--
+-- KEYS[1]  key prefix
+-- ARGV[1]  the change as JSON (see worker/store/commit.py, which builds it)
+-- ARGV[2]  seconds to add to the server's time (tests only)
+--
+-- Returns {"ok", now} | {"repeated", now} | {"stale", key} | {"taken", remote id, part id} | {"full", guard name}
+
+local prefix = KEYS[1]
+local change = cjson.decode(ARGV[1])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6 + tonumber(ARGV[2])
+local now_text = string.format('%.6f', now)
+
+local function key(...)
+  return prefix .. table.concat({...}, ':')
+end
+
+-- 1. Nothing is written unless every record still is what the decision was taken on.
+local olds = {}
+local repeated = 0
+for i, new in ipairs(change.records) do
+  local raw = redis.call('GET', key(new.type, new.id))
+  local old = raw and cjson.decode(raw) or {version = 0}
+  if old.txn == change.txn then
+    repeated = repeated + 1
+  elseif old.version ~= new.expected then
+    return {'stale', key(new.type, new.id)}
+  end
+  olds[i] = old
+end
+if #change.records > 0 and repeated == #change.records then
+  return {'repeated', now_text}
+end
+for _, claim in ipairs(change.claims) do
+  local owner = redis.call('HGET', key('remote', claim.account), claim.remote_id)
+  if owner and owner ~= claim.part_id then
+    return {'taken', claim.remote_id, owner}
+  end
+end
+for _, guard in ipairs(change.guards) do
+  if redis.call('SCARD', key(guard.name, guard.account)) >= guard.most then
+    return {'full', guard.name}
+  end
+end
+
+-- 2. An answered request is answered once: a second acknowledgement writes nothing.
+if change.acknowledge then
+  local stream = key('uploads')
+  if redis.call('XACK', stream, change.group, change.acknowledge) == 0 and #change.records == 0 then
+    return {'repeated', now_text}
+  end
+  redis.call('XDEL', stream, change.acknowledge)
+end
+
+-- 3. Records, and every index that follows from them.
+local function nonnull(value)
+  return value ~= nil and value ~= cjson.null
+end
+
+local lanes = {}
+local function leave_lane(old, id)
+  if nonnull(old.lane) then
+    redis.call('ZREM', key('due', old.account, old.lane), id)
+    lanes[old.account .. '|' .. old.lane] = key('due', old.account, old.lane)
+  end
+end
+
+local function enter_lane(new)
+  if nonnull(new.lane) then
+    redis.call('ZADD', key('due', new.account, new.lane), new.due_at, new.id)
+    lanes[new.account .. '|' .. new.lane] = key('due', new.account, new.lane)
+  end
+end
+
+local function index_state(old, new)
+  if nonnull(old.state) then
+    redis.call('ZREM', key('index', new.type, new.account, new.kind, old.state), new.id)
+  end
+  redis.call('ZADD', key('index', new.type, new.account, new.kind, new.state), new.since, new.id)
+  redis.call('SADD', key('indexes'), table.concat({new.type, new.account, new.kind, new.state}, ':'))
+end
+
+local function member(set, account, id, belongs)
+  if belongs then
+    redis.call('SADD', key(set, account), id)
+  else
+    redis.call('SREM', key(set, account), id)
+  end
+end
+
+local function count_part(old, new)
+  local counts = key('upload', new.upload_id, 'parts')
+  if old.state ~= new.state then
+    if nonnull(old.state) then
+      redis.call('HINCRBY', counts, old.state, -1)
+    end
+    redis.call('HINCRBY', counts, new.state, 1)
+  end
+  local step = new.rows_done - (nonnull(old.rows_done) and old.rows_done or 0)
+  if step ~= 0 then
+    redis.call('HINCRBY', counts, 'rows_done', step)
+  end
+end
+
+for i, new in ipairs(change.records) do
+  local old = olds[i]
+  redis.call('SET', key(new.type, new.id), new.doc)
+  if new.type ~= 'account' then
+    leave_lane(old, new.id)
+    enter_lane(new)
+    index_state(old, new)
+  end
+  if new.type == 'part' then
+    count_part(old, new)
+    member('active', new.account, new.id, new.active)
+    member('intents', new.account, new.id, new.intent)
+  end
+end
+for name, lane in pairs(lanes) do
+  local first = redis.call('ZRANGE', lane, 0, 0, 'WITHSCORES')
+  if first[2] then
+    redis.call('ZADD', key('due'), first[2], name)
+  else
+    redis.call('ZREM', key('due'), name)
+  end
+end
+for _, claim in ipairs(change.claims) do
+  redis.call('HSET', key('remote', claim.account), claim.remote_id, claim.part_id)
+end
+
+-- 4. What people and applications read.
+local function append(stream, limit, entry)
+  redis.call('XADD', stream, 'MAXLEN', '~', limit, '*', unpack(entry))
+end
+
+if change.timeline then
+  redis.call('RPUSH', key('timeline', change.upload_id), (string.gsub(change.timeline, '"@now"', now_text)))
+  redis.call('LTRIM', key('timeline', change.upload_id), -change.timeline_max, -1)
+end
+for _, event in ipairs(change.events) do
+  append(key('events'), change.events_max,
+    {'event', event.name, 'upload_id', event.upload_id, 'at', now_text, 'details', event.details})
+end
+if change.rejected then
+  local entry = {'at', now_text}
+  for field, value in pairs(change.rejected) do
+    entry[#entry + 1] = field
+    entry[#entry + 1] = value
+  end
+  append(key('rejected'), change.rejected_max, entry)
+end
+for entry, credits in pairs(change.ledger) do
+  redis.call('HINCRBY', key('ledger', change.account), entry, credits)
+end
+for counter, by in pairs(change.counters) do
+  redis.call('HINCRBY', key('counters'), counter, by)
+end
+return {'ok', now_text}

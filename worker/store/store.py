@@ -1,0 +1,252 @@
+"""The store: reads records, writes decisions, hands out what is due.
+
+Every write is one Lua call. A write whose reply was lost is repeated with the same nonce, which the script recognises, so
+repeating is safe; nothing else is ever repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from worker.store.keys import KEY_PREFIX
+from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Record, UploadRecord
+from worker.core.states import Lane, PartState
+from worker.store.commit import encode
+from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from worker.core.change import Change
+
+R = TypeVar("R", bound=Record)
+
+#: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
+COMMIT_REPEATS = 3
+COMMIT_BACKOFF_SECONDS_MAX = 1.0
+#: Records fetched by one command.
+FETCH_RECORDS = 500
+
+
+class Due(NamedTuple):
+    """One work item that is overdue, claimed for this caller. `item` is empty in the poll lane: the account is meant."""
+
+    account: str
+    lane: Lane
+    item: str
+
+
+class Limits(NamedTuple):
+    """How much of what people read is kept."""
+
+    timeline_entries: int = 200
+    events_entries: int = 100_000
+    rejected_entries: int = 10_000
+
+
+class Store:
+    """The records of one installation in one Redis database. Safe to use from several threads."""
+
+    def __init__(
+        self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0
+    ) -> None:
+        """`clock_offset_seconds` shifts the store's time and is for tests only."""
+        self.client = client
+        self.limits = limits or Limits()
+        self.clock_offset_seconds = clock_offset_seconds
+        folder = files("worker.store") / "lua"
+        self._scripts = {
+            name: client.register_script((folder / f"{name}.lua").read_text())
+            for name in ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token")
+        }
+        self._repeat: Retry = Retry(
+            ExponentialBackoff(cap=COMMIT_BACKOFF_SECONDS_MAX, base=0.05),
+            COMMIT_REPEATS,
+            supported_errors=(redis.ConnectionError, redis.TimeoutError),
+        )
+
+    # Time and keys
+
+    def now(self) -> float:
+        """The store's time, epoch seconds."""
+        seconds, microseconds = self._ask(self.client.time)
+        return float(seconds + microseconds / 1e6 + self.clock_offset_seconds)
+
+    @staticmethod
+    def key(*words: str) -> str:
+        """The Redis key made of `words`."""
+        return KEY_PREFIX + ":".join(words)
+
+    # Reading
+
+    def upload(self, upload_id: str) -> UploadRecord | None:
+        """The upload, or `None`."""
+        return self._record(UploadRecord, self._ask(self.client.get, self.key("upload", upload_id)))
+
+    def part(self, part_id: str) -> PartRecord | None:
+        """The part, or `None`."""
+        return self._record(PartRecord, self._ask(self.client.get, self.key("part", part_id)))
+
+    def account(self, name: str, provider: str) -> AccountRecord:
+        """The account's shared record; a new one when nothing was written yet."""
+        found = self._record(AccountRecord, self._ask(self.client.get, self.key("account", name)))
+        return found or AccountRecord(account=name, provider=provider)
+
+    def parts(self, part_ids: Sequence[str]) -> Iterator[PartRecord]:
+        """The parts that exist, in the order asked for."""
+        for start in range(0, len(part_ids), FETCH_RECORDS):
+            keys = [self.key("part", part_id) for part_id in part_ids[start : start + FETCH_RECORDS]]
+            for raw in self._ask(self.client.mget, keys):
+                part = self._record(PartRecord, raw)
+                if part is not None:
+                    yield part
+
+    def parts_of(self, upload: UploadRecord) -> Iterator[PartRecord]:
+        """The parts of an upload, by index."""
+        return self.parts([f"{upload.upload_id}/{index}" for index in range(upload.parts_total)])
+
+    def part_counts(self, upload_id: str) -> Mapping[PartState, int]:
+        """How many parts of an upload are in each state; states without parts are left out."""
+        counts: dict[str, str] = self._ask(self.client.hgetall, self.key("upload", upload_id, "parts"))
+        known = set(PartState)
+        return {PartState(word): int(n) for word, n in counts.items() if word in known and int(n)}
+
+    def part_of_remote(self, account: str, remote_id: str) -> str | None:
+        """The part a remote id belongs to."""
+        owner: str | None = self._ask(self.client.hget, self.key("remote", account), remote_id)
+        return owner
+
+    def timeline(self, upload_id: str) -> list[dict[str, Any]]:
+        """What happened to an upload, oldest first."""
+        entries = self._ask(self.client.lrange, self.key("timeline", upload_id), 0, -1)
+        return [json.loads(entry) for entry in entries]
+
+    def members(self, kind_of_record: str) -> Iterator[tuple[str, str, str, int, float | None]]:
+        """(account, kind, state, how many, since when the oldest) of every index of uploads or parts."""
+        names = [n.split(":") for n in self._ask(self.client.smembers, self.key("indexes"))]
+        for found, account, kind, state in sorted(names):
+            if found == kind_of_record:
+                index = self.key("index", found, account, kind, state)
+                oldest = self._ask(self.client.zrange, index, 0, 0, withscores=True)
+                size = self._ask(self.client.zcard, index)
+                yield account, kind, state, int(size), float(oldest[0][1]) if oldest else None
+
+    def upload_ids(self, *, state: str | None = None, account: str | None = None, most: int) -> list[str]:
+        """Ids of uploads, those that entered their state last first."""
+        found: list[tuple[float, str]] = []
+        for name in self._ask(self.client.smembers, self.key("indexes")):
+            record_type, of_account, _kind, of_state = name.split(":")
+            if record_type == "upload" and state in (None, of_state) and account in (None, of_account):
+                newest = self._ask(self.client.zrevrange, self.key("index", name), 0, most - 1, withscores=True)
+                found.extend((score, upload_id) for upload_id, score in newest)
+        return [upload_id for _, upload_id in sorted(found, reverse=True)[:most]]
+
+    # Writing
+
+    def commit(self, change: Change) -> float:
+        """Write a decision whole; the store's time of the write.
+
+        Raises `Stale`, `Taken` or `Full` when nothing was written, `StoreUnavailable` when that cannot be known.
+        """
+        text = encode(
+            change,
+            timeline_max=self.limits.timeline_entries,
+            events_max=self.limits.events_entries,
+            rejected_max=self.limits.rejected_entries,
+        )
+        outcome, *rest = self._ask(
+            self._repeat.call_with_retry,
+            lambda: self._run("commit", [KEY_PREFIX], text, self.clock_offset_seconds),
+            lambda _error: None,
+        )
+        if outcome == "stale":
+            raise Stale(f"{rest[0]} moved on; nothing was written.")
+        if outcome == "taken":
+            raise Taken(rest[0], rest[1])
+        if outcome == "full":
+            raise Full(rest[0])
+        return float(rest[0])
+
+    # What is due
+
+    def due(self, account: str, lane: Lane, until: float, most: int) -> list[str]:
+        """Items of an account's lane that are due by `until`, those due first first."""
+        found: list[str] = self._ask(
+            self.client.zrangebyscore, self.key("due", account, lane), "-inf", until, start=0, num=most
+        )
+        return found
+
+    def next_due(self, account: str, lane: Lane) -> float | None:
+        """When the first item of an account's lane is due."""
+        first = self._ask(self.client.zrange, self.key("due", account, lane), 0, 0, withscores=True)
+        return float(first[0][1]) if first else None
+
+    def claim_overdue(self, grace_seconds: float, rearm_seconds: float, most: int) -> list[Due]:
+        """What should have been looked at `grace_seconds` ago and was not; handed to no other caller for a while."""
+        flat = self._ask(
+            self._run, "claim_overdue", [KEY_PREFIX], grace_seconds, rearm_seconds, most, self.clock_offset_seconds
+        )
+        return [Due(flat[i], Lane(flat[i + 1]), flat[i + 2]) for i in range(0, len(flat), 3)]
+
+    def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
+        """(epoch, delay in seconds) of a poll message to send, or `None` when the live one will do. `None` wants now."""
+        return self._arm_poll(account, wanted_at, slack_seconds, "offer")
+
+    def plan_poll(self, account: str, wanted_at: float) -> tuple[int, float]:
+        """(epoch, delay in seconds) of the account's next poll message; every earlier message is stale from now on."""
+        return self._arm_poll(account, wanted_at, 0.0, "plan") or (0, 0.0)
+
+    def _arm_poll(self, account: str, wanted: float | None, slack: float, mode: str) -> tuple[int, float] | None:
+        at = "now" if wanted is None else wanted
+        keys = [self.key("poll", account)]
+        epoch, delay = self._ask(self._run, "arm_poll", keys, at, slack, mode, self.clock_offset_seconds)
+        return (int(epoch), float(delay)) if epoch else None
+
+    def begin_poll(self, account: str, epoch: int, turn_seconds: float) -> bool:
+        """Take the account's poll turn for at most `turn_seconds`; False for a stale message."""
+        keys = [self.key("poll", account)]
+        return bool(self._ask(self._run, "begin_poll", keys, epoch, turn_seconds, self.clock_offset_seconds))
+
+    def end_poll(self, account: str) -> None:
+        """Nothing is waiting: no poll message is live any more."""
+        self._ask(self.client.hdel, self.key("poll", account), "at")
+
+    def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
+        """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
+        keys = [self.key("rate", account)]
+        wait = self._ask(self._run, "take_token", keys, interval_seconds, burst_calls, self.clock_offset_seconds)
+        return float(wait)
+
+    def tick(self, name: str, period_seconds: float) -> bool:
+        """Whether this caller is the one to do the periodic work `name` in the present period."""
+        slot = int(self.now() // period_seconds)
+        key = self.key("tick", name, str(slot))
+        return bool(self._ask(self.client.set, key, "1", nx=True, ex=max(int(period_seconds * 2), 1)))
+
+    # Inside
+
+    def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
+        return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded
+
+    def _ask(self, command: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's commands are untyped
+        try:
+            return command(*args, **options)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            reason = type(error).__name__
+        raise StoreUnavailable(f"Redis cannot be reached or did not answer in time ({reason}).")
+
+    @staticmethod
+    def _record(shape: type[R], raw: str | None) -> R | None:
+        if raw is None:
+            return None
+        record = shape.model_validate_json(raw)
+        if record.schema_version > SCHEMA_VERSION:
+            raise Unreadable(f"A record has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}.")
+        return record
+

@@ -1,0 +1,48 @@
+"""The call rate of an account, shared by all processes: no call to a provider without a token."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from worker.providers.errors import OwnRateReached
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.store.store import Store
+
+#: Longest sleep for a token, seconds; what would take longer is looked at again later.
+WAIT_SECONDS_MAX = 1.0
+#: Calls that may follow each other at once after a rest.
+BURST_CALLS = 4
+
+
+class StoreGate:
+    """Takes tokens from the store; implements `worker.providers.port.Gate`."""
+
+    def __init__(
+        self, store: Store, account: str, requests_per_second: float, waited: Callable[[float], None]
+    ) -> None:
+        """`waited` is told the seconds of each wait."""
+        self._store = store
+        self._account = account
+        self._interval_seconds = 1.0 / requests_per_second
+        self._waited = waited
+
+    def acquire(self, operation: str) -> None:
+        """Take a token, sleeping at most a bounded second; raises `OwnRateReached` when that is not enough."""
+        slept = 0.0
+        while True:
+            wait_seconds = self._store.take_token(self._account, self._interval_seconds, BURST_CALLS)
+            if not wait_seconds:
+                return
+            if slept + wait_seconds > WAIT_SECONDS_MAX:
+                break
+            time.sleep(wait_seconds)
+            slept += wait_seconds
+            self._waited(wait_seconds)
+        raise OwnRateReached(
+            f"The account's own call rate is used up; {operation} waits {wait_seconds:.1f} s.",
+            retry_after_seconds=wait_seconds,
+        )

@@ -1,0 +1,29 @@
+"""Hints as dramatiq messages: ids and an epoch, nothing else."""
+
+from __future__ import annotations
+
+import dramatiq
+import structlog
+
+from worker.core.states import Lane
+
+log = structlog.get_logger()
+
+
+class BrokerHints:
+    """Sends each hint to the actor of its lane; implements `worker.context.Hints`."""
+
+    def __init__(self, broker: dramatiq.Broker) -> None:
+        """The actors are declared on `broker`, one for each lane, under the lane's name."""
+        self._broker = broker
+
+    def send(self, lane: Lane, item: str, epoch: int, delay_seconds: float) -> None:
+        """Ask the actor of `lane` to look at `item` in `delay_seconds`.
+
+        A hint that cannot be sent is logged and left to the timekeeper: what it is about is in the due set.
+        """
+        try:
+            actor: dramatiq.Actor[..., None] = self._broker.get_actor(lane)
+            actor.send_with_options(args=(item, epoch), delay=int(delay_seconds * 1000) or None)
+        except dramatiq.errors.BrokerConnectionError as error:
+            log.warning("hint_not_sent", lane=str(lane), item=item, error=str(error))

@@ -1,0 +1,85 @@
+"""The timekeeper: a thread in every working process that moves what is due and re-arms what was forgotten.
+
+Each act is one atomic claim, so any number may run and none is indispensable.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+from dramatiq.errors import BrokerConnectionError
+
+from worker.core.states import Lane
+from worker.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from worker.broker import SortedSetBroker
+    from worker.context import Context
+
+log = structlog.get_logger()
+
+#: Seconds between two searches for overdue work.
+REARM_SECONDS = 1.0
+#: Most items re-armed by one search.
+REARM_ITEMS_MAX = 500
+#: Seconds between two heartbeats of this process.
+HEARTBEAT_SECONDS = 5.0
+#: Seconds to leave a Redis alone that does not answer.
+OUTAGE_SECONDS = 1.0
+
+
+class Timekeeper(threading.Thread):
+    """Moves due messages, re-arms overdue work, and beats the process's heart."""
+
+    def __init__(self, context: Context, broker: SortedSetBroker) -> None:
+        """Starts when asked to; stops with `stop`."""
+        super().__init__(name="timekeeper", daemon=True)
+        self._context = context
+        self._broker = broker
+        self._stopping = threading.Event()
+        self._period_seconds = context.settings.timekeeper_period_seconds
+
+    def run(self) -> None:
+        """Keep time until stopped. An outage of Redis is waited out."""
+        next_rearm = next_beat = 0.0
+        elapsed = 0.0
+        while not self._stopping.wait(self._period_seconds):
+            elapsed += self._period_seconds
+            try:
+                self._broker.move_due()
+                if elapsed >= next_rearm:
+                    next_rearm = elapsed + REARM_SECONDS
+                    self.rearm()
+                if elapsed >= next_beat:
+                    next_beat = elapsed + HEARTBEAT_SECONDS
+                    self._broker.beat()
+            except (StoreError, BrokerConnectionError) as error:
+                log.warning("timekeeper_waits", error=str(error), seconds=OUTAGE_SECONDS)
+                self._stopping.wait(OUTAGE_SECONDS)
+
+    def rearm(self) -> int:
+        """Send a fresh hint for everything that should have been looked at and was not; how many."""
+        settings = self._context.settings
+        overdue = self._context.store.claim_overdue(
+            settings.rearm_grace_seconds, settings.rearm_period_seconds, REARM_ITEMS_MAX
+        )
+        for due in overdue:
+            self._send(due.account, due.lane, due.item)
+        if overdue:
+            log.info("rearmed", items=len(overdue))
+        return len(overdue)
+
+    def _send(self, account: str, lane: Lane, item: str) -> None:
+        if lane is Lane.POLL:
+            self._context.hint_poll(account, None)
+            return
+        store = self._context.store
+        record = store.upload(item) if lane in {Lane.PREPARE, Lane.DELIVER} else store.part(item)
+        if record is not None and record.lane is lane:
+            self._context.hints.send(lane, item, record.epoch, 0.0)
+
+    def stop(self) -> None:
+        """Stop after the present act."""
+        self._stopping.set()

@@ -1,0 +1,195 @@
+"""Deliver: look at the whole upload, and when no part can bring anything more, join its verdicts to every row."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.version import version
+from worker.actors.names import manifest_name, result_name
+from worker.actors.shell import keeping, step
+from worker.core import part as parts
+from worker.core import upload as core
+from worker.core.records import ResultSummary, UploadRecord
+from worker.core.schedule import backoff_seconds
+from worker.core.states import PART_UNSPENT, Lane, PartState, UploadState
+from worker.providers.port import Kind
+from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
+from worker.rows.dialect import Dialect
+from worker.rows.errors import RowsError
+from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, Versions
+from worker.storage import StorageError
+from worker.store.errors import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.context import Context
+    from worker.core.records import PartRecord
+
+#: Wait before delivery is tried again when storage or disk refuse (shortest, longest), seconds.
+RETRY_SECONDS = (5.0, 300.0)
+
+
+def run(context: Context, upload_id: str, epoch: int) -> None:
+    """Look at the upload; deliver it when its parts are done."""
+    step(context, Lane.DELIVER, upload_id, epoch, _settle)
+
+
+def _settle(context: Context, upload: UploadRecord) -> None:
+    if upload.cancel_requested:
+        _drop_unspent(context, upload)
+    settings = context.settings
+    standing = core.Standing(context.store.part_counts(upload.upload_id))
+    change = core.settle(
+        upload,
+        standing,
+        context.process,
+        context.store.now(),
+        lease=settings.work_lease_seconds,
+        safety=settings.safety_look_seconds,
+    )
+    if change.uploads[0].state is not UploadState.DELIVERING:
+        context.apply(change)
+        return
+    with (
+        keeping(context, change, UploadRecord) as keeper,
+        tempfile.TemporaryDirectory(prefix="bulkverify-") as folder,
+    ):
+        try:
+            found = list(context.store.parts_of(upload))
+            summary = _deliver(context, upload, found, Path(folder))
+            failure = None
+        except (RowsError, StorageError) as error:
+            failure = error
+    now = context.store.now()
+    if failure is not None:
+        shortest, longest = RETRY_SECONDS
+        until = now + backoff_seconds(keeper.record.tries + 1, floor_seconds=shortest, cap_seconds=longest)
+        context.apply(core.later(keeper.record, now, failure.reason, str(failure), until))
+        return
+    failed = sum(part.state is PartState.FAILED for part in found)
+    change = core.delivered(keeper.record, summary, failed, now, settings.retention_days)
+    context.apply(change)
+    ended = change.uploads[0]
+    context.metrics.stage_finished(
+        "upload", provider=ended.provider, account=ended.account, kind=ended.kind, seconds=now - ended.created_at
+    )
+
+
+def _drop_unspent(context: Context, upload: UploadRecord) -> None:
+    for part in context.store.parts_of(upload):
+        now = context.store.now()
+        if part.state in PART_UNSPENT and not part.leased_now(now):
+            try:
+                context.apply(parts.cancel(part, now))
+            except Stale:
+                context.metrics.message_stale(Lane.DELIVER, "raced")
+
+
+def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
+    staged = StagedInput(
+        path=_local(context, upload.input_object or "", folder),
+        dialect=Dialect.model_validate(upload.dialect),
+        kind=Kind(upload.kind),
+        sha256=upload.content_digest,
+    )
+    collected = [
+        CollectedPart(part.index, _local(context, part.verdicts_object, folder), _iso(part.remote_finished_at))
+        for part in found
+        if part.verdicts_object is not None
+    ]
+    name = result_name(upload.upload_id)
+    with context.storage.write(name) as out:
+        delivered = deliver(
+            staged,
+            collected,
+            out,
+            folder=folder,
+            provider=upload.provider,
+            limits=context.limits,
+            on_progress=lambda _rows: None,
+        )
+    manifest = _manifest(context, upload, found, delivered)
+    with context.storage.write(manifest_name(upload.upload_id)) as out:
+        out.write(manifest.dump())
+    return ResultSummary(
+        manifest=context.storage.url(manifest_name(upload.upload_id)),
+        object=context.storage.url(name),
+        counts=delivered.counts,
+        verdicts=dict(delivered.verdicts),
+        partial=manifest.partial,
+        credits=manifest.credits,
+    )
+
+
+def _local(context: Context, name: str, folder: Path) -> Path:
+    """An object as a local file."""
+    local = context.storage.local_path(name)
+    if local is not None:
+        return local
+    copy = folder / name.replace("/", "_")
+    with context.storage.open(name) as source, copy.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _manifest(
+    context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered
+) -> Manifest:
+    name = result_name(upload.upload_id)
+    return Manifest(
+        upload_id=upload.upload_id,
+        account=upload.account,
+        provider=upload.provider,
+        kind=upload.kind,
+        label=upload.label,
+        partial=delivered.counts.partial,
+        counts=delivered.counts,
+        verdicts=dict(delivered.verdicts),
+        input=InputSection(
+            sha256=upload.content_digest,
+            bytes=upload.input_bytes,
+            rows=upload.rows,
+            source=",".join(sorted(upload.source)),
+        ),
+        result=ResultSection(
+            object=name,
+            url=context.storage.url(name),
+            sha256=delivered.sha256,
+            bytes=delivered.bytes,
+            rows=delivered.counts.rows,
+            columns=delivered.columns,
+        ),
+        parts=tuple(_part_section(part) for part in found),
+        credits=sum(part.credits_committed for part in found),
+        created_at=_time(upload.created_at),
+        completed_at=_time(context.store.now()),
+        versions=Versions(bulkverify=version()),
+    )
+
+
+def _part_section(part: PartRecord) -> PartSection:
+    return PartSection(
+        index=part.index,
+        remote_id=part.remote_id,
+        rows=part.rows,
+        returned_rows=part.rows_returned,
+        object=part.verdicts_object,
+        sha256=part.verdicts_digest,
+        submitted_at=part.submitted_at and _time(part.submitted_at),
+        finished_at=part.remote_finished_at and _time(part.remote_finished_at),
+        collected_at=part.collected_at and _time(part.collected_at),
+        credits=part.credits_committed,
+    )
+
+
+def _time(epoch_seconds: float) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)
+
+
+def _iso(epoch_seconds: float | None) -> str:
+    return "" if epoch_seconds is None else _time(epoch_seconds).isoformat(timespec="seconds")

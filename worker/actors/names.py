@@ -1,0 +1,33 @@
+"""Where an upload's objects lie in storage."""
+
+from __future__ import annotations
+
+
+def input_name(upload_id: str) -> str:
+    """The staged copy of the input."""
+    return f"uploads/{upload_id}/input"
+
+
+def values_name(upload_id: str, index: int) -> str:
+    """The values of a part, as they are sent."""
+    return f"uploads/{upload_id}/parts/{index:05d}/values.csv"
+
+
+def verdicts_name(upload_id: str, index: int) -> str:
+    """The verdicts of a part."""
+    return f"uploads/{upload_id}/parts/{index:05d}/verdicts.jsonl"
+
+
+def raw_name(upload_id: str, index: int, name: str) -> str:
+    """A file as the provider gave it."""
+    return f"uploads/{upload_id}/parts/{index:05d}/raw/{name}"
+
+
+def result_name(upload_id: str) -> str:
+    """The result: every row of the input with its verdict."""
+    return f"results/{upload_id}/result.csv"
+
+
+def manifest_name(upload_id: str) -> str:
+    """The manifest: a result exists when its manifest exists."""
+    return f"results/{upload_id}/manifest.json"

@@ -1,0 +1,227 @@
+"""Submit: the only actor that spends, at most once for each part.
+
+The order is the promise: limits and credits reserved in the store, the attempt recorded in storage, the intent in the store,
+and only then one request. A known outcome closes the attempt; anything else leaves it open and the part in quarantine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from worker.actors.accounts import pause_account, provider_well
+from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of
+from worker.actors.shell import step
+from worker.core import part as core
+from worker.core.schedule import backoff_seconds, next_look_seconds
+from worker.core.states import Lane
+from worker.core.token import remote_name, token_in
+from worker.providers.errors import (
+    CredentialsRejected,
+    NotSent,
+    OutOfCredits,
+    OwnRateReached,
+    ProviderError,
+    Refused,
+    Throttled,
+)
+from worker.providers.port import Kind, Submission
+from worker.storage import StorageError
+from worker.store.errors import Full, Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.context import Connected, Context
+    from worker.core.change import Change
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.providers.port import Submitted
+
+log = structlog.get_logger()
+
+#: Seconds until a part is tried again for which its account had no place.
+LIMIT_LOOK_SECONDS = 5.0
+#: Seconds until a part is tried again whose account is not configured, or whose attempt could not be recorded.
+BLOCKED_LOOK_SECONDS = 60.0
+#: Times a learned fact is written again when the record moves on meanwhile.
+FACT_TRIES = 10
+#: Most attempts of one part that are known to be unspent before a person is asked.
+ATTEMPTS_MAX = 50
+
+#: Refusals of a submit that are certain to have cost nothing, and that another time may end otherwise.
+WAITING = (CredentialsRejected, OutOfCredits, Throttled, NotSent)
+
+
+def run(context: Context, part_id: str, epoch: int) -> None:
+    """Submit the part, once."""
+    step(context, Lane.SUBMIT, part_id, epoch, _submit)
+
+
+def _submit(context: Context, part: PartRecord) -> None:
+    upload = context.store.upload(part.upload_id)
+    connected = context.accounts.get(part.account)
+    now = context.store.now()
+    if upload is None or connected is None:
+        missing = "upload_unknown" if upload is None else "account_unknown"
+        context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
+        return
+    account = context.store.account(part.account, part.provider)
+    obstacle = core.before_submit(part, upload, account, now)
+    if obstacle is not None:
+        _apply_and_nudge(context, obstacle)
+        return
+    reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
+    if reserved is not None:
+        _attempt(context, upload, reserved, connected)
+
+
+def _reserve(
+    context: Context, part: PartRecord, connected: Connected, now: float, *, echo_proven: bool
+) -> PartRecord | None:
+    settings = context.settings
+    lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
+    certain = connected.provider.capabilities.name_echo and echo_proven
+    change = core.reserve(
+        part,
+        context.process,
+        now,
+        lease_seconds,
+        active_max=connected.account.max_active,
+        intents_max=None if certain else 1,
+    )
+    try:
+        context.apply(change)
+    except Full as full:
+        context.apply(core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        return None
+    return change.parts[0].written()
+
+
+def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected) -> None:
+    now = context.store.now()
+    over_at = part.lease.until if part.lease else now
+    try:
+        attempt, is_new = open_attempt(context, part, now, over_at)
+    except StorageError as error:
+        log.warning("attempt_not_recorded", error=str(error))
+        context.apply(core.hold(part, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
+        return
+    if not is_new:
+        _apply_and_nudge(context, _known_attempt(context, part, now))
+        return
+    intent = core.intent(part, attempt, now)
+    context.apply(intent)
+    _spend(context, upload, intent.parts[0].written(), connected)
+
+
+def _known_attempt(context: Context, part: PartRecord, now: float) -> Change:
+    """An attempt that storage remembers and the store does not: its recorded outcome decides, or a person does."""
+    number = part.attempts + 1
+    outcome = outcome_of(context.storage, part.token, number)
+    if outcome is not None and outcome.remote_id is not None:
+        return core.submitted(part, outcome.remote_id, "attempt_record", now, look_at=now)
+    if outcome is not None and number < ATTEMPTS_MAX:
+        return core.hold(part.model_copy(update={"attempts": number}), now, "attempt_known", now)
+    message = f"Attempt {number} of this part was recorded before and its outcome is not known."
+    return core.quarantine(part, now, "unresolved_attempt", message)
+
+
+def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected) -> None:
+    settings = context.settings
+    try:
+        with _values(context, part) as path:
+            submission = Submission(
+                path=path,
+                rows=part.rows,
+                kind=Kind(part.kind),
+                name=remote_name(part.token, upload.label),
+                deadline_seconds=settings.submit_deadline_seconds,
+            )
+            accepted = connected.provider.submit(submission)
+    except Refused as error:
+        _close(context, part, Outcome(unspent=error.reason))
+        _apply_and_nudge(context, core.refused(part, context.store.now(), error.reason, str(error)))
+    except WAITING as error:
+        _close(context, part, Outcome(unspent=error.reason))
+        _wait(context, part, error)
+    except ProviderError as error:
+        _apply_and_nudge(context, core.quarantine(part, context.store.now(), error.reason, str(error)))
+    except Exception as error:
+        log.exception("submit_crashed", error=type(error).__name__)
+        message = f"The attempt ended with {type(error).__name__}; the provider may have accepted it."
+        _apply_and_nudge(context, core.quarantine(part, context.store.now(), "outcome_unknown", message))
+    else:
+        _close(context, part, Outcome(remote_id=accepted.remote_id))
+        _accepted(context, part, accepted)
+
+
+@contextmanager
+def _values(context: Context, part: PartRecord) -> Iterator[Path]:
+    """The part's values as a local file."""
+    local = context.storage.local_path(part.values_object)
+    if local is not None:
+        yield local
+        return
+    with tempfile.TemporaryDirectory(prefix="bulkverify-") as folder:
+        path = Path(folder) / "values.csv"
+        with context.storage.open(part.values_object) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield path
+
+
+def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
+    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
+    now = context.store.now()
+    look_at = now + next_look_seconds(context.policy, age_seconds=0.0)
+    try:
+        context.apply(core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
+    except Stale:
+        learn(context, part.part_id, accepted.remote_id, "late_answer")
+
+
+def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
+    """Keep a remote id that was learned for a part, whatever has become of the part meanwhile. Facts are never fenced."""
+    for _ in range(FACT_TRIES):
+        part = context.store.part(part_id)
+        if part is None:
+            break
+        now = context.store.now()
+        change = core.learn(part, remote_id, how, now, look_at=now)
+        if change is None:
+            return
+        try:
+            context.apply(change)
+        except Stale:
+            continue
+        return
+    log.error("remote_id_not_kept", part=part_id, remote_id=remote_id, how=how, remedy="it is in the attempt's outcome")
+
+
+def _wait(context: Context, part: PartRecord, error: ProviderError) -> None:
+    """A definite refusal that will pass: the part is held, and the account left alone when the provider said so."""
+    now = context.store.now()
+    if isinstance(error, OwnRateReached):
+        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
+    else:
+        until = pause_account(context, part.account, part.provider, error)
+    if isinstance(error, NotSent):
+        until = max(until, now + backoff_seconds(part.attempts, floor_seconds=2.0, cap_seconds=300.0))
+    context.apply(core.hold(part, now, error.reason, until))
+
+
+def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
+    """Record an outcome in storage; when that fails the store still has it."""
+    try:
+        close_attempt(context.storage, part.token, part.attempts, outcome)
+    except StorageError as error:
+        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+
+
+def _apply_and_nudge(context: Context, change: Change) -> None:
+    context.apply(change)
+    context.nudge(change.upload_id)

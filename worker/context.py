@@ -1,0 +1,136 @@
+"""What every actor works with: the store, the storage, the accounts, and one way to carry out a decision."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from worker.core.schedule import PollPolicy
+from worker.core.states import Lane
+from worker.rows.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from config.accounts import Account
+    from config.settings import Settings
+    from worker.core.change import Change
+    from worker.core.records import PartRecord, UploadRecord, WorkItem
+    from worker.metrics import Metrics
+    from worker.providers.port import Provider
+    from worker.storage import Storage
+    from worker.store.store import Store
+
+log = structlog.get_logger()
+
+
+class Hints(Protocol):
+    """Sends messages that say "look at this now". Any of them may be late, doubled or lost."""
+
+    def send(self, lane: Lane, item: str, epoch: int, delay_seconds: float) -> None:
+        """Ask the actor of `lane` to look at `item` in `delay_seconds`. Never raises: the timekeeper re-arms what is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An account with the provider's adapter that serves it."""
+
+    account: Account
+    provider: Provider
+
+
+def process_name() -> str:
+    """This process, as leases and attempt records name it: host, process id, and a nonce that no restart repeats."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of one running process, put together once by `worker.wiring`."""
+
+    settings: Settings
+    store: Store
+    storage: Storage
+    accounts: Mapping[str, Connected]
+    hints: Hints
+    metrics: Metrics
+    process: str = field(default_factory=process_name)
+
+    @property
+    def limits(self) -> Limits:
+        """How large an input may be."""
+        settings = self.settings
+        return Limits(
+            input_bytes_max=settings.input_bytes_max,
+            input_rows_max=settings.input_rows_max,
+            columns_max=settings.columns_max,
+            cell_bytes_max=settings.cell_bytes_max,
+        )
+
+    @property
+    def policy(self) -> PollPolicy:
+        """The bounds of the poll schedule."""
+        settings = self.settings
+        return PollPolicy(settings.poll_floor_seconds, settings.poll_cap_seconds, settings.poll_epsilon)
+
+    def apply(self, change: Change) -> float:
+        """Carry out a decision: write it, count it, log it, and hint at what comes next; the time of the write.
+
+        Raises `Stale`, `Taken`, `Full` or `StoreUnavailable` from the store, and then nothing else was done.
+        """
+        now = self.store.commit(change)
+        self._tell(change)
+        for item in written_items(change):
+            self._hint(item, now)
+        return now
+
+    def _tell(self, change: Change) -> None:
+        item = next(written_items(change), None)
+        provider, kind = (item.provider, item.kind) if item else ("", "")
+        self.metrics.decided(
+            change.decision, provider=provider, account=change.account, kind=kind, reason=change.reason
+        )
+        details = dict(change.details) if change.details is not None else {}
+        write = log.info if change.details is not None else log.debug
+        if change.decision in {"quarantine", "duplicate_remote", "failed", "refused", "aborted"}:
+            write = log.warning
+        part = change.parts[0].index if len(change.parts) == 1 else None
+        bound = {"upload_id": change.upload_id, "account": change.account, "part": part, "reason": change.reason}
+        write(change.decision, **({name: value for name, value in bound.items() if value not in (None, "")} | details))
+
+    def _hint(self, item: UploadRecord | PartRecord, now: float) -> None:
+        if item.lane is None or item.due_at is None or item.lease is not None:
+            return
+        if item.lane is Lane.POLL:
+            self.hint_poll(item.account, item.due_at)
+        else:
+            self.hints.send(item.lane, item_id(item), item.epoch, max(item.due_at - now, 0.0))
+
+    def nudge(self, upload_id: str) -> None:
+        """Have the whole upload looked at now, because one of its parts has reached an end."""
+        upload = self.store.upload(upload_id)
+        if upload is not None and upload.lane is Lane.DELIVER and upload.lease is None:
+            self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
+
+    def hint_poll(self, account: str, wanted_at: float | None) -> None:
+        """See to it that the account's one poll message runs by `wanted_at` (`None`: now)."""
+        planned = self.store.offer_poll(account, wanted_at, self.settings.poll_slack_seconds)
+        if planned is not None:
+            epoch, delay_seconds = planned
+            self.hints.send(Lane.POLL, account, epoch, delay_seconds)
+
+
+def item_id(item: UploadRecord | PartRecord | WorkItem) -> str:
+    """The id by which messages, leases and the due set name a record."""
+    return str(getattr(item, "part_id", None) or getattr(item, "upload_id", ""))
+
+
+def written_items(change: Change) -> Iterator[UploadRecord | PartRecord]:
+    """The uploads and parts that a change writes."""
+    yield from change.uploads
+    yield from change.parts

@@ -1,0 +1,113 @@
+"""The four processes: intake, worker, poller, exporter. Each runs until SIGTERM or SIGINT, then ends what it has begun."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import dramatiq
+import structlog
+
+from config.accounts import load_accounts
+from config.logs import configure_logging
+from worker.actors.declare import POLLER_QUEUES, WORKER_QUEUES
+from worker.exporter.server import Exporter
+from worker.intake import Intake
+from worker.timekeeper import Timekeeper
+from worker.wiring import Plant, assemble, on_a_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from config.settings import Settings
+
+log = structlog.get_logger()
+
+#: Milliseconds that an idle consumer waits between two looks into its queue: the latency of an idle worker.
+CONSUMER_WAIT_MILLISECONDS = 100
+#: Seconds between two looks at the threads of this process.
+WATCH_SECONDS = 1.0
+#: Exit code of a process that ends because one of its threads has died: the supervisor starts a new one.
+THREAD_DEAD_EXIT_CODE = 70
+
+
+def run_intake(settings: Settings) -> None:
+    """Accept requests until told to stop."""
+    plant = _assemble(settings)
+    intake = Intake(plant.context)
+    thread = threading.Thread(target=intake.run, name="intake", daemon=True)
+    thread.start()
+    _wait("intake", lambda: [thread])
+    intake.stop()
+    thread.join(settings.shutdown_seconds)
+
+
+def run_worker(settings: Settings) -> None:
+    """Prepare, submit, collect and deliver until told to stop."""
+    _work(settings, "worker", WORKER_QUEUES, settings.worker_threads)
+
+
+def run_poller(settings: Settings) -> None:
+    """Look at remote jobs until told to stop."""
+    _work(settings, "poller", POLLER_QUEUES, settings.poller_threads)
+
+
+def run_exporter(settings: Settings) -> None:
+    """Serve metrics and health until told to stop."""
+    configure_logging(settings.log_format, settings.log_level)
+    providers = {name: account.provider for name, account in load_accounts(settings.accounts_file).items()}
+    exporter = Exporter(on_a_server(settings), providers)
+    exporter.start()
+    log.info("process_started", process="exporter", address=exporter.address)
+    _wait("exporter", list)
+    exporter.stop()
+
+
+def _assemble(settings: Settings) -> Plant:
+    configure_logging(settings.log_format, settings.log_level)
+    plant = assemble(settings)
+    configure_logging(settings.log_format, settings.log_level, on_event=plant.context.metrics.logged)
+    return plant
+
+
+def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
+    plant = _assemble(settings)
+    worker = dramatiq.Worker(
+        plant.broker,
+        queues={str(queue) for queue in queues},
+        worker_threads=threads,
+        worker_timeout=CONSUMER_WAIT_MILLISECONDS,
+    )
+    # One message for each thread: what a busy process has fetched is not there for an idle one.
+    worker.queue_prefetch = threads
+    timekeeper = Timekeeper(plant.context, plant.broker)
+    worker.start()
+    timekeeper.start()
+    _wait(name, lambda: [timekeeper, *worker.consumers.values(), *worker.workers])
+    timekeeper.stop()
+    worker.stop(timeout=int(settings.shutdown_seconds * 1000))
+    timekeeper.join(settings.shutdown_seconds)
+    plant.close()
+    log.info("process_stopped", process=name)
+
+
+def _wait(name: str, threads: Callable[[], list[threading.Thread]]) -> None:
+    """Wait for SIGTERM or SIGINT; a process that has lost a thread ends at once, because only a new one cures that."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: object) -> None:
+        if stopping.is_set():
+            os._exit(128 + signal.SIGTERM)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("process_started", process=name, pid=os.getpid())
+    while not stopping.wait(WATCH_SECONDS):
+        dead = [thread.name for thread in threads() if not thread.is_alive()]
+        if dead:
+            log.critical("thread_died", process=name, threads=dead, remedy="the supervisor starts this process again")
+            os._exit(THREAD_DEAD_EXIT_CODE)
+    log.info("process_stopping", process=name)

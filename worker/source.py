@@ -1,0 +1,78 @@
+"""Where a list comes from: opening what a request names, and nothing outside the folders that may be read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from worker.rows.errors import InputError, InputNotFound, InputTooLarge, InputUnreadable, NoValues, OutsideRoots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Bytes read at once.
+BLOCK_BYTES = 1024 * 1024
+
+
+def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
+    """The source's bytes. Raises `InputError`: missing, unreadable, empty, not a plain file, or outside `roots`.
+
+    The file is judged as it was opened, so that it cannot be swapped for another between look and read.
+    """
+    path = Path(source["path"])
+    allowed = [root.resolve() for root in roots]
+    resolved = _resolved(path)
+    if not any(resolved.is_relative_to(root) for root in allowed):
+        listed = ", ".join(str(root) for root in allowed) or "none"
+        raise OutsideRoots(f"{path} is not inside a folder that may be read ({listed}); see BULKVERIFY_INPUT_ROOTS.")
+    return _open(path, resolved)
+
+
+def _resolved(path: Path) -> Path:
+    failure: InputError
+    try:
+        return path.resolve(strict=True)
+    except FileNotFoundError:
+        failure = InputNotFound(f"{path} does not exist on this machine; workers must see it under the same path.")
+    except (OSError, RuntimeError) as error:
+        failure = _unreadable(path, error)
+    raise failure
+
+
+def _open(path: Path, resolved: Path) -> BinaryIO:
+    failure: InputError
+    try:
+        # Non-blocking, so that a pipe in place of a file is refused instead of waited for.
+        descriptor = os.open(resolved, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        failure = _unreadable(path, error)
+    else:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            failure = NoValues(f"{path} is empty; there is nothing to verify.")
+        else:
+            failure = InputUnreadable(f"{path} is not a plain file.")
+    raise failure
+
+
+def _unreadable(path: Path, error: OSError | RuntimeError) -> InputUnreadable:
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "its links go round in circles"
+    return InputUnreadable(f"{path} cannot be read: {why}. Check its permissions for the workers' user.")
+
+
+def source_sha256(file: BinaryIO, bytes_max: int) -> str:
+    """SHA-256, hexadecimal, of an open source. Raises `InputTooLarge` beyond `bytes_max`."""
+    digest = hashlib.sha256()
+    size = 0
+    while block := file.read(BLOCK_BYTES):
+        size += len(block)
+        if size > bytes_max:
+            raise InputTooLarge(f"The input has more than {bytes_max:,} bytes; see BULKVERIFY_INPUT_BYTES_MAX.")
+        digest.update(block)
+    return digest.hexdigest()

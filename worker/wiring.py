@@ -1,0 +1,104 @@
+"""Putting one process together: settings in, a context with its broker and actors out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.accounts import load_accounts
+from config.redaction import redactor
+from worker.actors.declare import declare
+from worker.broker import SortedSetBroker
+from worker.context import Connected, Context
+from worker.embedded import server_url
+from worker.gate import StoreGate
+from worker.hints import BrokerHints
+from worker.metrics import Metrics
+from worker.middleware import Watch
+from worker.providers.registry import build
+from worker.storage import open_storage
+from worker.store.client import connect, require_safe
+from worker.store.store import Limits, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What runs in one process."""
+
+    context: Context
+    broker: SortedSetBroker
+
+    def close(self) -> None:
+        """Close the connections to both databases."""
+        self.broker.close()
+        self.broker.client.close()
+        self.context.store.client.close()
+
+
+def on_a_server(settings: Settings) -> Settings:
+    """The settings with a Redis URL: the private server of this installation's home when none was given."""
+    if settings.redis_url is not None:
+        return settings
+    return settings.on_server(server_url(settings.home))
+
+
+def open_store(settings: Settings) -> Store:
+    """The state database. Raises `StoreUnavailable` or `StoreUnsafe`."""
+    settings = on_a_server(settings)
+    client = connect(settings.redis_url or "", settings.redis_timeout_seconds)
+    require_safe(client)
+    limits = Limits(settings.timeline_entries_max, settings.events_entries_max, settings.rejected_entries_max)
+    return Store(client, limits)
+
+
+def open_broker(settings: Settings, metrics: Metrics) -> SortedSetBroker:
+    """The broker's database; nothing is asked of it yet."""
+    settings = on_a_server(settings)
+    client = redis.Redis.from_url(
+        settings.broker_url or "",
+        socket_timeout=settings.redis_timeout_seconds,
+        socket_connect_timeout=settings.redis_timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return SortedSetBroker(client, [Watch(metrics)])
+
+
+def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapping[str, Connected]:
+    """Every configured account with its provider's adapter. Raises `AccountsInvalid`."""
+    connected = {}
+    for name, account in load_accounts(settings.accounts_file).items():
+
+        def waited(seconds: float, provider: str = account.provider, name: str = name) -> None:
+            metrics.rate_waited(provider, name, seconds)
+
+        gate = StoreGate(store, name, account.requests_per_second, waited)
+        connected[name] = Connected(account, build(account, gate, metrics.reporter(account.provider, name)))
+    return connected
+
+
+def assemble(settings: Settings) -> Plant:
+    """Everything a working process needs, with its actors declared."""
+    settings = on_a_server(settings)
+    metrics = Metrics()
+    redactor.on_redaction(metrics.redacted)
+    store = open_store(settings)
+    broker = open_broker(settings, metrics)
+    context = Context(
+        settings=settings,
+        store=store,
+        storage=open_storage(settings.storage_url),
+        accounts=connect_accounts(settings, store, metrics),
+        hints=BrokerHints(broker),
+        metrics=metrics,
+    )
+    declare(broker, context)
+    return Plant(context, broker)

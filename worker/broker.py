@@ -1,8 +1,8 @@
-"""The dramatiq broker, with one thing changed: a delayed message waits in a sorted set in Redis, not in a worker's memory.
+"""The dramatiq broker with one thing changed: a delayed message waits in a sorted set, not in a worker's memory.
 
-`move_due` hands what is due to its queues in one atomic call, so any number of processes may call it and none is needed.
-There are no delay queues and no consumers for them; everything else is dramatiq's own `RedisBroker`. A message is only a
-hint: losing the whole broker database costs time.
+`move_due` hands what is due to its queues in one atomic call, so any number of processes may call it and none of them
+is needed. There are no delay queues and no consumers for them; everything else is dramatiq's own `RedisBroker`. A
+message is only a hint: losing the whole broker database costs time.
 """
 
 from __future__ import annotations
@@ -124,7 +124,6 @@ class SortedSetBroker(RedisBroker):
             return int(self._move_due([*self._keys, NAMESPACE], [MOVE_MESSAGES_MAX]))
         except (redis.TimeoutError, redis.ConnectionError) as error:
             raise _closed(error) from None
-
 
     def beat(self) -> None:
         """Say that this process lives, also while all its threads are busy and nothing is fetched."""

@@ -33,7 +33,7 @@ class Hints(Protocol):
     """Sends messages that say "look at this now". Any of them may be late, doubled or lost."""
 
     def send(self, lane: Lane, item: str, epoch: int, delay_seconds: float) -> None:
-        """Ask the actor of `lane` to look at `item` in `delay_seconds`. Never raises: the timekeeper re-arms what is lost."""
+        """Ask the actor of `lane` to look at `item` in `delay_seconds`. Never raises: what is lost is re-armed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,7 @@ BURST_CALLS = 4
 class StoreGate:
     """Takes tokens from the store; implements `worker.providers.port.Gate`."""
 
-    def __init__(
-        self, store: Store, account: str, requests_per_second: float, waited: Callable[[float], None]
-    ) -> None:
+    def __init__(self, store: Store, account: str, requests_per_second: float, waited: Callable[[float], None]) -> None:
         """`waited` is told the seconds of each wait."""
         self._store = store
         self._account = account

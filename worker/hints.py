@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dramatiq
 import structlog
 
-from worker.core.states import Lane
+if TYPE_CHECKING:
+    from worker.core.states import Lane
 
 log = structlog.get_logger()
 

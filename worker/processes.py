@@ -1,4 +1,4 @@
-"""The four processes: intake, worker, poller, exporter. Each runs until SIGTERM or SIGINT, then ends what it has begun."""
+"""The four processes: intake, worker, poller, exporter. Each runs until SIGTERM or SIGINT and ends what it began."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ class Timekeeper(threading.Thread):
                 if elapsed >= next_rearm:
                     next_rearm = elapsed + REARM_SECONDS
                     self.rearm()
+                    self.tick()
                 if elapsed >= next_beat:
                     next_beat = elapsed + HEARTBEAT_SECONDS
                     self._broker.beat()
@@ -70,6 +71,13 @@ class Timekeeper(threading.Thread):
         if overdue:
             log.info("rearmed", items=len(overdue))
         return len(overdue)
+
+    def tick(self) -> None:
+        """Ask for the periodic walks over the remote lists; one process of all asks once in a period."""
+        period = self._context.settings.reconcile_period_seconds
+        for account in self._context.accounts:
+            if self._context.store.tick(f"reconcile:{account}", period):
+                self._context.hints.send(Lane.RECONCILE, account, 0, 0.0)
 
     def _send(self, account: str, lane: Lane, item: str) -> None:
         if lane is Lane.POLL:

@@ -1,7 +1,7 @@
 """Attempt records: what is kept in storage before anything is spent, and what became of it.
 
 `attempts/<token>/<n>.json` is created before attempt n is sent, `attempts/<token>/<n>.outcome.json` when its outcome is
-known. They outlive Redis: an attempt that the store has forgotten is found here, and never followed by another one unseen.
+known. They outlive Redis: an attempt that the store has forgotten is found here, and never followed by another unseen.
 """
 
 from __future__ import annotations

@@ -55,9 +55,7 @@ def _collect(context: Context, part: PartRecord) -> None:
         _later(context, keeper.record, failure)
 
 
-def _obstacle(
-    context: Context, part: PartRecord, connected: Connected | None, now: float
-) -> tuple[str, float] | None:
+def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> tuple[str, float] | None:
     if connected is None:
         return "account_unknown", now + BLOCKED_LOOK_SECONDS
     account = context.store.account(part.account, part.provider)

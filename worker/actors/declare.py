@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dramatiq
 
-from worker.actors import collect, deliver, poll, prepare, submit
+from worker.actors import collect, deliver, poll, prepare, reconcile, submit
 from worker.core.states import Lane
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ STEPS: dict[Lane, Callable[[Context, str, int], None]] = {
     Lane.POLL: poll.run,
     Lane.COLLECT: collect.run,
     Lane.DELIVER: deliver.run,
+    Lane.RECONCILE: reconcile.run,
 }
 #: Queues of the worker processes, and of the poller processes: long uploads never delay a poll.
 WORKER_QUEUES = frozenset({Lane.PREPARE, Lane.SUBMIT, Lane.COLLECT, Lane.DELIVER})
-POLLER_QUEUES = frozenset({Lane.POLL})
+POLLER_QUEUES = frozenset({Lane.POLL, Lane.RECONCILE})
 
 
 def declare(broker: dramatiq.Broker, context: Context) -> None:

@@ -137,9 +137,7 @@ def _local(context: Context, name: str, folder: Path) -> Path:
     return copy
 
 
-def _manifest(
-    context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered
-) -> Manifest:
+def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:
     name = result_name(upload.upload_id)
     return Manifest(
         upload_id=upload.upload_id,

@@ -60,7 +60,8 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
             failure = error
     now = context.store.now()
     if failure is None:
-        context.apply(core.prepared(keeper.record, _found(upload, staged), parts, now, context.settings.safety_look_seconds))
+        found = _found(upload, staged)
+        context.apply(core.prepared(keeper.record, found, parts, now, context.settings.safety_look_seconds))
     elif isinstance(failure, InputError):
         context.apply(core.fail(keeper.record, now, failure.reason, str(failure), days))
     else:

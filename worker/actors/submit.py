@@ -1,7 +1,8 @@
 """Submit: the only actor that spends, at most once for each part.
 
-The order is the promise: limits and credits reserved in the store, the attempt recorded in storage, the intent in the store,
-and only then one request. A known outcome closes the attempt; anything else leaves it open and the part in quarantine.
+The order is the promise: limits and credits reserved in the store, the attempt recorded in storage, the intent in the
+store, and only then one request. A known outcome closes the attempt; anything else leaves it open and the part in
+quarantine.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
 
 
 def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
-    """Keep a remote id that was learned for a part, whatever has become of the part meanwhile. Facts are never fenced."""
+    """Keep a remote id that was learned for a part, whatever the part has become meanwhile. Facts are never fenced."""
     for _ in range(FACT_TRIES):
         part = context.store.part(part_id)
         if part is None:

@@ -10,7 +10,7 @@ from worker.core.schedule import backoff_seconds
 if TYPE_CHECKING:
     from worker.core.records import AccountRecord
 
-#: Pause (shortest, longest), seconds, by reason: what a person must mend is asked for less often than what passes by itself.
+#: Pause (shortest, longest), seconds, by reason: what a person must mend is tried less often than what may pass.
 PAUSES_SECONDS: dict[str, tuple[float, float]] = {
     "throttled": (2.0, 300.0),
     "unavailable": (2.0, 300.0),

@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A limit that must still hold when the change is written: fewer than `most` members in the account's set `name`."""
+    """A limit that must hold when the change is written: fewer than `most` members in the account's set `name`."""
 
     account: str
     #: `active` (parts that occupy a remote job) or `intents` (parts with an attempt of unknown outcome).

@@ -1,7 +1,10 @@
 """What the core refuses.
 
     CoreError
-    └── IllegalMove    a record was asked to move to a state that may not follow its own
+    ├── IllegalMove        a record was asked to move to a state that may not follow its own
+    └── RowsNotConserved   rows were lost or invented on the way (see `worker.core.rows`)
+
+All of them are defects: nothing is written, and nobody but a developer can mend them.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class LookPlan:
 def plan_looks(jobs: int, *, ids_max: int, page_rows: int) -> LookPlan:
     """The plan for looking at `jobs` jobs.
 
-    Where one call answers for many ids nothing is cheaper. Where it answers for one, pages of the list are read as long as
-    that can cost fewer calls than asking for each job: with n jobs waiting, at most n - 1 pages.
+    Where one call answers for many ids nothing is cheaper. Where it answers for one, pages of the list are read as long
+    as that can cost fewer calls than asking for each job: with n jobs waiting, at most n - 1 pages.
     """
     if ids_max > 1:
         return LookPlan(pages=0, ids=ids_max)

@@ -21,7 +21,7 @@ PROGRESS_STEP = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look at one remote job showed. `status` is a normalised word: see `worker.providers.port.RemoteStatus`."""
+    """What one look at one remote job showed. `status` is a word of `worker.providers.port.RemoteStatus`."""
 
     status: str
     word: str = ""
@@ -107,7 +107,7 @@ def _progress_event(part: PartRecord) -> Event:
 
 
 def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
-    """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and is kept."""
+    """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays."""
     age_seconds = now - (part.submitted_at or now)
     looks = part.looks + 1
     reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason

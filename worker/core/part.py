@@ -1,12 +1,12 @@
 """The part's state machine: from values to send to verdicts collected, one decision at a time.
 
-Each function takes a part as it was read and what has been learned, and returns the `Change` to write. None spends: only the
-submit actor does, and only between `intent` and one of `submitted`, `refused` or `unknown_outcome`.
+Each function takes a part as it was read and what has been learned, and returns the `Change` to write. None spends:
+only the submit actor does, and only between `intent` and one of `submitted`, `refused`, `hold` or `quarantine`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from worker.core.change import Change, Claim, Entry, Event, Guard
 from worker.core.records import Evidence
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def change(decision: str, part: PartRecord, **more: object) -> Change:
     """A change of one part."""
-    return Change(decision, part.upload_id, part.account, parts=(part,), **more)  # type: ignore[arg-type]  # passed through
+    passed_through: Any = more
+    return Change(decision, part.upload_id, part.account, parts=(part,), **passed_through)
 
 
 def before_submit(part: PartRecord, upload: UploadRecord, account: AccountRecord, now: float) -> Change | None:
@@ -27,7 +28,8 @@ def before_submit(part: PartRecord, upload: UploadRecord, account: AccountRecord
     An intent whose lease has ended is an attempt of unknown outcome: it is never followed by another one.
     """
     if part.state is PartState.INTENT:
-        return quarantine(part, now, "unresolved_attempt", "An earlier attempt to submit this part has no known outcome.")
+        message = "An earlier attempt to submit this part has no known outcome."
+        return quarantine(part, now, "unresolved_attempt", message)
     if upload.cancel_requested or upload.terminal:
         return cancel(part, now)
     if account.paused(now):
@@ -95,7 +97,7 @@ def _spent(part: PartRecord) -> dict[Entry, int]:
 
 
 def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
-    """A remote id was learned, however late. It resolves an open attempt; otherwise it is kept and, if new, raises an alarm."""
+    """A remote id was learned, however late: it resolves an open attempt, or is kept as evidence of a second charge."""
     if any(known.remote_id == remote_id for known in part.evidence):
         return None
     if part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}:
@@ -121,13 +123,9 @@ def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:
 
 def hold(part: PartRecord, now: float, reason: str, until: float) -> Change:
     """The account cannot take the part now: it waits until `until`, unspent."""
-    held = part.moved(
-        PartState.HELD, now, due_at=until, reason=reason, message="", attempt=None, credits_reserved=0
-    )
+    held = part.moved(PartState.HELD, now, due_at=until, reason=reason, message="", attempt=None, credits_reserved=0)
     new = part.state is not PartState.HELD or part.reason != reason
-    return change(
-        "hold", held, reason=reason, ledger=_released(part), details={"until": until} if new else None
-    )
+    return change("hold", held, reason=reason, ledger=_released(part), details={"until": until} if new else None)
 
 
 def cancel(part: PartRecord, now: float) -> Change:
@@ -141,7 +139,7 @@ def _released(part: PartRecord) -> dict[Entry, int]:
 
 
 def quarantine(part: PartRecord, now: float, reason: str, message: str) -> Change:
-    """The part must not move until evidence or a person decides; an open attempt stays open and its credits reserved."""
+    """The part must not move until evidence or a person decides; an open attempt stays open, its credits reserved."""
     stopped = part.moved(PartState.QUARANTINED, now, reason=reason, message=message)
     return change(
         "quarantine",
@@ -155,9 +153,7 @@ def quarantine(part: PartRecord, now: float, reason: str, message: str) -> Chang
 
 def collect_later(part: PartRecord, now: float, reason: str, message: str, due_at: float) -> Change:
     """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever."""
-    later = part.moved(
-        PartState.FINISHED, now, due_at=due_at, reason=reason, message=message, tries=part.tries + 1
-    )
+    later = part.moved(PartState.FINISHED, now, due_at=due_at, reason=reason, message=message, tries=part.tries + 1)
     return change("collect_later", later, reason=reason, details={"message": message, "until": due_at})
 
 

@@ -1,7 +1,7 @@
 """The records: one upload, its parts, and the account they run on, as they stand in the store.
 
-Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store refuses
-a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
+Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store
+refuses a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
 """
 
 from __future__ import annotations
@@ -163,8 +163,8 @@ class WorkItem(Record):
 class UploadRecord(WorkItem):
     """What a producer asked for, and how far it has come."""
 
-    moves = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_MOVES.items()}  # noqa: RUF012 - declared in WorkItem
-    lanes = {str(k): v for k, v in UPLOAD_LANES.items()}  # noqa: RUF012 - declared in WorkItem
+    moves = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_MOVES.items()}
+    lanes = {str(k): v for k, v in UPLOAD_LANES.items()}
 
     upload_id: str
     label: str = ""
@@ -205,8 +205,8 @@ class UploadRecord(WorkItem):
 class PartRecord(WorkItem):
     """A slice of an upload's folded values that becomes exactly one remote job."""
 
-    moves = {str(k): frozenset(map(str, v)) for k, v in PART_MOVES.items()}  # noqa: RUF012 - declared in WorkItem
-    lanes = {str(k): v for k, v in PART_LANES.items()}  # noqa: RUF012 - declared in WorkItem
+    moves = {str(k): frozenset(map(str, v)) for k, v in PART_MOVES.items()}
+    lanes = {str(k): v for k, v in PART_LANES.items()}
 
     upload_id: str
     index: int

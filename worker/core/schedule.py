@@ -1,8 +1,8 @@
 """When to look at a remote job again: few calls, short lag.
 
-Without any other knowledge the next look is at `age * (1 + epsilon)`: the result is seen at most `epsilon` of the job's run
-time (or one floor) after the provider finished, in O(log(run time / floor)) looks. With progress the remaining time is
-extrapolated and most of it is waited out: fewer looks at the beginning, a look close to the end.
+Without any other knowledge the next look is at `age * (1 + epsilon)`: the result is seen at most `epsilon` of the job's
+run time (or one floor) after the provider finished, in O(log(run time / floor)) looks. With progress the remaining time
+is extrapolated and most of it is waited out: fewer looks at the beginning, a look close to the end.
 
 Known limitation: a job that speeds up after its last look is seen late by at most the wait that was extrapolated.
 """

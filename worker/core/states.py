@@ -13,6 +13,8 @@ class Lane(StrEnum):
     POLL = "poll"
     COLLECT = "collect"
     DELIVER = "deliver"
+    #: Periodic walks over an account's remote list: no item waits here, every period asks anew.
+    RECONCILE = "reconcile"
 
 
 class UploadState(StrEnum):

@@ -9,7 +9,7 @@ import re
 #: Bytes of SHA-256 in a token: 80 bits, 16 base-32 characters.
 TOKEN_BYTES = 10
 #: Every token begins with this, so that our jobs are told from others'.
-TOKEN_PREFIX = "bv-"
+TOKEN_PREFIX = "bv-"  # noqa: S105 - it is public, and no password
 #: Most characters of a remote name.
 NAME_CHARACTERS_MAX = 80
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from worker.core.change import Acknowledgement, Change, Entry, Event
-from worker.core.records import PartRecord, ResultSummary, UploadRecord
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from worker.core.records import PartRecord, ResultSummary, UploadRecord
 
 #: Seconds in a day, for retention.
 DAY_SECONDS = 86_400
@@ -18,7 +19,8 @@ DAY_SECONDS = 86_400
 
 def change(decision: str, upload: UploadRecord, **more: object) -> Change:
     """A change of one upload."""
-    return Change(decision, upload.upload_id, upload.account, uploads=(upload,), **more)  # type: ignore[arg-type]  # passed through
+    passed_through: Any = more
+    return Change(decision, upload.upload_id, upload.account, uploads=(upload,), **passed_through)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def later(upload: UploadRecord, now: float, reason: str, message: str, due_at: f
 
 def fail(upload: UploadRecord, now: float, reason: str, message: str, retention_days: float) -> Change:
     """The upload cannot be done, and nothing was spent for it."""
-    return _end(upload, UploadState.FAILED, now, reason, message, retention_days)
+    return _end(upload, UploadState.FAILED, now, reason=reason, message=message, days=retention_days)
 
 
 def stop(upload: UploadRecord, now: float, reason: str, message: str) -> Change:
@@ -114,7 +116,8 @@ def stop(upload: UploadRecord, now: float, reason: str, message: str) -> Change:
 
 def cancelled(upload: UploadRecord, now: float, retention_days: float) -> Change:
     """The upload was cancelled before anything was spent."""
-    return _end(upload, UploadState.CANCELLED, now, "cancelled", "Cancelled on request.", retention_days)
+    message = "Cancelled on request; nothing was spent."
+    return _end(upload, UploadState.CANCELLED, now, reason="cancelled", message=message, days=retention_days)
 
 
 def request_cancel(upload: UploadRecord, now: float) -> Change:
@@ -146,7 +149,7 @@ class Standing:
 
 
 def settle(upload: UploadRecord, standing: Standing, owner: str, now: float, *, lease: float, safety: float) -> Change:
-    """Look at the whole upload: deliver when no part can bring anything more, else look again after `safety` seconds."""
+    """Look at the whole upload: deliver when no part can bring anything more, else look again in `safety` seconds."""
     if not standing.unfinished and not standing.quarantined:
         delivering = upload.moved(UploadState.DELIVERING, now, crashes=upload.crashes)
         first = upload.state is not UploadState.DELIVERING
@@ -160,7 +163,8 @@ def delivered(upload: UploadRecord, result: ResultSummary, failed: int, now: flo
     """The result is published: the upload is completed, or ends with a partial result that says so."""
     counts = result.counts
     if upload.cancel_requested and result.partial:
-        state, reason, message = UploadState.CANCELLED, "cancelled", "Cancelled; what was already paid is in the result."
+        state, reason = UploadState.CANCELLED, "cancelled"
+        message = "Cancelled on request; what was already paid for is in the result."
     elif failed:
         state, reason = UploadState.FAILED, "parts_failed"
         message = f"{failed} of {upload.parts_total} parts failed; {counts.missing} rows have no verdict."
@@ -169,17 +173,17 @@ def delivered(upload: UploadRecord, result: ResultSummary, failed: int, now: flo
         message = f"The provider returned no verdict for {counts.missing} of {counts.rows} rows."
     else:
         state, reason, message = UploadState.COMPLETED, "", ""
-    return _end(upload, state, now, reason, message, retention_days, result=result)
+    return _end(upload, state, now, reason=reason, message=message, days=retention_days, result=result)
 
 
 def _end(
     upload: UploadRecord,
     state: UploadState,
     now: float,
+    *,
     reason: str,
     message: str,
-    retention_days: float,
-    *,
+    days: float,
     result: ResultSummary | None = None,
 ) -> Change:
     ended = upload.moved(
@@ -188,7 +192,7 @@ def _end(
         reason=reason,
         message=message,
         finished_at=now,
-        retain_until=now + retention_days * DAY_SECONDS,
+        retain_until=now + days * DAY_SECONDS,
         result=result,
     )
     told: dict[str, object] = {"reason": reason, "message": message}

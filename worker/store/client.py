@@ -20,7 +20,7 @@ HEALTH_CHECK_SECONDS = 30
 def connect(url: str, timeout_seconds: float) -> redis.Redis:
     """A client of the server at `url` whose every command is tried once and ends within `timeout_seconds`.
 
-    The library repeats commands by default, also those that must not run twice; here nothing is repeated behind our back.
+    The library repeats commands by default, also those that must not run twice; here nothing is repeated unseen.
     """
     return redis.Redis.from_url(
         url,

@@ -1,4 +1,4 @@
-"""A change as the commit script takes it: records with the fields its indexes need, and everything beside them, as JSON."""
+"""A change as the commit script takes it, in JSON: records with the fields that indexes need, and what goes along."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from worker.store.keys import INTAKE_GROUP
 from worker.core.states import PartState
+from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,12 +1,14 @@
 """What the store can answer besides success.
 
     StoreError
-    ├── StoreUnavailable   Redis cannot be reached or does not answer in time; what was asked may or may not have happened
+    ├── StoreUnavailable   Redis cannot be reached or does not answer in time; what was asked may have happened
     ├── StoreUnsafe        Redis runs with settings under which records could be lost
     ├── Stale              the record moved on since it was read; nothing was written
     ├── Taken              the remote id belongs to another part; nothing was written
     ├── Full               a limit of the account is reached; nothing was written
     └── Unreadable         a record was written by a later version of the program
+
+`Stale`, `Taken` and `Full` are answers, not failures: the caller decides anew on what is there now.
 """
 
 from __future__ import annotations

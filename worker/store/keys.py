@@ -1,4 +1,4 @@
-"""Names inside the state database that are the workers' own; what applications may rely on is in `producers.contract`."""
+"""Names in the state database that are the workers' own; those that applications share are in `producers.contract`."""
 
 from __future__ import annotations
 

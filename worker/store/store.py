@@ -14,16 +14,17 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from worker.store.keys import KEY_PREFIX
 from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.states import Lane, PartState
 from worker.store.commit import encode
 from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.keys import KEY_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from worker.core.change import Change
+    from worker.core.sweep import Sweep
 
 R = TypeVar("R", bound=Record)
 
@@ -53,9 +54,7 @@ class Limits(NamedTuple):
 class Store:
     """The records of one installation in one Redis database. Safe to use from several threads."""
 
-    def __init__(
-        self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
         self.client = client
         self.limits = limits or Limits()
@@ -229,6 +228,28 @@ class Store:
         key = self.key("tick", name, str(slot))
         return bool(self._ask(self.client.set, key, "1", nx=True, ex=max(int(period_seconds * 2), 1)))
 
+    # The remote list
+
+    def open_attempts(self, account: str) -> Iterator[PartRecord]:
+        """Parts of an account with an attempt whose outcome is not known."""
+        ids = sorted(self._ask(self.client.smembers, self.key("intents", account)))
+        return (part for part in self.parts(ids) if part.attempt is not None)
+
+    def write_sweep(self, account: str, sweep: Sweep) -> None:
+        """Keep what the last walk showed; the exporter reads it."""
+        key = self.key("sweep", account)
+        fields = {f"jobs:{status}": str(number) for status, number in sweep.jobs.items()}
+        fields |= {"at": f"{sweep.began_at:.3f}", "complete": str(int(sweep.complete)), "pages": str(sweep.pages)}
+        fields |= {"ours": str(sweep.ours), "orphans": str(sweep.orphans)}
+        if sweep.complete:
+            fields["complete_at"] = fields["at"]
+        else:
+            fields["complete_at"] = self._ask(self.client.hget, key, "complete_at") or ""
+        pipeline = self.client.pipeline(transaction=True)
+        pipeline.delete(key)
+        pipeline.hset(key, mapping=fields)
+        self._ask(pipeline.execute)
+
     # Inside
 
     def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
@@ -247,6 +268,7 @@ class Store:
             return None
         record = shape.model_validate_json(raw)
         if record.schema_version > SCHEMA_VERSION:
-            raise Unreadable(f"A record has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}.")
+            raise Unreadable(
+                f"A record has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}."
+            )
         return record
-

@@ -1,0 +1,47 @@
+"""What one walk over an account's remote list showed, and what each job of it means here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from worker.core.observe import Seen, observed
+from worker.core.part import learn
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from worker.core.change import Change
+    from worker.core.records import PartRecord
+    from worker.core.schedule import PollPolicy
+
+
+@dataclass(slots=True)
+class Sweep:
+    """The tally of one walk. Nothing may be concluded from what an incomplete walk did not show."""
+
+    began_at: float
+    complete: bool = False
+    pages: int = 0
+    #: Jobs by normalised status; a job that moved to another page meanwhile counts once.
+    jobs: dict[str, int] = field(default_factory=dict)
+    #: Jobs of parts of this installation.
+    ours: int = 0
+    #: Jobs that carry one of our tokens and belong to no part.
+    orphans: int = 0
+
+    def count(self, status: str) -> None:
+        """One more job of this status."""
+        self.jobs[status] = self.jobs.get(status, 0) + 1
+
+
+def seen_in_list(part: PartRecord, remote_id: str, seen: Seen, now: float, policy: PollPolicy) -> Change | None:
+    """What a listed job means for the part it belongs to, or whose token it carries; `None` when it changes nothing.
+
+    A job that finished is collected at once, and an attempt of unknown outcome whose token is in the list is resolved:
+    the token is the part's fingerprint, so the job is the part's. No decision taken here spends.
+    """
+    if part.remote_id != remote_id:
+        return learn(part, remote_id, "list", now, look_at=now)
+    if part.state is PartState.SUBMITTED and seen.status in {"finished", "aborted"}:
+        return observed(part, seen, now, policy)
+    return None

@@ -1,0 +1,116 @@
+"""One account: credentials at a provider and their limits, as every part of the program receives them.
+
+`config.accounts` reads them from a file; a key is resolved from its reference before an `Account` exists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from config import endpoints
+from config.fields import Doc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+#: Characters an account's name may have, and how many: it is a metric label and part of Redis keys.
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,40}$"
+
+#: Rows that WhoisXML takes in one request at most (documented).
+WHOISXML_PART_ROWS_MAX = 50_000
+
+ProviderName = Literal["ipqs", "whoisxml"]
+KeyIn = Literal["header", "path", "body"]
+
+#: Where each provider accepts its key, the best place first: that one is the default.
+KEY_PLACES: Mapping[str, tuple[KeyIn, ...]] = {"ipqs": ("header", "path"), "whoisxml": ("body",)}
+
+
+def _best_key_place(validated: dict[str, Any]) -> KeyIn:
+    return KEY_PLACES[validated["provider"]][0]
+
+
+class Timeouts(BaseModel):
+    """How long one HTTP call may wait at each of its stages, in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    connect_seconds: Annotated[float, Doc("for a connection", "seconds", "10"), Field(gt=0, le=600)] = 10.0
+    send_seconds: Annotated[float, Doc("for a block of the body to be taken", "seconds", "60"), Field(gt=0, le=600)] = (
+        60.0
+    )
+    read_seconds: Annotated[float, Doc("for the next bytes of an answer", "seconds", "60"), Field(gt=0, le=600)] = 60.0
+
+
+class Account(BaseModel):
+    """One account, complete: the key is resolved, and what was not given is filled in for the provider and base URL."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[str, Doc("the name", "1 to 40 of A-Z a-z 0-9 _ -", "main"), Field(pattern=NAME_PATTERN)]
+    provider: Annotated[ProviderName, Doc("who verifies", "a word", '"ipqs"')]
+    key: Annotated[SecretStr, Doc("the API key, by reference", "a reference", 'key_env = "IPQS_KEY"')]
+    #: Allows `http://` to other hosts than this one: keys and lists then travel readable.
+    insecure: Annotated[bool, Doc("allow http:// beyond this host", "a truth value", "true")] = False
+    base_url: Annotated[str, Doc("root of the API", "URL", '"https://www.ipqualityscore.com/api"')] = Field(
+        default_factory=endpoints.default_base_url
+    )
+    #: Where WhoisXML answers for credits; `None` at IPQS, which does so under its base URL.
+    balance_url: Annotated[
+        str | None, Doc("where the balance is told", "URL", f'"{endpoints.WHOISXML_BALANCE_URL}"')
+    ] = Field(default_factory=endpoints.default_balance_url)
+    #: Host names, without ports, from which results may be downloaded. Empty at WhoisXML, which has no links.
+    download_hosts: Annotated[tuple[str, ...], Doc("hosts of links", "host names", '["downloads.example.com"]')] = (
+        Field(default_factory=endpoints.default_download_hosts, max_length=20)
+    )
+    requests_per_second: Annotated[float, Doc("most calls", "calls per second", "2"), Field(gt=0, le=1000)] = 2.0
+    #: Remote jobs that may be unfinished at once.
+    max_active: Annotated[int, Doc("most open jobs", "remote jobs", "20"), Field(ge=1, le=10_000)] = 20
+    #: Rows of the largest part; `None`: as many as the provider takes.
+    max_part_rows: Annotated[int | None, Doc("largest part", "rows", "50000"), Field(ge=1, le=10_000_000)] = None
+    timeouts: Annotated[Timeouts, Doc("how long calls wait", "a table", "{ read_seconds = 60 }")] = Timeouts()
+    key_in: Annotated[KeyIn, Doc("where a call carries the key", "a word", '"header"')] = Field(
+        default_factory=_best_key_place
+    )
+
+    @field_validator("base_url", "balance_url")
+    @classmethod
+    def _check_url(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None:
+            return None
+        url = endpoints.checked_url(url)
+        if not info.data.get("insecure") and not endpoints.is_private_line(url):
+            raise ValueError("is an http:// URL of another host, where the key would travel readable")
+        return url
+
+    @field_validator("balance_url")
+    @classmethod
+    def _check_balance_url(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("provider") == "ipqs":
+            raise ValueError("is given, but ipqs tells its credits under base_url")
+        return url
+
+    @field_validator("download_hosts")
+    @classmethod
+    def _check_download_hosts(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if hosts and info.data.get("provider") == "whoisxml":
+            raise ValueError("is given, but whoisxml has no download links")
+        return tuple(endpoints.checked_host(host) for host in hosts)
+
+    @field_validator("key_in")
+    @classmethod
+    def _check_key_in(cls, place: KeyIn, info: ValidationInfo) -> KeyIn:
+        provider = info.data.get("provider")
+        if provider and place not in KEY_PLACES[provider]:
+            raise ValueError(f"is not where {provider} takes a key, which is: {', '.join(KEY_PLACES[provider])}")
+        return place
+
+    @field_validator("max_part_rows")
+    @classmethod
+    def _check_max_part_rows(cls, rows: int | None, info: ValidationInfo) -> int | None:
+        if rows and rows > WHOISXML_PART_ROWS_MAX and info.data.get("provider") == "whoisxml":
+            raise ValueError(f"is {rows:,}, but whoisxml takes at most {WHOISXML_PART_ROWS_MAX:,} rows at once")
+        return rows

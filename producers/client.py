@@ -1,0 +1,249 @@
+"""The client of an application: submit a list, follow it, fetch its result. Needs only redis and pydantic.
+
+    client = Client("redis://localhost:6379/0", producer="crm")
+    upload_id = client.submit("/srv/lists/newsletter.csv", account="ipqs-main", kind="email")
+    client.wait(upload_id, timeout_seconds=3600)
+    print(client.result(upload_id).path)
+
+Every method may raise `Unavailable` when Redis cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from producers.contract import CONTRACT_VERSION
+from producers.errors import NoResult, NotAccepted, NotConfigured, ProducerError, RecordUnreadable, Unavailable
+from producers.identity import derive_upload_id, is_derived
+from producers.request import RowOptions, UploadRequest, from_fields, to_json
+from producers.results import Result
+from producers.source import checked_source, hashed_source
+from producers.waiting import LOOK_PERIOD_SECONDS, Submission, Waiting, Watch
+from producers.wire import Wire, connect, order_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Self
+
+    from redis import Redis
+
+    from producers.records import Event, Status
+
+#: Environment variable that names the server, the same one that the workers read.
+URL_VARIABLE = "BULKVERIFY_REDIS_URL"
+#: What `events` can begin after: an event's id, or `$`, the newest one.
+SINCE_PATTERN = r"\$|[0-9]{1,20}(-[0-9]{1,20})?"
+#: Submissions whose stream entry a client remembers, to tell their rejection from another's.
+SUBMISSIONS_REMEMBERED_MAX = 10_000
+
+
+class Client:
+    """An application's door to bulkverify. Safe to share between threads.
+
+    Known limitation: when the answer to a submission is lost, `NotAccepted` is raised although the request may be in
+    the stream. Upload ids are stable, so submitting again makes the same upload, never a second one.
+    """
+
+    def __init__(self, url: str | None = None, *, redis: Redis | None = None, producer: str = "") -> None:
+        """`url` defaults to the environment's `BULKVERIFY_REDIS_URL`; `producer` names the application in listings.
+
+        A `redis` given instead keeps its own timeouts and retries: a repeated XADD leaves a second entry, which intake
+        recognises. Nothing is sent before the first call. Raises `NotConfigured`.
+        """
+        if redis is None:
+            url = url or os.environ.get(URL_VARIABLE)
+            if not url:
+                raise NotConfigured("No Redis URL was given.")
+            redis = connect(url)
+        self._wire = Wire(redis)
+        self._producer = producer
+        self._submissions: dict[str, Submission] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def submit(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        account: str,
+        kind: str,
+        upload_id: str | None = None,
+        options: RowOptions | Mapping[str, object] | None = None,
+        label: str = "",
+    ) -> str:
+        """Ask for a file to be verified; the upload's id, derived from the file's content when none is given.
+
+        Returns when the request is in the stream: `wait` tells whether intake accepted it. Raises `SourceUnusable`,
+        `RequestInvalid`, `NotAccepted`.
+        """
+        request = self.request(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+        return self.submit_request(request)
+
+    def request(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        account: str,
+        kind: str,
+        upload_id: str | None = None,
+        options: RowOptions | Mapping[str, object] | None = None,
+        label: str = "",
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> UploadRequest:
+        """The complete request for a file, with its upload id, and nothing sent; `on_bytes` follows the hashing.
+
+        Raises `SourceUnusable`, `RequestInvalid`.
+        """
+        request = from_fields(
+            {
+                "version": CONTRACT_VERSION,
+                "upload_id": upload_id,
+                "account": account,
+                "kind": kind,
+                "source": {"path": str(checked_source(path))},
+                "options": dict(options) if options is not None else None,
+                "label": label,
+                "producer": self._producer,
+            }
+        )
+        return _with_id(request, on_bytes)
+
+    def submit_request(self, request: UploadRequest) -> str:
+        """Put a request into the stream; the upload's id. Raises `NotAccepted`; without an id also `SourceUnusable`."""
+        named = _with_id(request)
+        upload_id = str(named.upload_id)
+        try:
+            ambiguous = not is_derived(upload_id) and self._wire.known(upload_id)
+            positions = self._wire.positions()
+        except Unavailable as error:
+            raise NotAccepted(f"{error.message} Nothing was accepted.", certain=True) from None
+        entry = self._wire.add_request(to_json(named))
+        self._remember(upload_id, Submission(entry, ambiguous, positions))
+        return upload_id
+
+    def status(self, upload_id: str) -> Status | None:
+        """How far an upload has come, None when there is no record of it. Raises `RecordUnreadable`."""
+        found = self._wire.statuses([upload_id])[upload_id]
+        if isinstance(found, RecordUnreadable):
+            raise found
+        return found
+
+    def wait(
+        self,
+        upload_id: str,
+        *,
+        timeout_seconds: float | None = None,
+        on_status: Callable[[Status], None] | None = None,
+    ) -> Status:
+        """Wait until nothing more happens to an upload by itself, and return its last status.
+
+        That is its end (completed, failed, cancelled) or `attention` once no part of it moves. `on_status` is called
+        with every change. Raises `WaitTimeout`; `Rejected` when intake refused this client's request, or, for an upload
+        of another process, when there is no record and intake refused a request of that id; `RecordUnreadable`.
+
+        Known limitation: another process's request that corrects a refused one is seen once intake has accepted it.
+        """
+        tell = None if on_status is None else lambda _, status: on_status(status)
+        (_, outcome), *_ = self.wait_all([upload_id], timeout_seconds=timeout_seconds, on_status=tell)
+        if isinstance(outcome, ProducerError):
+            raise outcome
+        return outcome
+
+    def wait_all(
+        self,
+        upload_ids: Sequence[str],
+        *,
+        timeout_seconds: float | None = None,
+        on_status: Callable[[str, Status], None] | None = None,
+    ) -> Iterator[tuple[str, Status | ProducerError]]:
+        """Wait for several uploads at once: each id with its last status, or with what `wait` would raise, as they end.
+
+        `timeout_seconds` is for all of them together.
+        """
+        watches = [Watch(upload_id, self._submissions.get(upload_id)) for upload_id in dict.fromkeys(upload_ids)]
+        return Waiting(self._wire, watches, on_status).outcomes(timeout_seconds)
+
+    def events(
+        self,
+        upload_id: str | None = None,
+        *,
+        since: str = "0",
+        follow: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Iterator[Event]:
+        """Events of one upload or of all, oldest first, after the event id `since`: `"0"` for all kept, `"$"` for none.
+
+        Without `follow` the events until now; with it also those to come, for `timeout_seconds` or for ever. The stream
+        is capped: what is older than its newest hundred thousand or so is gone. Raises `ValueError` for a `since` that
+        is neither.
+        """
+        if not re.fullmatch(SINCE_PATTERN, since):
+            raise ValueError(f"since must be an event's id, 0 or $, not {since!r}.")
+        last = self._wire.last_event_id()
+        position = last if since == "$" else since
+        deadline = time.monotonic() + (inf if timeout_seconds is None else timeout_seconds)
+        events = self._follow(position, deadline) if follow else self._until(position, last)
+        return (event for event in events if upload_id is None or event.upload_id == upload_id)
+
+    def result(self, upload_id: str) -> Result:
+        """Where an upload's result is and what it holds.
+
+        Raises `NoResult`, which says where the upload stands and what happens next; `UploadFailed` when there will be
+        none; `Rejected` when intake refused the request; `RecordUnreadable`.
+        """
+        status = self.status(upload_id)
+        if status is not None:
+            return Result.of(status)
+        for rejection in self._wire.newest_rejections():
+            if rejection.upload_id == upload_id:
+                raise rejection.as_error()
+        raise NoResult(
+            f"No upload {upload_id} is known. Check the id; one submitted just now is known when intake has read it.",
+            upload_id=upload_id,
+            state=None,
+        )
+
+    def _remember(self, upload_id: str, submission: Submission) -> None:
+        self._submissions[upload_id] = submission
+        if len(self._submissions) > SUBMISSIONS_REMEMBERED_MAX:
+            self._submissions.pop(next(iter(self._submissions)), None)
+
+    def _until(self, position: str, last: str) -> Iterator[Event]:
+        """Events after `position` up to `last`."""
+        while events := self._wire.events_after(position):
+            for event in events:
+                if order_of(event.id) > order_of(last):
+                    return
+                yield event
+            position = events[-1].id
+
+    def _follow(self, position: str, deadline: float) -> Iterator[Event]:
+        """Events after `position` as they come, until the deadline."""
+        while True:
+            left_seconds = deadline - time.monotonic()
+            events = self._wire.events_after(position, block_seconds=max(min(left_seconds, LOOK_PERIOD_SECONDS), 0.0))
+            yield from events
+            position = events[-1].id if events else position
+            if left_seconds <= 0:
+                return
+
+
+def _with_id(request: UploadRequest, on_bytes: Callable[[int], None] | None = None) -> UploadRequest:
+    """The request with its upload id, derived from the file's content when it has none."""
+    if request.upload_id is not None:
+        return request
+    digest = hashed_source(Path(request.source.path), on_bytes)
+    return request.model_copy(update={"upload_id": derive_upload_id(request, digest)})

@@ -1,0 +1,69 @@
+"""Who is who: fingerprints of requests and contents, and the upload id that follows from them.
+
+The same functions run in applications and at intake, so both sides derive the same id from the same list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from producers.contract import DERIVED_ID_PREFIX
+from producers.request import canonical_json, given_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from producers.request import UploadRequest
+
+#: Bytes read at once while a file is hashed.
+HASH_BLOCK_BYTES = 1024 * 1024
+#: Hexadecimal digits of a derived upload id: 128 bits.
+DERIVED_ID_DIGITS = 32
+
+#: Fields that name or describe an upload and do not change what is verified.
+_NAMING_FIELDS = frozenset({"upload_id", "label", "producer"})
+
+
+def request_digest(request: UploadRequest) -> str:
+    """SHA-256, hexadecimal, of what a request asks for: two requests with one upload id conflict when theirs differ.
+
+    Names and descriptions do not count. Where the id was derived from the content, or is still to be, the source does
+    not count either: the same content in another place is the same upload.
+    """
+    fields = given_fields(request)
+    asked = {key: value for key, value in fields.items() if key not in _NAMING_FIELDS}
+    if request.upload_id is None or is_derived(request.upload_id):
+        asked.pop("source")
+    return _sha256(asked)
+
+
+def derive_upload_id(request: UploadRequest, content_sha256: str) -> str:
+    """The id of a request that has none: `auto-` and 32 hexadecimal digits of account, kind, options and content."""
+    fields = given_fields(request)
+    named = {"account": fields["account"], "kind": fields["kind"], "options": fields.get("options", {})}
+    return DERIVED_ID_PREFIX + _sha256({**named, "content_sha256": content_sha256})[:DERIVED_ID_DIGITS]
+
+
+def is_derived(upload_id: str) -> bool:
+    """Whether an id says the content of its upload."""
+    return upload_id.startswith(DERIVED_ID_PREFIX)
+
+
+def content_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """SHA-256, hexadecimal, of a file's bytes, read in blocks; `on_bytes` is told the size of each block.
+
+    Raises `OSError` when the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+            if on_bytes is not None:
+                on_bytes(len(block))
+    return digest.hexdigest()
+
+
+def _sha256(fields: dict[str, object]) -> str:
+    return hashlib.sha256(canonical_json(fields).encode()).hexdigest()

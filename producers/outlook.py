@@ -1,0 +1,34 @@
+"""What happens next to an upload, in a sentence, from where it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from producers.contract import UploadState
+
+if TYPE_CHECKING:
+    from producers.records import Status
+
+
+#: What happens next by state; filled in with the numbers of the status.
+_OUTLOOKS = {
+    UploadState.ACCEPTED: "Next, its file is read and split into parts.",
+    UploadState.PREPARING: "Its file is being read ({staged_rows:,} rows so far); next, its parts are sent.",
+    UploadState.RUNNING: "{collected} of {parts_total} parts are collected; when all are, the result is written.",
+    UploadState.DELIVERING: "All parts are collected; the result is being written.",
+    UploadState.ATTENTION: "It needs a person: `bulkverify why {upload_id}` tells what happened and what to do.",
+    UploadState.FAILED: "Nothing more happens to it; submit the list under another id if it is still wanted.",
+    UploadState.CANCELLED: "Nothing more happens to it; submit the list under another id if it is still wanted.",
+    UploadState.COMPLETED: "Nothing more happens to it.",
+}
+
+
+def outlook(status: Status) -> str:
+    """What happens next, and what a person can do about it where somebody has to."""
+    words = {str(state): text for state, text in _OUTLOOKS.items()}.get(status.state, "`bulkverify why` tells more.")
+    return words.format(
+        upload_id=status.upload_id,
+        staged_rows=status.staged_rows,
+        collected=status.parts.collected,
+        parts_total=status.parts_total,
+    )

@@ -1,0 +1,178 @@
+"""What an application may read of an upload: its status, its events, its rejections.
+
+Frozen values. Reading is tolerant: unknown fields are left out; a state or event word of a later version is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from producers.contract import TERMINAL_STATES, UploadState
+from producers.errors import RecordUnreadable, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Part counts of parts that will go on by themselves.
+_MOVING_PARTS = ("pending", "intent", "submitted", "finished", "held")
+
+
+class Readable(BaseModel):
+    """A value that the workers wrote and an application reads."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class RowCounts(Readable):
+    """Where every row of the input went: `rows` is the sum of the others."""
+
+    rows: int = 0
+    matched: int = 0
+    folded: int = 0
+    empty: int = 0
+    withheld: int = 0
+    missing: int = 0
+
+
+class VerdictCounts(Readable):
+    """Rows by verdict."""
+
+    ok: int = 0
+    bad: int = 0
+    risky: int = 0
+    unknown: int = 0
+
+
+class ResultSummary(Readable):
+    """Where the result is (two URLs) and what it holds."""
+
+    manifest: str
+    object: str
+    counts: RowCounts = RowCounts()
+    verdicts: VerdictCounts = VerdictCounts()
+    #: Whether rows are missing from it.
+    partial: bool = False
+    #: Credits spent at the provider.
+    credits: int = 0
+
+
+class PartCounts(Readable):
+    """Parts of an upload by state, and the values that the provider has done."""
+
+    pending: int = 0
+    intent: int = 0
+    submitted: int = 0
+    finished: int = 0
+    collected: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    cancelled: int = 0
+    held: int = 0
+    rows_done: int = 0
+
+    @property
+    def moving(self) -> int:
+        """Parts that will go on by themselves."""
+        return sum(getattr(self, state) for state in _MOVING_PARTS)
+
+    @property
+    def sent(self) -> int:
+        """Parts that the provider has accepted."""
+        return self.submitted + self.finished + self.collected
+
+
+class Status(Readable):
+    """How far an upload has come. Times are epoch seconds by the server's clock."""
+
+    schema_version: int = 1
+    upload_id: str
+    account: str = ""
+    provider: str = ""
+    kind: str = ""
+    label: str = ""
+    producer: str = ""
+    #: One of `UploadState`, or a word of a later version.
+    state: str
+    reason: str = ""
+    message: str = ""
+    created_at: float | None = None
+    updated_at: float | None = None
+    finished_at: float | None = None
+    rows: int = 0
+    empty: int = 0
+    folded: int = 0
+    distinct: int = 0
+    parts_total: int = 0
+    #: Rows read so far while the upload is being prepared.
+    staged_rows: int = 0
+    result: ResultSummary | None = None
+    parts: PartCounts = PartCounts()
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the upload has reached its end."""
+        return self.state in TERMINAL_STATES
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens by itself: the end is reached, or only a person can move what is left."""
+        return self.terminal or (self.state == UploadState.ATTENTION and self.parts.moving == 0)
+
+
+class Event(Readable):
+    """Something that happened to an upload. `details` depends on the event; see docs/contract.md."""
+
+    #: Position in the stream; events read later have higher ones.
+    id: str
+    #: One of `EventWord`, or a word of a later version.
+    event: str
+    #: Empty for a rejected request that named none.
+    upload_id: str = ""
+    at: float = 0.0
+    details: dict[str, Any] = {}
+
+
+class Rejection(Readable):
+    """A request that intake did not accept."""
+
+    #: The request's entry in the stream of uploads.
+    entry: str = ""
+    upload_id: str = ""
+    reason: str = "rejected"
+    message: str = ""
+    remedy: str = ""
+
+    def as_error(self) -> Rejected:
+        """The same as an exception."""
+        return Rejected(
+            upload_id=self.upload_id, entry=self.entry, reason=self.reason, message=self.message, remedy=self.remedy
+        )
+
+
+def status_from(upload_id: str, record: str, parts: Mapping[str, str]) -> Status:
+    """The status in an upload's record and its part counts. Raises `RecordUnreadable`."""
+    try:
+        fields = json.loads(record)
+        return Status.model_validate({**fields, "parts": dict(parts)})
+    except (ValidationError, ValueError, TypeError, RecursionError):
+        raise RecordUnreadable(f"The record of upload {upload_id} cannot be understood.") from None
+
+
+def event_from(event_id: str, fields: Mapping[str, str]) -> Event:
+    """The event in an entry of the stream of events; an entry that makes no sense becomes the event `unreadable`.
+
+    So one foreign entry in a stream that everybody reads stops nobody.
+    """
+    try:
+        details = json.loads(fields.get("details") or "{}")
+        return Event.model_validate({**fields, "id": event_id, "details": details})
+    except (ValidationError, ValueError, RecursionError):
+        return Event(id=event_id, event="unreadable")
+
+
+def rejection_from(fields: Mapping[str, str]) -> Rejection:
+    """The rejection in an entry of the stream of rejected requests; every field is text and may be missing."""
+    return Rejection.model_validate(dict(fields))

@@ -1,0 +1,249 @@
+"""The request of an upload: what an application puts into the stream, read, checked, published and fingerprinted.
+
+One reading for everybody: applications check with it before they send, intake checks with it before it accepts.
+Needs only pydantic.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from producers.contract import (
+    ACCOUNT_PATTERN,
+    COLUMN_CHARS_MAX,
+    COLUMN_POSITION_MAX,
+    CONTRACT_VERSION,
+    LABEL_CHARS_MAX,
+    PATH_CHARS_MAX,
+    PRODUCER_CHARS_MAX,
+    REQUEST_BYTES_MAX,
+    UPLOAD_ID_PATTERN,
+)
+from producers.errors import RequestInvalid
+from producers.problems import problems_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Text on one line: no control characters.
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Kind = Literal["email", "proxy"]
+
+
+class _Checked(BaseModel):
+    """A frozen part of the request: exact types, no unknown fields, null read as absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: object) -> object:
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+class PathSource(_Checked):
+    """The list is a text file that the workers can open under the same path."""
+
+    path: Annotated[
+        str,
+        Field(
+            description="Absolute path of the file, inside one of the workers' input roots.",
+            pattern=r"^/[^\x00]*$",
+            max_length=PATH_CHARS_MAX,
+            examples=["/srv/lists/newsletter.csv"],
+        ),
+    ]
+
+
+class RowOptions(_Checked):
+    """How the file is to be read where it should not be found out: a field that is absent is detected."""
+
+    column: Annotated[
+        Annotated[str, Field(min_length=1, max_length=COLUMN_CHARS_MAX)]
+        | Annotated[int, Field(ge=0, le=COLUMN_POSITION_MAX)]
+        | None,
+        Field(
+            description="The column that holds the values: its name in the header, or its position counted from 0.",
+            examples=["email", 0],
+        ),
+    ] = None
+    header: Annotated[
+        bool | None, Field(description="Whether the first row holds the columns' names.", examples=[True])
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        Field(
+            description="The character between two cells: one ASCII character other than a quote or a line end.",
+            pattern=r"^[\t\x20\x21\x23-\x7e]$",
+            examples=[",", ";", "\t"],
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        Field(
+            description="The file's character encoding, by a name that Python knows.",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+            examples=["utf-8", "cp1252"],
+        ),
+    ] = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str | None) -> str | None:
+        if encoding is None:
+            return None
+        try:
+            "a".encode(encoding)
+        except (LookupError, UnicodeError):
+            raise ValueError("is not the name of a text encoding") from None
+        return codecs.lookup(encoding).name
+
+
+class UploadRequest(_Checked):
+    """One list of one kind, to be verified for one account."""
+
+    version: Annotated[Literal[1], Field(description="Version of this format.", examples=[1])]
+    upload_id: Annotated[
+        str | None,
+        Field(
+            description=(
+                "The producer's name for this upload. The same id with the same request is the same upload, however "
+                "often it is sent; with another request it is a conflict. Absent: derived from account, kind, options "
+                "and the file's content, so that the same list is never paid for twice."
+            ),
+            pattern=UPLOAD_ID_PATTERN,
+            examples=["crm-2026-11"],
+        ),
+    ] = None
+    account: Annotated[
+        str,
+        Field(
+            description="Name of the account that pays, from the workers' accounts file.",
+            pattern=ACCOUNT_PATTERN,
+            examples=["ipqs-main"],
+        ),
+    ]
+    kind: Annotated[
+        Kind, Field(description="What the values are: email addresses or IP addresses.", examples=["email"])
+    ]
+    source: Annotated[PathSource, Field(description="Where the list is.")]
+    options: Annotated[RowOptions, Field(description="How to read the list.")] = RowOptions()
+    label: Annotated[
+        str,
+        Field(
+            description="A word for people: it appears in listings and in the name of the job at the provider.",
+            pattern=_ONE_LINE,
+            max_length=LABEL_CHARS_MAX,
+            examples=["newsletter"],
+        ),
+    ] = ""
+    producer: Annotated[
+        str,
+        Field(
+            description="Name of the application that asks.",
+            pattern=_ONE_LINE,
+            max_length=PRODUCER_CHARS_MAX,
+            examples=["crm"],
+        ),
+    ] = ""
+
+
+def parse(text: bytes | str) -> UploadRequest:
+    """The request in `text`, JSON in UTF-8 of at most `REQUEST_BYTES_MAX` bytes.
+
+    Raises `RequestInvalid`, whose message names every problem with the field it concerns.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(raw) > REQUEST_BYTES_MAX:
+        raise RequestInvalid(
+            f"The request has {len(raw):,} bytes; at most {REQUEST_BYTES_MAX:,} are read.",
+            reason="too_large",
+            remedy="Put the list into a file and name the file in source.path.",
+        )
+    try:
+        data = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestInvalid(
+            f"The request is not JSON text in UTF-8: {_json_fault(error)}.",
+            reason="not_json",
+            remedy='Send one JSON object in the field "request", like the one in docs/contract.md.',
+        ) from None
+    return from_fields(data)
+
+
+def from_fields(data: object) -> UploadRequest:
+    """The request made of decoded JSON. Raises `RequestInvalid`."""
+    version = data.get("version") if isinstance(data, dict) else None
+    # Python takes true for the number 1.
+    if isinstance(version, bool) or (isinstance(version, int) and version != CONTRACT_VERSION):
+        raise RequestInvalid(
+            f"The request is of version {json.dumps(version)[:20]}; this program reads version {CONTRACT_VERSION}.",
+            reason="version",
+            remedy=f"Send version {CONTRACT_VERSION}, or update the workers.",
+        )
+    try:
+        return UploadRequest.model_validate(data)
+    except ValidationError as error:
+        raise RequestInvalid(f"The request breaks the contract: {problems_of(error)}.") from None
+
+
+def to_json(request: UploadRequest) -> str:
+    """The request as it goes into the stream: canonical JSON, absent fields left out."""
+    return canonical_json(given_fields(request))
+
+
+def json_schema() -> dict[str, Any]:
+    """The contract as a JSON Schema (draft 2020-12), for applications in any language."""
+    schema = UploadRequest.model_json_schema()
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:bulkverify:upload-request:{CONTRACT_VERSION}",
+        "title": f"bulkverify upload request, version {CONTRACT_VERSION}",
+    }
+    return head | {key: value for key, value in schema.items() if key not in head}
+
+
+def given_fields(request: UploadRequest) -> dict[str, Any]:
+    """The fields of a request that say something: neither null, nor empty, nor an object without fields."""
+    fields = request.model_dump(mode="json", exclude_none=True)
+    return {key: value for key, value in fields.items() if value not in ("", {})}
+
+
+def canonical_json(fields: Mapping[str, object]) -> str:
+    """One text for one value: sorted keys, no spaces, non-ASCII characters as themselves."""
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+class _NotJson(ValueError):
+    """JSON text that Python would read and others would not, or not in the same way."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _NotJson("an object names the same field twice")
+    return fields
+
+
+def _refuse_constant(word: str) -> object:
+    raise _NotJson(f"{word} is not a JSON number")
+
+
+def _json_fault(error: ValueError | RecursionError) -> str:
+    """Why the text could not be read, without repeating any of it."""
+    match error:
+        case RecursionError():
+            return "it is nested too deeply"
+        case UnicodeDecodeError():
+            return f"byte {error.start} is not UTF-8"
+        case json.JSONDecodeError():
+            return f"{error.msg} at character {error.pos}"
+        case _NotJson():
+            return str(error)
+        case _:
+            return "a number in it is too long"

@@ -1,0 +1,49 @@
+"""The file to verify, looked at before anything is sent: it is there, can be read, and holds still while hashed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from producers.errors import SourceUnusable
+from producers.identity import content_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def checked_source(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of a readable, non-empty file. Raises `SourceUnusable`.
+
+    Links are left as they are: the workers resolve them when they check that the file is inside an input root.
+    """
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, absolute() would keep ".."
+    try:
+        found = absolute.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceUnusable(f"{absolute} is not a file.")
+        if found.st_size == 0:
+            raise SourceUnusable(f"{absolute} is empty.")
+        absolute.open("rb").close()
+    except OSError as error:
+        raise SourceUnusable(f"{absolute} cannot be read: {_fault(error)}.") from None
+    return absolute
+
+
+def hashed_source(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """SHA-256 of a file that nobody writes to meanwhile. Raises `SourceUnusable`."""
+    try:
+        before = path.stat()
+        digest = content_sha256(path, on_bytes)
+        after = path.stat()
+    except OSError as error:
+        raise SourceUnusable(f"{path} cannot be read: {_fault(error)}.") from None
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise SourceUnusable(f"{path} changed while it was read.", remedy="Submit it when it is complete.")
+    return digest
+
+
+def _fault(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

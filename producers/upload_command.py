@@ -1,0 +1,143 @@
+"""`bulkverify upload`: have files verified, and bring the results back if that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from producers.following import deliver, follow, target_of
+from producers.parameters import (
+    EPILOG,
+    Printer,
+    UploadId,
+    column,
+    delimiter,
+    ends_well,
+    json_option,
+    output_option,
+    timeout_option,
+)
+from producers.progress import progress
+from producers.request import Kind
+from producers.uploading import Uploading, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from producers.display import Display
+
+#: Options of the command that say how to read the files.
+_ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--account", required=True, metavar="A", help="The account that pays.")
+@click.option("--kind", type=click.Choice(get_args(Kind)), default="email", show_default=True, help="What is verified.")
+@click.option("--id", "upload_id", type=UploadId(), help="The upload's id.  [default: derived from the content]")
+@click.option(
+    "--column", type=column, metavar="C", help="The values' column: a name, or a number from 0.  [default: found out]"
+)
+@click.option("--header/--no-header", default=None, help="Whether the first row holds names.  [default: found out]")
+@click.option(
+    "--delimiter", type=delimiter, metavar="D", help="The character between cells, or tab.  [default: found out]"
+)
+@click.option("--encoding", metavar="E", help="The files' encoding.  [default: found out]")
+@click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the uploads end, and show their progress.")
+@timeout_option
+@output_option
+@json_option
+@click.pass_context
+def upload(
+    ctx: click.Context,
+    /,
+    *,
+    files: tuple[Path, ...],
+    waits: bool,
+    timeout_seconds: float | None,
+    output: Path | None,
+    as_json: bool,
+    **wish: str | int | bool | None,
+) -> None:
+    """Have each FILE verified.
+
+    A list that was uploaded before is recognised by its content, and not paid for again: the earlier upload is
+    reported, and waited for. To verify the same content anew, give another --id. With --output the command waits, too.
+    """
+    waits = waits or output is not None
+    _check(files, output, timeout_seconds, waits=waits, named=wish["upload_id"] is not None)
+    printer = Printer(as_json=as_json)
+    names: dict[str, str] = {}
+    with ends_well(ctx, lambda: _left_behind(names)):
+        try:
+            with progress(quiet=as_json) as display:
+                uploading = Uploading(ctx.obj.client(), _wish_of(wish), display, names)
+                uploading.submit(files)
+                _report(uploading, display, printer, timeout_seconds, output, waits=waits)
+        finally:
+            printer.print_lines()
+    if not waits and not as_json and names:
+        click.echo(f"Follow with: bulkverify wait {' '.join(names)}", err=True)
+    ctx.exit(printer.code)
+
+
+def _report(
+    uploading: Uploading,
+    display: Display,
+    printer: Printer,
+    timeout_seconds: float | None,
+    output: Path | None,
+    *,
+    waits: bool,
+) -> None:
+    """Report on every file: when its upload ends where somebody waits, else as it stands."""
+    for failed in uploading.failed:
+        printer.add(failed)
+    if not waits or uploading.failed:
+        for report in uploading.reports_at_once():
+            printer.add(report)
+        return
+    for ended in follow(uploading.client, uploading.names, display, timeout_seconds):
+        report = uploading.complete(ended)
+        if output is not None:
+            report = deliver(report, target_of(report, output))
+        printer.add(report)
+
+
+def _wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
+    """What the command line asks for every file."""
+    upload_id = given["upload_id"]
+    return Wish(
+        account=str(given["account"]),
+        kind=str(given["kind"]),
+        upload_id=None if upload_id is None else str(upload_id),
+        options={name: given[name] for name in _ROW_OPTIONS if given[name] is not None},
+        label=str(given["label"]),
+    )
+
+
+def _check(
+    files: tuple[Path, ...], output: Path | None, timeout_seconds: float | None, *, waits: bool, named: bool
+) -> None:
+    """Refuse what cannot be meant, before anything is submitted."""
+    if named and len(files) > 1:
+        raise click.UsageError("--id names one upload, but there are several files.")
+    if timeout_seconds is not None and not waits:
+        raise click.UsageError("--timeout limits a wait: give --wait or --output, too.")
+    if output is None:
+        return
+    if len(files) > 1 and not output.is_dir():
+        raise click.UsageError(f"--output {output} is not a folder, but there are several files.")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"--output {output} is in a folder that does not exist.")
+    if any(output.exists() and file.exists() and output.samefile(file) for file in files):
+        raise click.UsageError(f"--output {output} would overwrite the list itself.")
+
+
+def _left_behind(names: Mapping[str, str]) -> str:
+    if not names:
+        return "Nothing was submitted."
+    return f"What was submitted goes on; wait for it with: bulkverify wait {' '.join(names)}"

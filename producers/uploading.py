@@ -1,0 +1,137 @@
+"""What `bulkverify upload` does, apart from its command line: files in, requests in the stream."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from producers.errors import SourceUnusable, Unavailable
+from producers.exit_codes import ExitCode
+from producers.identity import is_derived
+from producers.report import REQUESTED, Report, report_of_error, report_of_status
+from producers.source import checked_source
+from producers.stages import WAITING, Stage, stage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from producers.client import Client
+    from producers.display import Display
+    from producers.records import Status
+    from producers.request import UploadRequest
+
+#: Bytes of a file from which on its hashing is shown.
+HASHING_SHOWN_BYTES_MIN = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for every file of one command line."""
+
+    account: str
+    kind: str
+    upload_id: str | None
+    options: Mapping[str, object]
+    label: str
+
+
+@dataclass(slots=True)
+class Uploading:
+    """Several files on their way into the stream; what is in it already survives whatever happens to the rest."""
+
+    client: Client
+    wish: Wish
+    display: Display
+    #: Names of the files whose requests are in the stream, by upload id; filled in as they are sent.
+    names: dict[str, str] = field(default_factory=dict)
+    #: Records that existed before, by upload id.
+    known: dict[str, Status] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    #: Reports on the files that could not be submitted.
+    failed: list[Report] = field(default_factory=list)
+
+    def submit(self, paths: Sequence[Path]) -> None:
+        """Submit every file, or none if one is unusable. Raises `SourceUnusable`, `RequestInvalid`."""
+        sources = checked_sources(paths)
+        requests = {name: self._request(name, path) for name, path in sources.items()}
+        away: Unavailable | None = None
+        for name, request in requests.items():
+            try:
+                if away is None:
+                    self._submit(name, request)
+            except Unavailable as error:
+                away = error
+            if away is not None:
+                self.names.pop(str(request.upload_id), None)
+                self.failed.append(report_of_error(str(request.upload_id), away, request.source.path))
+
+    def reports_at_once(self) -> list[Report]:
+        """Reports on the submitted uploads as they stand now, for who does not wait."""
+        return [self.complete(self._report_at_once(upload_id)) for upload_id in self.names]
+
+    def complete(self, report: Report) -> Report:
+        """The report, which also says of which file it is and whether its upload is older than this command."""
+        return replace(report, file=self.files.get(report.upload_id), already_known=report.upload_id in self.known)
+
+    def _request(self, name: str, path: Path) -> UploadRequest:
+        return self.client.request(
+            path,
+            account=self.wish.account,
+            kind=self.wish.kind,
+            upload_id=self.wish.upload_id,
+            options=self.wish.options,
+            label=self.wish.label,
+            on_bytes=_hashing(name, path, self.display),
+        )
+
+    def _submit(self, name: str, request: UploadRequest) -> None:
+        """Put a request into the stream, unless the record that exists is certainly of the same request."""
+        upload_id = str(request.upload_id)
+        if upload_id in self.names:
+            self.display.note(f"{name} holds the same as {self.names[upload_id]}: they are one upload, {upload_id}.")
+            return
+        known = self.client.status(upload_id)
+        self.names[upload_id] = name
+        self.files[upload_id] = request.source.path
+        if known is None or not is_derived(upload_id):
+            self.client.submit_request(request)
+        self.display.show(name, WAITING if known is None else stage_of(known))
+        if known is not None:
+            self.known[upload_id] = known
+            self.display.note(f"{name}: upload {upload_id} is already known: state {known.state}.")
+
+    def _report_at_once(self, upload_id: str) -> Report:
+        known = self.known.get(upload_id)
+        return Report(upload_id, REQUESTED, ExitCode.OK) if known is None else report_of_status(known)
+
+
+def checked_sources(files: Sequence[Path]) -> dict[str, Path]:
+    """Absolute paths of the files, by names that tell them apart. Raises `SourceUnusable`, which names every fault."""
+    paths: dict[Path, None] = {}
+    faults: list[str] = []
+    for file in files:
+        try:
+            paths[checked_source(file)] = None
+        except SourceUnusable as error:
+            faults.append(error.message)
+    if faults:
+        raise SourceUnusable(" ".join([*faults, "Nothing was submitted."]))
+    times = Counter(path.name for path in paths)
+    return {path.name if times[path.name] == 1 else str(path): path for path in paths}
+
+
+def _hashing(name: str, path: Path, display: Display) -> Callable[[int], None] | None:
+    """Shows how far a big file is hashed."""
+    total_bytes = path.stat().st_size
+    if total_bytes < HASHING_SHOWN_BYTES_MIN:
+        return None
+    done_bytes = 0
+
+    def advance(block_bytes: int) -> None:
+        nonlocal done_bytes
+        done_bytes += block_bytes
+        display.show(name, Stage("hashing", done_bytes, total_bytes, f"{total_bytes:,} bytes"))
+
+    return advance

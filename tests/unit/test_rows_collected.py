@@ -1,0 +1,69 @@
+"""Collected verdicts as files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+
+from worker.providers.port import Kind, Verdict, VerdictWord
+from worker.rows.collected import read_verdicts, write_verdicts
+from worker.rows.errors import CollectedUnreadable
+from worker.rows.values import values_digest
+
+VERDICTS = (
+    Verdict("a@X.example", VerdictWord.OK, {"valid": "true", "name": "Zoé, \u2028 Dr"}),
+    Verdict('q"\n@x.example', VerdictWord.RISKY, {"valid": "", "score": "7"}),
+    Verdict("a@x.example", VerdictWord.OK),
+)
+
+
+def test_verdicts_come_back_as_they_were_written() -> None:
+    """Any text in values and columns survives, one line per verdict."""
+    out = io.BytesIO()
+    write_verdicts(VERDICTS, Kind.EMAIL, out)
+    assert out.getvalue().count(b"\n") == len(VERDICTS)
+    assert tuple(read_verdicts(io.BytesIO(out.getvalue()), "part-0")) == VERDICTS
+
+
+def test_the_summary_describes_what_was_written() -> None:
+    """Rows, digests, columns in their first order, and verdicts by word."""
+    out = io.BytesIO()
+    summary = write_verdicts(iter(VERDICTS), Kind.EMAIL, out)
+    assert summary.rows == 3
+    assert summary.columns == ("valid", "name", "score")
+    assert summary.verdicts == {"ok": 2, "risky": 1}
+    assert summary.sha256 == hashlib.sha256(out.getvalue()).hexdigest()
+    assert summary.values_digest == values_digest(["a@x.example", "a@x.example", 'q"\n@x.example'])
+
+
+def test_a_failing_provider_leaves_the_file_open_and_the_error_as_it_was() -> None:
+    """What interrupts the verdicts reaches the caller, who decides about the file."""
+
+    def interrupted() -> object:
+        yield VERDICTS[0]
+        raise ConnectionResetError
+
+    out = io.BytesIO()
+    with pytest.raises(ConnectionResetError):
+        write_verdicts(interrupted(), Kind.EMAIL, out)  # type: ignore[arg-type]  # a generator of verdicts that breaks
+    assert not out.closed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"value":"a","verdict":"ok","colu',
+        b'{"value":"a","verdict":"ok"}',
+        b'{"value":"a","verdict":"splendid","columns":{}}',
+        b'["a","ok",{}]',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_line_is_found(line: bytes) -> None:
+    """A truncated or foreign line names its object and number."""
+    out = io.BytesIO()
+    write_verdicts(VERDICTS[:1], Kind.EMAIL, out)
+    with pytest.raises(CollectedUnreadable, match=r"^part-0: line 2 is not a collected verdict"):
+        list(read_verdicts(io.BytesIO(out.getvalue() + line), "part-0"))

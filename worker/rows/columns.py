@@ -1,0 +1,97 @@
+"""Whether an input has a header row, and which column holds the values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from worker.rows.errors import ColumnNotFound, ColumnUnclear
+from worker.rows.values import COLUMN_NAMES, looks_like, normal_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.providers.port import Kind
+
+#: Most column names that a message lists.
+_LISTED_COLUMNS_MAX = 30
+
+#: What may stand in a header: words, not numbers, addresses or sentences.
+_NAME = re.compile(r"[^\W\d][\w \-()#/]{0,63}")
+
+
+def find_header(rows: Sequence[Sequence[str]], kind: Kind) -> tuple[bool, str]:
+    """Whether the first of `rows` (none of them blank) is a header, and why.
+
+    In doubt it is not: a header taken for data costs one credit and shows in the result, a row taken for a header would
+    silently stay unverified.
+    """
+    first = rows[0]
+    if any(looks_like(kind, cell) for cell in first):
+        return False, f"no header (the first row holds a value of kind {kind.value})"
+    known = next((cell for cell in first if normal_name(cell) in COLUMN_NAMES[kind]), None)
+    if known is not None:
+        return True, f"header (the first row names {known!r})"
+    names = all(_NAME.fullmatch(cell.strip()) for cell in first if cell.strip())
+    if names and len(rows) > 1 and any(looks_like(kind, cell) for cell in rows[1]):
+        return True, "header (the first row has names, the second a value)"
+    return False, "no header found"
+
+
+def find_column(
+    rows: Sequence[Sequence[str]], names: Sequence[str], kind: Kind, name: str, *, header: bool
+) -> tuple[int, str]:
+    """The index of the value column from `names` (all columns) and data `rows` of the file `name`, and why.
+
+    Raises `ColumnNotFound` or `ColumnUnclear`, with the columns listed.
+    """
+    if len(names) == 1:
+        return 0, "its only column"
+    named = [i for i, n in enumerate(names) if header and normal_name(n) in COLUMN_NAMES[kind]]
+    if len(named) == 1:
+        return named[0], f"column {names[named[0]]!r} by its name"
+    looking = [i for i in named or range(len(names)) if _mostly_values(rows, i, kind)]
+    if len(looking) == 1:
+        return looking[0], f"column {names[looking[0]]!r}, the only one that looks like {kind.value}"
+    if looking or named:
+        raise ColumnUnclear(
+            f"{name}: columns {_listed(names, looking or named)} could all hold the {kind.value} values; "
+            "set options.column to the name or position of one",
+        )
+    raise ColumnNotFound(
+        f"{name}: no column looks like {kind.value}; it has {_listed(names, range(len(names)))}; "
+        "set options.column to a name or position",
+    )
+
+
+def named_column(column: str | int, names: Sequence[str], name: str) -> tuple[int, str]:
+    """The index of the column a request asks for by name, or by position counted from 0, and why.
+
+    Exact names come first, then names that are the same but for case and white space. Raises like `find_column`.
+    """
+    if isinstance(column, int):
+        found = [column] if 0 <= column < len(names) else []
+    else:
+        exact = [i for i, n in enumerate(names) if n == column]
+        found = exact or [i for i, n in enumerate(names) if n.strip().lower() == column.strip().lower()]
+    if not found:
+        raise ColumnNotFound(
+            f"{name}: options.column is {column!r}, but it has {_listed(names, range(len(names)))}; "
+            "set options.column to one of these names or positions",
+        )
+    if len(found) > 1:
+        raise ColumnUnclear(f"{name}: columns {_listed(names, found)} have that name; set options.column to a position")
+    return found[0], f"column {names[found[0]]!r} as asked"
+
+
+def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> bool:
+    """Whether at least half of a column's cells that are not blank look like values."""
+    cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
+    return bool(cells) and 2 * sum(looks_like(kind, cell) for cell in cells) >= len(cells)
+
+
+def _listed(names: Sequence[str], indices: Sequence[int]) -> str:
+    """Columns for a message: their names with their positions, counted from 0."""
+    listed = ", ".join(f"{names[i][:64]!r} (position {i})" for i in indices[:_LISTED_COLUMNS_MAX])
+    more = len(indices) - _LISTED_COLUMNS_MAX
+    return f"{listed} and {more} more" if more > 0 else listed

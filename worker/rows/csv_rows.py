@@ -1,0 +1,98 @@
+"""The one reading of CSV that detection, staging and delivery share, so that all three see the same rows.
+
+The rules, beyond those of the csv module (RFC 4180 quoting; rows end with LF, CRLF or CR):
+
+- A double quote opens a quoted cell only as the cell's first character; anywhere else it is an ordinary character.
+- A quoted cell that is still open at the end of the file is an error, never a cell: it has swallowed rows.
+- A byte order mark at the beginning is no part of the first cell.
+- A line without any character is a row without cells. NUL characters are refused.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Protocol
+
+from worker.rows.errors import CellTooLarge, EncodingUnclear, NotText, QuoteOpen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The delimiter of a file with a single column: a character that no accepted file contains.
+NO_DELIMITER = "\0"
+
+
+class Lines(Protocol):
+    """Text opened without newline translation."""
+
+    def readline(self, size: int = -1, /) -> str:
+        """The next line with its end, at most `size` characters of it; empty at the end of the file."""
+
+
+class CsvRows:
+    """An iterator over the rows of a text, each a list of cells; `name` is the file's name for messages.
+
+    Raises `NotText`, `EncodingUnclear`, `QuoteOpen` or `CellTooLarge`, each with the line where it went wrong.
+    """
+
+    def __init__(self, lines: Lines, delimiter: str | None, name: str, row_characters_max: int) -> None:
+        self._lines = lines
+        self._name = name
+        self._row_characters_max = row_characters_max
+        self._reader = csv.reader(self._checked(), delimiter=delimiter or NO_DELIMITER)
+        #: Line on which the latest row began, counted from 1.
+        self.line = 0
+        #: Characters of the latest row.
+        self.row_characters = 0
+        self._line_next = 1
+        self._ended = False
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self.line = self._line_next
+        self.row_characters = 0
+        try:
+            row = next(self._reader)
+        except csv.Error as error:
+            raise self._cell_too_large() from error
+        if self._ended:
+            raise QuoteOpen(
+                f"{self._name}: a quoted cell in the row that begins on line {self.line} never ends; "
+                "close the quote, or double a quote that belongs to the text",
+            )
+        return row
+
+    def _checked(self) -> Iterator[str]:
+        """Lines that the csv module may see."""
+        while line := self._readline():
+            number = self._line_next
+            self._line_next += 1
+            self.row_characters += len(line)
+            if self.row_characters > self._row_characters_max:
+                raise self._cell_too_large()
+            if "\0" in line:
+                raise NotText(
+                    f"{self._name}: line {number} holds a NUL character; remove it, or, "
+                    "if the file is UTF-16 without a byte order mark, set options.encoding to utf-16-le",
+                )
+            yield line.removeprefix("\ufeff") if number == 1 else line
+        self._ended = True
+
+    def _readline(self) -> str:
+        try:
+            return self._lines.readline(self._row_characters_max + 1)
+        except UnicodeDecodeError as error:
+            line = self._line_next + bytes(error.object[: error.start]).count(b"\n")
+            raise EncodingUnclear(
+                f"{self._name}: line {line} is not valid {error.encoding}; "
+                "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",
+            ) from None
+
+    def _cell_too_large(self) -> CellTooLarge:
+        return CellTooLarge(
+            f"{self._name}: the row that begins on line {self.line} is too long (a cell may have "
+            f"{csv.field_size_limit()} characters, a row {self._row_characters_max}); "
+            "look for a double quote that opens a cell and is never closed",
+        )

@@ -1,0 +1,142 @@
+"""How an input is read: decided once from its beginning and the request's options, then kept with the upload."""
+
+from __future__ import annotations
+
+import codecs
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from worker.rows.columns import find_column, find_header, named_column
+from worker.rows.delimiter import find_delimiter, sample_rows
+from worker.rows.encoding import find_encoding
+from worker.rows.errors import EncodingUnclear, InputNotFound, InputUnreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.providers.port import Kind
+
+#: Bytes of the input's beginning that detection looks at.
+SAMPLE_BYTES = 256 * 1024
+
+
+class Options(BaseModel):
+    """What a request says about its input; `None` leaves it to detection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The value column: its name, or its position counted from 0.
+    column: str | int | None = None
+    #: Whether the first row holds column names.
+    header: bool | None = None
+    #: One character.
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    #: The name of an encoding that Python knows.
+    encoding: str | None = Field(default=None, min_length=1, max_length=40)
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and delimiter in '"\r\n\0':
+            raise ValueError("a delimiter is one character such as ',' or ';', and no quote, line break or NUL")
+        return delimiter
+
+
+class Dialect(BaseModel):
+    """How an input is read, and why so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: A codec name of Python.
+    encoding: str
+    #: `None`: a single column, whole lines are its cells.
+    delimiter: str | None
+    #: Whether the first row that is not blank holds the column names.
+    header: bool
+    #: Counted from 0.
+    column_index: int
+    column_name: str
+    #: All columns: the header's cells as they are, `column_<n>` for those without a header cell.
+    columns: tuple[str, ...]
+    #: The decisions in words, for the timeline.
+    why: str
+
+    def widened(self, width: int) -> Dialect:
+        """The same dialect with at least `width` columns, for rows that are longer than those seen first."""
+        return self.model_copy(update={"columns": _named(self.columns, width)})
+
+
+def detect(path: Path, kind: Kind, options: Options) -> Dialect:
+    """The dialect of the file at `path`, from its first `SAMPLE_BYTES`; the options win over what is seen.
+
+    An input without any row passes: staging says that it is empty. Raises `InputError`.
+    """
+    start = _start_of(path)
+    encoding, why_encoding = find_encoding(start, path.name, options.encoding)
+    text = _decoded(start, encoding, path.name)
+    if options.delimiter is None:
+        delimiter, why_delimiter = find_delimiter(text, kind, path.name)
+    else:
+        delimiter, why_delimiter = options.delimiter, f"delimiter {options.delimiter!r} as asked"
+    rows = sample_rows(text, delimiter, path.name)
+    header, why_header = _header(rows, kind, options)
+    width = max(map(len, rows), default=1)
+    columns = _named(tuple(rows[0]) if header and rows else (), width)
+    if not rows:
+        index, why_column = 0, "no rows"
+    elif options.column is not None:
+        index, why_column = named_column(options.column, columns, path.name)
+    else:
+        index, why_column = find_column(rows[header:], columns, kind, path.name, header=header)
+    if not header:
+        columns = (*columns[:index], kind.value, *columns[index + 1 :])
+    return Dialect(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        column_index=index,
+        column_name=columns[index],
+        columns=columns,
+        why=f"{why_encoding}; {why_delimiter}; {why_header}; {why_column}",
+    )
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(SAMPLE_BYTES)
+    except FileNotFoundError:
+        raise InputNotFound(f"{path.name}: there is no such file; check the path and that it is shared") from None
+    except OSError as error:
+        raise InputUnreadable(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _decoded(start: bytes, encoding: str, name: str) -> str:
+    """The text of a sample, without the row that the end of the sample may have cut."""
+    whole = len(start) < SAMPLE_BYTES
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start, final=whole)
+    except UnicodeDecodeError as error:
+        line = start.count(b"\n", 0, error.start) + 1
+        raise EncodingUnclear(
+            f"{name}: line {line} is not valid {error.encoding}; "
+            "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",
+        ) from None
+    text = text.removeprefix("\ufeff")
+    return text if whole else text[: text.rfind("\n") + 1] or text
+
+
+def _header(rows: list[list[str]], kind: Kind, options: Options) -> tuple[bool, str]:
+    if options.header is not None:
+        return options.header, f"{'header' if options.header else 'no header'} as asked"
+    column = options.column
+    if isinstance(column, str) and any(cell.strip().lower() == column.strip().lower() for cell in chain(*rows[:1])):
+        return True, "header (the first row has the column that was asked for)"
+    return find_header(rows, kind) if rows else (False, "no header")
+
+
+def _named(columns: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """The columns, and `column_<n>` for every further one up to `width`."""
+    return (*columns, *(f"column_{n}" for n in range(len(columns) + 1, width + 1)))

@@ -1,0 +1,153 @@
+"""What can go wrong with rows.
+
+    RowsError
+    ├── InputError              the list as it is cannot be used; nothing was spent
+    │   ├── InputNotFound         there is no such file
+    │   ├── OutsideRoots          the file is not in a folder that may be read
+    │   ├── InputUnreadable       the file is there, but cannot be read
+    │   ├── InputChanged          the file is not the one that was staged
+    │   ├── NotText               a spreadsheet, an archive or other binary data
+    │   ├── EncodingUnclear       not the encoding it should be
+    │   ├── DelimiterUnclear      it cannot be told how rows split into cells
+    │   ├── QuoteOpen             a quoted cell never ends
+    │   ├── ColumnNotFound        the column to verify is not there
+    │   ├── ColumnUnclear         more than one column could be the one to verify
+    │   ├── NoValues              there is nothing in it to verify
+    │   ├── InputTooLarge         more bytes than allowed
+    │   ├── TooManyRows           more rows than allowed
+    │   ├── TooManyColumns        more columns than allowed
+    │   └── CellTooLarge          a cell or row larger than allowed
+    ├── CollectedUnreadable     a file of collected verdicts is damaged
+    ├── ManifestUnreadable      a manifest is damaged or of a later version
+    └── ScratchFailed           the private folder for intermediate files failed; trying again may help
+
+Messages name the file, line, row or column, and what to do; never a value.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RowsError(Exception):
+    """Rows could not be read or written. The message says which input, where in it, and what to do."""
+
+    #: A bounded word for logs, metrics and records.
+    reason: ClassVar[str] = "rows_error"
+    #: Whether the same call may succeed later without anybody changing the input.
+    retryable: ClassVar[bool] = False
+
+
+class InputError(RowsError):
+    """The list as it is cannot be used; nothing was spent."""
+
+    reason = "input"
+
+
+class InputNotFound(InputError):
+    """There is no such file."""
+
+    reason = "not_found"
+
+
+class OutsideRoots(InputError):
+    """The file is not in a folder that may be read."""
+
+    reason = "outside_roots"
+
+
+class InputUnreadable(InputError):
+    """The file is there, but cannot be read."""
+
+    reason = "unreadable"
+
+
+class InputChanged(InputError):
+    """The file is not the one that was staged."""
+
+    reason = "changed"
+
+
+class NotText(InputError):
+    """A spreadsheet, an archive or other binary data."""
+
+    reason = "binary"
+
+
+class EncodingUnclear(InputError):
+    """Not the encoding it should be."""
+
+    reason = "encoding"
+
+
+class DelimiterUnclear(InputError):
+    """It cannot be told how rows split into cells."""
+
+    reason = "delimiter"
+
+
+class QuoteOpen(InputError):
+    """A quoted cell never ends."""
+
+    reason = "quote"
+
+
+class ColumnNotFound(InputError):
+    """The column to verify is not there."""
+
+    reason = "column_not_found"
+
+
+class ColumnUnclear(InputError):
+    """More than one column could be the one to verify."""
+
+    reason = "column_unclear"
+
+
+class NoValues(InputError):
+    """There is nothing in it to verify."""
+
+    reason = "empty"
+
+
+class InputTooLarge(InputError):
+    """More bytes than allowed."""
+
+    reason = "too_large"
+
+
+class TooManyRows(InputError):
+    """More rows than allowed."""
+
+    reason = "too_many_rows"
+
+
+class TooManyColumns(InputError):
+    """More columns than allowed."""
+
+    reason = "too_many_columns"
+
+
+class CellTooLarge(InputError):
+    """A cell or row larger than allowed."""
+
+    reason = "cell_too_large"
+
+
+class CollectedUnreadable(RowsError):
+    """A file of collected verdicts is damaged."""
+
+    reason = "collected"
+
+
+class ManifestUnreadable(RowsError):
+    """A manifest is damaged or of a later version."""
+
+    reason = "manifest"
+
+
+class ScratchFailed(RowsError):
+    """The private folder for intermediate files failed; trying again may help."""
+
+    reason = "scratch"
+    retryable = True

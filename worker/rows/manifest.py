@@ -1,0 +1,125 @@
+"""The manifest: what an upload's result holds and where it came from. A result exists when its manifest exists.
+
+Holds no secret: no key, no link, no provider's URL; remote jobs are named by their ids.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+
+from worker.core.rows import RowCounts
+from worker.rows.errors import ManifestUnreadable
+
+#: Version of the manifest's shape; a later version is not read.
+SCHEMA_VERSION = 1
+
+
+class _Section(BaseModel):
+    """A frozen part of the manifest; unknown fields are a damaged or later manifest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputSection(_Section):
+    """The input as it was staged."""
+
+    sha256: str
+    bytes: NonNegativeInt
+    rows: NonNegativeInt
+    #: Where the producer said it was: `path`, `rows` or `url`, never the address itself.
+    source: str
+
+
+class ResultSection(_Section):
+    """The result file."""
+
+    #: Its name in storage, and its address there.
+    object: str
+    url: str
+    sha256: str
+    bytes: NonNegativeInt
+    rows: NonNegativeInt
+    columns: tuple[str, ...]
+
+
+class PartSection(_Section):
+    """One part and its remote job."""
+
+    index: NonNegativeInt
+    #: `None` when the part was never submitted.
+    remote_id: str | None
+    #: Values sent, and verdicts that came back.
+    rows: NonNegativeInt
+    returned_rows: NonNegativeInt
+    #: Storage name and digest of the collected verdicts, `None` when there are none.
+    object: str | None
+    sha256: str | None
+    submitted_at: AwareDatetime | None
+    finished_at: AwareDatetime | None
+    collected_at: AwareDatetime | None
+    credits: NonNegativeInt
+
+
+class Versions(_Section):
+    """What wrote the manifest."""
+
+    bulkverify: str
+    schema_: int = Field(default=SCHEMA_VERSION, alias="schema")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Manifest(_Section):
+    """One upload's result, self-contained."""
+
+    schema_version: Literal[1] = 1
+    upload_id: str
+    account: str
+    provider: str
+    kind: str
+    label: str
+    #: Whether some value has no verdict.
+    partial: bool
+    counts: RowCounts
+    #: Rows by verdict word.
+    verdicts: dict[str, NonNegativeInt]
+    input: InputSection
+    result: ResultSection
+    parts: tuple[PartSection, ...]
+    #: What the provider charged for all parts, in credits.
+    credits: NonNegativeInt
+    created_at: AwareDatetime
+    completed_at: AwareDatetime
+    versions: Versions
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """A manifest that contradicts itself is never written and never believed."""
+        if not self.counts.conserved:
+            raise ValueError("counts do not add up to the rows")
+        if self.partial != self.counts.partial:
+            raise ValueError("partial contradicts the missing rows")
+        if not self.counts.rows == self.input.rows == self.result.rows:
+            raise ValueError("counts, input and result differ in rows")
+        return self
+
+    def dump(self) -> bytes:
+        """Canonical JSON in UTF-8: keys sorted, indented for people, one line feed at the end."""
+        document = self.model_dump(mode="json", by_alias=True)
+        return (json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def load(cls, data: bytes, name: str = "manifest.json") -> Manifest:
+        """Read what `dump` wrote; `name` is the object's name for messages. Raises `ManifestUnreadable`."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "the document"
+            raise ManifestUnreadable(
+                f"{name}: {where}: {first['msg']}; the object is damaged or was written by a later version "
+                f"(this one reads schema {SCHEMA_VERSION})",
+            ) from None

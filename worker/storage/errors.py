@@ -1,0 +1,88 @@
+"""What can go wrong with storage, whatever it is made of.
+
+StorageError
+├── NotFound             no object has this name
+├── ObjectTooLarge       the object is larger than the caller is ready to hold in memory
+├── StorageFull          no space or quota is left
+├── StorageUnavailable   it cannot be reached, or refuses this process
+├── InvalidName          a name that no object may have
+└── InvalidUrl           `BULKVERIFY_STORAGE_URL` names no storage that this program can open
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import ClassVar
+
+
+class StorageError(Exception):
+    """Storage did not do what was asked. The message names the object and what to do."""
+
+    #: A bounded word for logs, metrics and records.
+    reason: ClassVar[str] = "storage_error"
+    #: Whether the same call may succeed later without anybody changing the program.
+    retryable: ClassVar[bool] = False
+
+
+class NotFound(StorageError):
+    """No object has this name."""
+
+    reason = "storage_not_found"
+
+
+class ObjectTooLarge(StorageError):
+    """The object is larger than the caller is ready to hold in memory."""
+
+    reason = "storage_object_too_large"
+
+
+class StorageFull(StorageError):
+    """No space or quota is left."""
+
+    reason = "storage_full"
+    retryable = True
+
+
+class StorageUnavailable(StorageError):
+    """Storage cannot be reached, or refuses this process."""
+
+    reason = "storage_unavailable"
+    retryable = True
+
+
+class InvalidName(StorageError):
+    """A name that no object may have."""
+
+    reason = "storage_invalid_name"
+
+
+class InvalidUrl(StorageError):
+    """`BULKVERIFY_STORAGE_URL` names no storage that this program can open."""
+
+    reason = "storage_invalid_url"
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}
+
+
+def from_os_error(error: OSError, doing: str, name: str) -> StorageError:
+    """The error that tells what an operating system error means for the object `name` while `doing` something."""
+    code = errno.errorcode.get(error.errno or 0, "unknown error")
+    what = f"storage could not {doing} {name!r}"
+    if error.errno in _FULL:
+        return StorageFull(f"{what}: no space left ({code}); free space or raise the quota, the work then continues")
+    if error.errno == errno.ENOENT:
+        return NotFound(f"{what}: there is no such object; it may have been deleted or never written")
+    if error.errno in {errno.EISDIR, errno.ENOTDIR}:
+        return InvalidName(f"{what}: one object's name is the folder of another's; choose another name")
+    if doing == "create" and error.errno in _NO_LINKS:
+        return StorageUnavailable(
+            f"{what}: the file system refuses hard links ({code}); "
+            "put BULKVERIFY_STORAGE_URL on one that has them (ext4, XFS, APFS, NFS)",
+        )
+    explained = os.strerror(error.errno) if error.errno else "unknown"
+    return StorageUnavailable(
+        f"{what}: {explained} ({code}); check the mount and the permissions of BULKVERIFY_STORAGE_URL",
+    )

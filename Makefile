@@ -1,0 +1,111 @@
+# Set-up, checks and the demo, for a machine that has Python 3.11 or newer (with venv) and make. Works with GNU make from
+# 3.81 on (macOS) and with BSD make.
+#
+# The virtual environment is filled from hash-pinned lock files, by uv if it is on the PATH and by pip otherwise. Two
+# stamp files inside it say what it holds: `.runtime` (enough to run) and `.dev` (enough to check, which includes it).
+
+VENV = .venv
+BIN = $(VENV)/bin
+# The Python to make the environment with; empty: the newest one that is found.
+PYTHON =
+# More arguments for pytest, such as PYTEST_ARGS='-k embedded'.
+PYTEST_ARGS =
+# Test processes: one per core, but no more than this many.
+TEST_PROCESSES_MAX = 4
+
+.PHONY: help demo up test setup setup-dev format check-format lint types tests lock clean
+.NOTPARALLEL:
+
+help:
+	@echo 'make demo     start everything on this machine and watch sample lists travel through it'
+	@echo 'make up       run the processes with the settings of the environment (bulkverify up)'
+	@echo 'make test     everything that must hold: formatting, lint, types, tests'
+	@echo 'make format   format the code and fix what can be fixed'
+	@echo 'make lint     ruff: formatting and rules'
+	@echo 'make types    mypy, strict'
+	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
+	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
+	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
+	@echo 'make clean    remove the environment and everything that tools have left'
+	@echo
+	@echo 'PYTHON=python3.12 chooses the Python of the environment.'
+
+demo: setup
+	@$(BIN)/bulkverify demo
+
+up: setup
+	@$(BIN)/bulkverify up
+
+test: lint types tests
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup-dev
+	$(BIN)/mypy
+
+tests: setup-dev
+	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) $(PYTEST_ARGS)
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(VENV)/.runtime
+
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml
+	@lock=requirements.lock; $(INSTALL)
+	@touch $(VENV)/.runtime
+
+# The runtime stamp is renewed too, so that a demo after the tests has nothing to do.
+$(VENV)/.dev: $(BIN)/python requirements-dev.lock requirements.lock pyproject.toml
+	@lock=requirements-dev.lock; $(INSTALL)
+	@touch $(VENV)/.runtime $(VENV)/.dev
+
+# Installs $lock, then the project itself as it lies here, so that its command works; fetches nothing without a hash.
+INSTALL = set -e; \
+	echo "Installing $$lock into $(VENV) …"; \
+	if command -v uv >/dev/null 2>&1; then \
+	  VIRTUAL_ENV=$(VENV) uv pip install --quiet --require-hashes -r $$lock; \
+	  VIRTUAL_ENV=$(VENV) uv pip install --quiet --no-index --no-deps --no-build-isolation -e .; \
+	else \
+	  $(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null; \
+	  pip="$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input"; \
+	  $$pip --require-hashes -r $$lock; \
+	  $$pip --no-index --no-deps --no-build-isolation -e .; \
+	fi
+
+$(BIN)/python:
+	@candidates="$(PYTHON)"; \
+	found=; \
+	for candidate in $${candidates:-python3.14 python3.13 python3.12 python3.11 python3}; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python of version 3.11 or newer found (looked for: $${candidates:-python3.14 to python3.11, python3})." >&2; \
+	  echo "Install one (Debian: apt-get install python3 python3-venv; macOS: brew install python), or name it: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --clear --python "$$found" $(VENV); \
+	elif "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  "$$found" -m venv --clear $(VENV); \
+	else \
+	  echo "$$found cannot make virtual environments. Debian: apt-get install $$("$$found" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; \
+	  exit 1; \
+	fi
+
+lock:
+	@command -v uv >/dev/null 2>&1 || { echo 'make lock needs uv on the PATH.' >&2; exit 1; }
+	$(COMPILE) --upgrade --extra embedded --extra build pyproject.toml -o requirements.lock
+	$(COMPILE) --upgrade --extra embedded --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+# No header and no index: the files name packages, versions and hashes, and nothing about the machine that made them.
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+clean:
+	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -54,7 +54,7 @@ DECISIONS = Family(
 STAGE_DURATION = Family(
     "stage_duration_seconds",
     "histogram",
-    "Time an upload or part spent in a stage of its life.",
+    "Time that a stage of the work took.",
     "seconds",
     (*_ACCOUNT, "kind", "stage"),
     STAGE_BUCKETS,

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from worker.metric_families import Family
 
-#: What a label's value may look like; identifiers of people's data and sentences do not.
-WORD = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+#: What a label's value may look like; addresses, file names and sentences do not.
+WORD = re.compile(r"[A-Za-z0-9_-]{0,64}")
 #: Most different values of one label in one process.
 WORDS_MAX = 200
 #: Stands for every value that is not let in.
@@ -76,7 +76,7 @@ class Metrics:
         self._add(DECISIONS, 1, (provider, account, kind, decision, reason))
 
     def stage_finished(self, stage: str, *, provider: str, account: str, kind: str, seconds: float) -> None:
-        """An upload or part left a stage after `seconds`."""
+        """A stage of the work took `seconds`."""
         self._observe(STAGE_DURATION, seconds, (provider, account, kind, stage))
 
     def result_verified(self, *, provider: str, account: str, lag_seconds: float) -> None:
@@ -103,7 +103,7 @@ class Metrics:
         """`by` remote jobs were looked at, each with this outcome."""
         self._add(POLLS, by, (provider, account, outcome))
 
-    def poll_lateness(self, account: str, provider: str, seconds: float) -> None:
+    def poll_lateness(self, *, provider: str, account: str, seconds: float) -> None:
         """A look came `seconds` after it was due."""
         self._observe(POLL_LATENESS, seconds, (provider, account))
 

@@ -1,7 +1,6 @@
-"""A count of everything in the state database, in two round trips whatever the number of uploads.
+"""A count of everything in the state database, in two round trips.
 
-The cost grows with accounts x kinds x states, not with records: every figure is the size of an index or one of its
-ends.
+The cost grows with accounts x kinds x states and not with records: every figure is a size, or one end of an index.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import redis
 
 from producers.contract import UPLOADS_STREAM
 from worker.core.records import SCHEMA_VERSION, AccountRecord
-from worker.core.states import Lane
+from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
     from worker.store.store import Store
+
+#: Lanes in which work items wait.
+WAITING_LANES = tuple(lane for lane in Lane if lane in {*UPLOAD_LANES.values(), *PART_LANES.values()})
 
 
 class Members(NamedTuple):
@@ -48,7 +50,9 @@ class AccountFigures:
     ledger: Mapping[str, int]
     active: int
     intents: int
-    #: Work items that are due for longer than the grace, by lane.
+    #: What the last walk over the remote list showed (see `Store.write_sweep`); empty before the first one.
+    sweep: Mapping[str, str]
+    #: Work items that are due for longer than the grace, by lane; every lane of `WAITING_LANES` is there.
     overdue: Mapping[Lane, int]
 
 
@@ -78,7 +82,7 @@ class Census:
         self._store = store
 
     def take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
-        """Count everything, for these accounts and all that have records.
+        """Count everything, for these accounts and all that have uploads.
 
         `grace_seconds`: how long a work item may be due before it counts as overdue. Raises `StoreUnavailable`, and
         `Unreadable` when an account's record was written by a later version of the program.
@@ -129,7 +133,8 @@ class Census:
         pipe.hgetall(key("ledger", account))
         pipe.scard(key("active", account))
         pipe.scard(key("intents", account))
-        for lane in Lane:
+        pipe.hgetall(key("sweep", account))
+        for lane in WAITING_LANES:
             pipe.zcount(key("due", account, lane), "-inf", overdue_before)
 
 
@@ -140,14 +145,15 @@ def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
 
 
 def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
-    raw, ledger, active, intents = (next(answers) for _ in range(4))
+    raw, ledger, active, intents, sweep = (next(answers) for _ in range(5))
     return AccountFigures(
         name=name,
         record=_record(name, raw),
         ledger={entry: int(credits_) for entry, credits_ in ledger.items()},
         active=int(active),
         intents=int(intents),
-        overdue={lane: int(next(answers)) for lane in Lane},
+        sweep=sweep,
+        overdue={lane: int(next(answers)) for lane in WAITING_LANES},
     )
 
 

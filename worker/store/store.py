@@ -1,7 +1,7 @@
 """The store: reads records, writes decisions, hands out what is due.
 
-Every write is one Lua call. A write whose reply was lost is repeated with the same nonce, which the script recognises, so
-repeating is safe; nothing else is ever repeated.
+Every write is one Lua call. A write whose reply was lost is repeated with the same nonce, which the script recognises,
+so repeating is safe; nothing else is ever repeated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FETCH_RECORDS = 500
 
 
 class Due(NamedTuple):
-    """One work item that is overdue, claimed for this caller. `item` is empty in the poll lane: the account is meant."""
+    """One overdue work item, claimed for this caller. `item` is empty in the poll lane: the account is meant."""
 
     account: str
     lane: Lane
@@ -194,7 +194,7 @@ class Store:
         return [Due(flat[i], Lane(flat[i + 1]), flat[i + 2]) for i in range(0, len(flat), 3)]
 
     def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
-        """(epoch, delay in seconds) of a poll message to send, or `None` when the live one will do. `None` wants now."""
+        """(epoch, delay in seconds) of a poll message to send, or `None` if the live one will do; `None` wants now."""
         return self._arm_poll(account, wanted_at, slack_seconds, "offer")
 
     def plan_poll(self, account: str, wanted_at: float) -> tuple[int, float]:
@@ -247,7 +247,8 @@ class Store:
             fields["complete_at"] = self._ask(self.client.hget, key, "complete_at") or ""
         pipeline = self.client.pipeline(transaction=True)
         pipeline.delete(key)
-        pipeline.hset(key, mapping=fields)
+        for field, value in fields.items():
+            pipeline.hset(key, field, value)
         self._ask(pipeline.execute)
 
     # Inside

@@ -1,0 +1,134 @@
+"""The metrics that the exporter reads at scrape time: names, labels, units and meanings."""
+
+from __future__ import annotations
+
+from worker.metric_families import Family
+
+_ACCOUNT = ("provider", "account")
+_RECORDS = (*_ACCOUNT, "kind", "state")
+
+# The exporter itself
+
+BUILD_INFO = Family("build_info", "gauge", "The running version, as a label; always 1.", "none", ("version",))
+REDIS_UP = Family("redis_up", "gauge", "Whether Redis answered this scrape: 1 or 0.", "truth value", ("database",))
+SCRAPE_DURATION = Family(
+    "state_exporter_scrape_duration_seconds", "gauge", "Time this scrape took to read Redis.", "seconds"
+)
+ERRORS = Family(
+    "state_exporter_errors_total",
+    "counter",
+    "Failures to read a source (state, broker, counters, processes) since this exporter started.",
+    "failures",
+    ("source",),
+)
+
+# Work
+
+UPLOADS = Family("uploads", "gauge", "Uploads in each state.", "uploads", _RECORDS)
+PARTS = Family("parts", "gauge", "Parts in each state.", "parts", _RECORDS)
+OLDEST = Family(
+    "oldest_timestamp_seconds",
+    "gauge",
+    "When the upload or part that is longest in a state entered it; only states that are not an end.",
+    "seconds since 1970",
+    ("record", *_ACCOUNT, "state"),
+)
+OVERDUE = Family(
+    "timers_overdue",
+    "gauge",
+    "Work items due for longer than REARM_GRACE_SECONDS and still not looked at.",
+    "work items",
+    (*_ACCOUNT, "lane"),
+)
+BACKLOG = Family("intake_backlog_entries", "gauge", "Requests that are not answered yet.", "entries")
+BACKLOG_OLDEST = Family(
+    "intake_oldest_timestamp_seconds",
+    "gauge",
+    "When the oldest unanswered request was added; absent when there is none.",
+    "seconds since 1970",
+)
+
+# Accounts
+
+PAUSED = Family(
+    "account_paused",
+    "gauge",
+    "Whether no call may be made now: 1 with a reason, or 0.",
+    "truth value",
+    (*_ACCOUNT, "reason"),
+)
+BALANCE = Family("credits_balance", "gauge", "Credits left, as the provider last told.", "credits", _ACCOUNT)
+BALANCE_AT = Family(
+    "credits_balance_timestamp_seconds", "gauge", "When the provider told the balance.", "seconds since 1970", _ACCOUNT
+)
+ACTIVE = Family("active_jobs", "gauge", "Parts that occupy, or may occupy, a remote job.", "parts", _ACCOUNT)
+OPEN_ATTEMPTS = Family(
+    "open_attempts", "gauge", "Parts whose attempt has begun and has no known outcome.", "parts", _ACCOUNT
+)
+LEDGER = Family("ledger_credits_total", "counter", "Credits by ledger entry.", "credits", (*_ACCOUNT, "entry"))
+
+# The remote list, as the last walk over it showed it
+
+REMOTE_JOBS = Family(
+    "remote_jobs",
+    "gauge",
+    "Jobs in the provider's list at the last complete walk.",
+    "jobs",
+    (*_ACCOUNT, "remote_status"),
+)
+REMOTE_ORPHANS = Family(
+    "remote_orphan_jobs", "gauge", "Listed jobs that carry one of our tokens and belong to no part.", "jobs", _ACCOUNT
+)
+SWEEP_AT = Family(
+    "reconcile_last_timestamp_seconds", "gauge", "When the last walk began.", "seconds since 1970", _ACCOUNT
+)
+SWEEP_COMPLETE_AT = Family(
+    "reconcile_last_complete_timestamp_seconds",
+    "gauge",
+    "When the last walk began that saw the whole list; 0 before the first one.",
+    "seconds since 1970",
+    _ACCOUNT,
+)
+SWEEP_PAGES = Family("reconcile_pages", "gauge", "Pages that the last walk read.", "pages", _ACCOUNT)
+
+# Outcomes, counted in Redis so that none is lost with a process
+
+UPLOADS_ENDED = Family(
+    "uploads_ended_total", "counter", "Uploads that reached their end.", "uploads", ("provider", "kind", "outcome")
+)
+ROWS = Family("rows_total", "counter", "Rows by what became of them.", "rows", ("provider", "kind", "disposition"))
+REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
+PART_EVENTS = Family("part_events_total", "counter", "Parts submitted, adopted or quarantined.", "parts", ("event",))
+DRIFT_DETECTED = Family(
+    "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)
+)
+
+# Queues and server
+
+QUEUE_MESSAGES = Family(
+    "queue_messages",
+    "gauge",
+    "Messages of a queue that are ready, in flight (fetched, not acknowledged) or dead.",
+    "messages",
+    ("queue", "box"),
+)
+DELAYED = Family("delayed_messages", "gauge", "Messages of all queues that wait until they are due.", "messages")
+MEMORY = Family("redis_memory_bytes", "gauge", "Memory that the state server uses.", "bytes")
+MEMORY_LIMIT = Family("redis_memory_limit_bytes", "gauge", "The state server's maxmemory; 0: no limit.", "bytes")
+
+STATE_FAMILIES = (
+    *(BUILD_INFO, REDIS_UP, SCRAPE_DURATION, ERRORS),
+    *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST),
+    *(PAUSED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
+    *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
+    *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED),
+    *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
+)
+
+#: Outcome counters by the first word of their field in Redis; the other words are the labels' values.
+OUTCOMES = {"uploads": UPLOADS_ENDED, "rows": ROWS, "requests": REQUESTS, "parts": PART_EVENTS, "drift": DRIFT_DETECTED}
+#: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
+OUTCOMES_FROM_ZERO = (
+    *(("parts", event) for event in ("submitted", "adopted", "quarantined")),
+    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),
+)

@@ -59,7 +59,7 @@ class Delivery:
             path = self.folder / f"part-{index}.jsonl"
             with path.open("wb") as file:
                 write_verdicts(verdicts, self.kind, file)
-            collected.append(CollectedPart(index, path, f"2026-03-0{index + 1}T00:00:00Z"))
+            collected.append(CollectedPart(index, path, self.staged.parts[0].path, f"2026-03-0{index + 1}T00:00:00Z"))
         staged = StagedInput(self.path, self.staged.dialect, self.kind, self.staged.input_sha256)
         return deliver(
             staged,
@@ -126,7 +126,7 @@ def test_an_input_without_header_gets_one(tmp_path: Path) -> None:
 def test_a_provider_may_change_case(tmp_path: Path) -> None:
     """Lower-cased answers find their values, each value's first row counting as matched."""
     delivery = Delivery(tmp_path, "Jo@x.example\njo@x.example\nAL@x.example\nJo@x.example\n")
-    delivered = delivery.deliver([verdict("jo@x.example"), verdict("al@x.example", BAD)])
+    delivered = delivery.deliver([verdict("jo@x.example"), verdict("jo@x.example"), verdict("al@x.example", BAD)])
     assert [row[1:3] for row in delivery.result[1:]] == [
         ["matched", "ok"],
         ["matched", "ok"],
@@ -134,6 +134,14 @@ def test_a_provider_may_change_case(tmp_path: Path) -> None:
         ["folded", "ok"],
     ]
     assert delivered.extra_verdicts == 0
+
+
+def test_a_verdict_on_one_value_is_not_given_to_another(tmp_path: Path) -> None:
+    """Of two values that differ in case only, the one that the provider left out has no verdict."""
+    delivery = Delivery(tmp_path, "JO@x.example\njo@x.example\n")
+    delivered = delivery.deliver([verdict("jo@x.example")])
+    assert [row[1] for row in delivery.result[1:]] == ["missing", "matched"]
+    assert delivered.counts.partial
 
 
 def test_an_ambiguous_case_is_missing_rather_than_guessed(tmp_path: Path) -> None:
@@ -215,7 +223,7 @@ def test_damaged_verdicts_name_their_file(tmp_path: Path) -> None:
     """A part's verdicts that cannot be read stop delivery."""
     delivery = Delivery(tmp_path, "a@x.example\n")
     staged = StagedInput(delivery.path, delivery.staged.dialect, Kind.EMAIL, delivery.staged.input_sha256)
-    gone = [CollectedPart(3, tmp_path / "gone.jsonl", "")]
+    gone = [CollectedPart(3, tmp_path / "gone.jsonl", tmp_path / "gone.csv", "")]
     with pytest.raises(CollectedUnreadable, match=r"gone\.jsonl, the verdicts of part 3, cannot be read"):
         deliver(staged, gone, delivery.out, folder=tmp_path, provider="ipqs", limits=Limits(), on_progress=nobody)
 

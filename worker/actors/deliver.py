@@ -98,7 +98,12 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         sha256=upload.content_digest,
     )
     collected = [
-        CollectedPart(part.index, _local(context, part.verdicts_object, folder), _iso(part.remote_finished_at))
+        CollectedPart(
+            part.index,
+            path=_local(context, part.verdicts_object, folder),
+            values=_local(context, part.values_object, folder),
+            checked_at=_iso(part.remote_finished_at),
+        )
         for part in found
         if part.verdicts_object is not None
     ]

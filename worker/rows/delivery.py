@@ -44,6 +44,8 @@ class CollectedPart:
 
     index: int
     path: Path
+    #: The values that were sent, as staging wrote them.
+    values: Path
     #: When the provider checked the values, ISO 8601.
     checked_at: str
 
@@ -76,7 +78,7 @@ class Delivered:
 
 def deliver(
     staged: StagedInput,
-    collected: Iterable[CollectedPart],
+    collected: Sequence[CollectedPart],
     out: BinaryIO,
     *,
     folder: Path,
@@ -91,7 +93,7 @@ def deliver(
     that was staged), `CollectedUnreadable`, `ScratchFailed`, or `RowsNotConserved`.
     """
     with scratch(folder / "join.sqlite3") as database:
-        verdicts = Verdicts(database, staged.kind)
+        verdicts = Verdicts(database, staged.kind, lambda: _sent(collected))
         checked_at = _load(verdicts, collected)
         joiner = _Joiner(staged, verdicts, provider, checked_at)
         with InputRows(staged.path, staged.dialect, limits) as rows, measured_text(out) as (text, measured):
@@ -112,7 +114,7 @@ def deliver(
             bytes=measured.bytes,
             columns=joiner.columns,
             extra_verdicts=verdicts.unused(),
-            duplicate_verdicts=verdicts.duplicates,
+            duplicate_verdicts=verdicts.duplicates(),
         )
 
 
@@ -204,6 +206,20 @@ def _load(verdicts: Verdicts, collected: Iterable[CollectedPart]) -> dict[int, s
                 "collect the part again",
             ) from error
     return checked_at
+
+
+def _sent(collected: Iterable[CollectedPart]) -> Iterator[str]:
+    """The values of all parts, as they were sent."""
+    for part in collected:
+        try:
+            with part.values.open(encoding="utf-8", newline="") as file:
+                for row in csv.reader(file):
+                    yield row[0]
+        except OSError as error:
+            raise CollectedUnreadable(
+                f"{part.values.name}, the values of part {part.index}, cannot be read ({error.strerror}); "
+                "look whether storage still has it",
+            ) from error
 
 
 def _batches(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:

@@ -12,7 +12,7 @@ from worker.rows.values import fold_key
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from worker.providers.port import Kind, Verdict
 
@@ -22,14 +22,18 @@ COLUMNS_MAX = 1_000
 _CREATE = (
     """CREATE TABLE verdict (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, loose TEXT NOT NULL,
-        part INTEGER NOT NULL, word TEXT NOT NULL, cells TEXT NOT NULL)""",
+        part INTEGER NOT NULL, word TEXT NOT NULL, cells TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1)""",
+    "CREATE TABLE sent (loose TEXT PRIMARY KEY, times INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID",
     "CREATE TABLE seen (key TEXT PRIMARY KEY, verdict INTEGER NOT NULL) WITHOUT ROWID",
 )
-_ADD = "INSERT OR IGNORE INTO verdict (key, loose, part, word, cells) VALUES (?, ?, ?, ?, ?)"
+_ADD = """INSERT INTO verdict (key, loose, part, word, cells) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET times = times + 1"""
+_ADD_SENT = "INSERT INTO sent (loose) VALUES (?) ON CONFLICT (loose) DO UPDATE SET times = times + 1"
 _EXACT = "SELECT key, id, part, word, cells FROM verdict WHERE key IN (SELECT value FROM json_each(?))"
-#: Only where a single verdict answers to the loose key.
+#: Only where one verdict answers to the loose key, and came as often as values with that loose key were sent.
 _LOOSE = """SELECT loose, min(id), part, word, cells FROM verdict
-    WHERE loose IN (SELECT value FROM json_each(?)) GROUP BY loose HAVING count(*) = 1"""
+    WHERE loose IN (SELECT value FROM json_each(?)) GROUP BY loose
+    HAVING count(*) = 1 AND sum(times) >= (SELECT times FROM sent WHERE sent.loose = verdict.loose)"""
 _SEEN = "SELECT key FROM seen WHERE key IN (SELECT value FROM json_each(?))"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -52,24 +56,24 @@ class Verdicts:
     """Verdicts to look up by fold key.
 
     A value finds the verdict with its own fold key; failing that, the only verdict that differs from it in nothing but
-    case, since providers answer in lower case as they like. Of several verdicts on one value the first counts.
+    case, since providers answer in lower case as they like. A verdict on one value is never given to another: values
+    that differ in case only share one that came as often as they were sent. Otherwise the first of several counts.
     """
 
-    def __init__(self, database: sqlite3.Connection, kind: Kind) -> None:
+    def __init__(self, database: sqlite3.Connection, kind: Kind, sent: Callable[[], Iterable[str]]) -> None:
+        """`sent` gives the values that were sent, and is asked only when a value finds no verdict of its own."""
         self._database = database
         self._kind = kind
+        self._sent = sent
         self._columns: dict[str, None] = {}
         #: The provider's columns in the order they were first seen.
         self.columns: tuple[str, ...] = ()
         self._loose_index = False
-        #: Verdicts on a value that had one already.
-        self.duplicates = 0
         for statement in _CREATE:
             database.execute(statement)
 
     def add(self, part: int, verdicts: Iterable[Verdict]) -> int:
         """Take in the verdicts of one part and return how many there were."""
-        before = self._database.total_changes
         total = 0
 
         def records() -> Iterator[tuple[str, str, int, str, str]]:
@@ -80,7 +84,6 @@ class Verdicts:
                 yield key, key.casefold(), part, verdict.word.value, self._cells(verdict)
 
         self._database.executemany(_ADD, records())
-        self.duplicates += total - (self._database.total_changes - before)
         return total
 
     def find(self, keys: Collection[str]) -> dict[str, Match]:
@@ -94,6 +97,10 @@ class Verdicts:
         self._database.executemany("INSERT INTO seen VALUES (?, ?)", new)
         return found
 
+    def duplicates(self) -> int:
+        """How many verdicts were on a value that had one already."""
+        return int(self._database.execute("SELECT coalesce(sum(times - 1), 0) FROM verdict").fetchone()[0])
+
     def unused(self) -> int:
         """How many verdicts no row has asked for: values that were never sent."""
         unused = "SELECT (SELECT count(*) FROM verdict) - (SELECT count(DISTINCT verdict) FROM seen)"
@@ -102,6 +109,8 @@ class Verdicts:
     def _find_loose(self, keys: Sequence[str]) -> dict[str, Match]:
         if not self._loose_index:
             self._database.execute("CREATE INDEX loosely ON verdict (loose)")
+            loose = ((fold_key(self._kind, value).casefold(),) for value in self._sent())
+            self._database.executemany(_ADD_SENT, loose)
             self._loose_index = True
         found = {loose: rest for loose, *rest in self._select(_LOOSE, [key.casefold() for key in keys])}
         return {key: _match(*found[key.casefold()]) for key in keys if key.casefold() in found}

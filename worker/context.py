@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from worker.core.part import LIMIT_REASONS
 from worker.core.schedule import PollPolicy
-from worker.core.states import Lane
+from worker.core.states import Lane, PartState
 from worker.rows.limits import Limits
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from worker.store.store import Store
 
 log = structlog.get_logger()
+
+#: Parts at the head of an account's submit lane among which one that waits for a place is looked for.
+WAKE_SEARCH_PARTS = 20
 
 
 class Hints(Protocol):
@@ -116,6 +120,14 @@ class Context:
         upload = self.store.upload(upload_id)
         if upload is not None and upload.lane is Lane.DELIVER and upload.lease is None:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
+
+    def wake_next(self, account: str) -> None:
+        """Have the first part looked at that waits for a place on the account, because one has become free."""
+        waiting = self.store.due(account, Lane.SUBMIT, float("inf"), WAKE_SEARCH_PARTS)
+        for part in self.store.parts(waiting):
+            if part.state is PartState.HELD and part.reason in LIMIT_REASONS and part.lease is None:
+                self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
+                return
 
     def hint_poll(self, account: str, wanted_at: float | None) -> None:
         """See to it that the account's one poll message runs by `wanted_at` (`None`: now)."""

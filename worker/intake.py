@@ -90,7 +90,7 @@ class Intake:
             request = parse(_text(fields))
             self._accept(entry_id, request)
         except RequestInvalid as error:
-            self._reject(entry_id, fields, request, NotAcceptable(error.reason, str(error), error.remedy))
+            self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
         except NotAcceptable as error:
             self._reject(entry_id, fields, request, error)
         except (StoreError, redis.RedisError):

@@ -58,11 +58,8 @@ def run_exporter(settings: Settings) -> None:
     """Serve metrics and health until told to stop."""
     configure_logging(settings.log_format, settings.log_level)
     providers = {name: account.provider for name, account in load_accounts(settings.accounts_file).items()}
-    exporter = Exporter(on_a_server(settings), providers)
-    exporter.start()
-    log.info("process_started", process="exporter", address=exporter.address)
-    _wait("exporter", list)
-    exporter.stop()
+    with Exporter(on_a_server(settings), providers):
+        _wait("exporter", list)
 
 
 def _assemble(settings: Settings) -> Plant:

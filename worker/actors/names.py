@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-def input_name(upload_id: str) -> str:
-    """The staged copy of the input."""
-    return f"uploads/{upload_id}/input"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Most characters that are kept of an input's file name.
+NAME_CHARACTERS_MAX = 80
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def input_name(upload_id: str, source: Mapping[str, str]) -> str:
+    """The staged copy of the input; it keeps the file's name, so that errors about its rows name what people know."""
+    name = _UNSAFE.sub("-", PurePosixPath(source.get("path", "")).name)[-NAME_CHARACTERS_MAX:].strip(".-")
+    return f"uploads/{upload_id}/input/{name or 'input'}"
 
 
 def values_name(upload_id: str, index: int) -> str:

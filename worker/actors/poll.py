@@ -106,12 +106,15 @@ def _learned(context: Context, part: PartRecord, observation: Observation | None
         change = observed(part, seen, now, context.policy)
         outcome = str(observation.status)
     context.metrics.looks(part.provider, part.account, outcome)
-    context.metrics.poll_lateness(part.account, part.provider, max(now - (part.due_at or now), 0.0))
+    lateness_seconds = max(now - (part.due_at or now), 0.0)
+    context.metrics.poll_lateness(provider=part.provider, account=part.account, seconds=lateness_seconds)
     try:
         context.apply(change)
     except Stale:
         context.metrics.message_stale(Lane.POLL, "raced")
         return
+    if change.parts[0].state is not PartState.SUBMITTED:
+        context.wake_next(part.account)
     if change.parts[0].terminal:
         context.nudge(part.upload_id)
 

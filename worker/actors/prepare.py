@@ -91,7 +91,7 @@ def _stage(
 
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
-    name = input_name(upload.upload_id)
+    name = input_name(upload.upload_id, upload.source)
     if not context.storage.exists(name):
         with open_source(upload.source, context.settings.input_roots) as source, context.storage.write(name) as target:
             shutil.copyfileobj(source, target, COPY_BYTES)
@@ -142,16 +142,18 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
 def _found(upload: UploadRecord, staged: Staged) -> core.Prepared:
     return core.Prepared(
         dialect=staged.dialect.model_dump(mode="json"),
-        input_object=input_name(upload.upload_id),
+        input_object=input_name(upload.upload_id, upload.source),
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         empty=staged.empty,
         folded=staged.folded,
+        withheld=staged.withheld,
         distinct=staged.distinct,
         details={
             "rows": staged.rows,
             "empty": staged.empty,
             "folded": staged.folded,
+            "withheld": staged.withheld,
             "to_send": staged.distinct,
             "parts": len(staged.parts),
             "why": staged.dialect.why,

@@ -25,6 +25,7 @@ from worker.core.token import remote_name, token_in
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
+    OutcomeUnknown,
     OutOfCredits,
     OwnRateReached,
     ProviderError,
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Seconds until a part is tried again for which its account had no place.
-LIMIT_LOOK_SECONDS = 5.0
+#: Seconds until a part is tried again for which its account had no place, if nobody wakes it before.
+LIMIT_LOOK_SECONDS = 15.0
 #: Seconds until a part is tried again whose account is not configured, or whose attempt could not be recorded.
 BLOCKED_LOOK_SECONDS = 60.0
 #: Times a learned fact is written again when the record moves on meanwhile.
@@ -79,6 +80,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
     if reserved is not None:
         _attempt(context, upload, reserved, connected)
+        context.wake_next(part.account)
 
 
 def _reserve(
@@ -151,7 +153,9 @@ def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: 
         _close(context, part, Outcome(unspent=error.reason))
         _wait(context, part, error)
     except ProviderError as error:
-        _apply_and_nudge(context, core.quarantine(part, context.store.now(), error.reason, str(error)))
+        remote_id = error.remote_id if isinstance(error, OutcomeUnknown) else None
+        now = context.store.now()
+        _apply_and_nudge(context, core.quarantine(part, now, error.reason, str(error), remote_id=remote_id))
     except Exception as error:
         log.exception("submit_crashed", error=type(error).__name__)
         message = f"The attempt ended with {type(error).__name__}; the provider may have accepted it."

@@ -20,14 +20,15 @@ CRASH_BACKOFF_SECONDS = (2.0, 300.0)
 
 def crashed(record: UploadRecord | PartRecord, now: float, error: str, *, crashes_max: int, days: float) -> Change:
     """The step failed in a way nobody foresaw; `error` names it without its text."""
-    if record.crashes >= crashes_max:
-        return poisoned(record, now, days=days)
+    # A lease has counted itself; a step that fails before it takes one must come to an end too.
+    crashes = record.crashes if record.lease is not None else record.crashes + 1
+    if crashes >= crashes_max:
+        return poisoned(record.model_copy(update={"crashes": crashes}), now, days=days)
     shortest, longest = CRASH_BACKOFF_SECONDS
-    due_at = now + backoff_seconds(record.crashes, floor_seconds=shortest, cap_seconds=longest)
-    again = record.model_copy(
-        update={"lease": None, "due_at": due_at, "reason": "crashed", "message": f"Ended with {error}."}
-    )
-    details = {"error": error, "crashes": record.crashes, "until": due_at}
+    due_at = now + backoff_seconds(crashes, floor_seconds=shortest, cap_seconds=longest)
+    crash = {"crashes": crashes, "reason": "crashed", "message": f"Ended with {error}."}
+    again = record.model_copy(update={"lease": None, "due_at": due_at, "updated_at": now, **crash})
+    details = {"error": error, "crashes": crashes, "until": due_at}
     if isinstance(again, PartRecord):
         return parts.change("crashed", again, reason="crashed", details=details)
     return uploads.change("crashed", again, reason="crashed", details=details)
@@ -37,7 +38,7 @@ def poisoned(record: UploadRecord | PartRecord, now: float, *, days: float) -> C
     """The step has ended without an outcome too often: it is not begun again by itself."""
     message = f"This step ended {record.crashes} times without an outcome; the log tells how."
     if isinstance(record, PartRecord):
-        return parts.quarantine(record, now, "poison_part", message)
+        return parts.quarantine(record, now, "poison_part", message, unsent=record.attempt is None)
     if record.state in {UploadState.ACCEPTED, UploadState.PREPARING}:
         return uploads.fail(record, now, "poison_upload", message, days)
     return uploads.stop(record, now, "poison_upload", message)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.core.records import PartRecord, UploadRecord
-from worker.core.states import PartState, UploadState
+from worker.core.records import UploadRecord
+from worker.core.states import PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from worker.core.records import AccountRecord, WorkItem
+    from worker.core.records import AccountRecord, PartRecord, WorkItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,13 @@ class NextStep:
     known: tuple[Fact, ...] = ()
 
 
-def next_step(record: UploadRecord | PartRecord, now: float) -> NextStep:
-    """What happens next to `record`, seen at `now`."""
-    if isinstance(record, PartRecord):
-        return _PARTS[record.state](record, now)
-    return _UPLOADS[record.state](record, now)
+def next_step(record: UploadRecord | PartRecord, now: float, *, cancelling: bool = False) -> NextStep:
+    """What happens next to `record`, seen at `now`; `cancelling`: the cancellation of a part's upload was requested."""
+    if isinstance(record, UploadRecord):
+        return _UPLOADS[record.state](record, now)
+    if cancelling and record.state in PART_UNSPENT and not record.leased_now(now):
+        return NextStep("it is dropped, unsent: cancellation was requested", record.due_at)
+    return _PARTS[record.state](record, now)
 
 
 def account_pause(account: AccountRecord, now: float) -> NextStep | None:
@@ -124,18 +126,21 @@ def _preparing(upload: UploadRecord, now: float) -> NextStep:
 
 
 def _running(upload: UploadRecord, _now: float) -> NextStep:
-    if upload.cancel_requested:
-        return NextStep("parts not yet submitted are dropped; those already paid are still collected", upload.due_at)
-    return NextStep(f"its {upload.parts_total:,} parts are looked at together", upload.due_at)
+    return NextStep(_together(upload), upload.due_at)
 
 
 def _attention(upload: UploadRecord, _now: float) -> NextStep:
     if upload.lane is None:
         why = _because(upload.reason, upload.message)
         return NextStep(f"nothing by itself: a person must decide{why}", needs_person=True)
-    return NextStep(
-        "its parts are looked at together; those in quarantine wait for a person", upload.due_at, needs_person=True
-    )
+    what = f"{_together(upload)}; those in quarantine wait for a person"
+    return NextStep(what, upload.due_at, needs_person=True)
+
+
+def _together(upload: UploadRecord) -> str:
+    if upload.cancel_requested:
+        return "parts not yet submitted are dropped; those already paid are still collected"
+    return f"its {upload.parts_total:,} parts are looked at together"
 
 
 def _delivering(upload: UploadRecord, now: float) -> NextStep:

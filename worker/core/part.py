@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from worker.core.records import AccountRecord, Attempt, PartRecord, UploadRecord
 
 
+#: Why a part is held that waits for a place on its account, by the limit's name.
+LIMIT_REASONS = frozenset({"limit_active", "limit_intents"})
+
+
 def change(decision: str, part: PartRecord, **more: object) -> Change:
     """A change of one part."""
     passed_through: Any = more
@@ -98,10 +102,10 @@ def _spent(part: PartRecord) -> dict[Entry, int]:
 
 def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
     """A remote id was learned, however late: it resolves an open attempt, or is kept as evidence of a second charge."""
-    if any(known.remote_id == remote_id for known in part.evidence):
-        return None
     if part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}:
         return submitted(part, remote_id, how, now, look_at=look_at)
+    if any(known.remote_id == remote_id for known in part.evidence):
+        return None
     kept = part.model_copy(
         update={"evidence": (*part.evidence, Evidence(remote_id=remote_id, how=how, at=now)), "updated_at": now}
     )
@@ -138,13 +142,28 @@ def _released(part: PartRecord) -> dict[Entry, int]:
     return {Entry.RELEASED: part.credits_reserved} if part.credits_reserved else {}
 
 
-def quarantine(part: PartRecord, now: float, reason: str, message: str) -> Change:
-    """The part must not move until evidence or a person decides; an open attempt stays open, its credits reserved."""
-    stopped = part.moved(PartState.QUARANTINED, now, reason=reason, message=message)
+def quarantine(
+    part: PartRecord, now: float, reason: str, message: str, *, remote_id: str | None = None, unsent: bool = False
+) -> Change:
+    """The part must not move until evidence or a person decides; an open attempt stays open, its credits reserved.
+
+    `remote_id` is one that an unclear answer named: kept as evidence, and not believed. `unsent`: no attempt was begun,
+    so the part's credits are released and its place on the account becomes free.
+    """
+    hinted = () if remote_id is None else (Evidence(remote_id=remote_id, how="unclear_answer", at=now),)
+    stopped = part.moved(
+        PartState.QUARANTINED,
+        now,
+        reason=reason,
+        message=message,
+        evidence=(*part.evidence, *hinted),
+        credits_reserved=0 if unsent else part.credits_reserved,
+    )
     return change(
         "quarantine",
         stopped,
         reason=reason,
+        ledger=_released(part) if unsent else {},
         details={"message": message, "attempt": part.attempt.object if part.attempt else None},
         events=(Event("needs_attention", part.upload_id, {"part": part.index, "reason": reason, "message": message}),),
         counters={("parts", "quarantined"): 1},

@@ -183,6 +183,7 @@ class UploadRecord(WorkItem):
     rows: int = 0
     empty: int = 0
     folded: int = 0
+    withheld: int = 0
     distinct: int = 0
     parts_total: int = 0
     cancel_requested: bool = False

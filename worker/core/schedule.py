@@ -2,9 +2,9 @@
 
 Without any other knowledge the next look is at `age * (1 + epsilon)`: the result is seen at most `epsilon` of the job's
 run time (or one floor) after the provider finished, in O(log(run time / floor)) looks. With progress the remaining time
-is extrapolated and most of it is waited out: fewer looks at the beginning, a look close to the end.
+is extrapolated and most of it is waited out, yet never more than the job's age: early progress says little.
 
-Known limitation: a job that speeds up after its last look is seen late by at most the wait that was extrapolated.
+Known limitation: a job that speeds up after a look is seen late by at most the wait that was extrapolated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def next_look_seconds(policy: PollPolicy, *, age_seconds: float, progress: float
     wait_seconds = age_seconds * policy.epsilon
     if progress is not None and 0.0 < progress < 1.0:
         remaining_seconds = age_seconds * (1.0 - progress) / progress
-        wait_seconds = remaining_seconds * REMAINING_FRACTION
+        wait_seconds = min(remaining_seconds * REMAINING_FRACTION, age_seconds)
     return min(max(wait_seconds, policy.floor_seconds), policy.cap_seconds)
 
 

@@ -18,7 +18,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def part_token(*, installation_id: str, account: str, upload_id: str, index: int, kind: str, digest: str) -> str:
-    """The token of a part; `digest` is the SHA-256 of the values that are sent."""
+    """The token of a part; `digest` is that of the values that are sent, whatever their order."""
     text = "\n".join((installation_id, account, upload_id, str(index), kind, digest))
     fingerprint = hashlib.sha256(text.encode()).digest()[:TOKEN_BYTES]
     return TOKEN_PREFIX + base64.b32encode(fingerprint).decode().lower()

@@ -33,6 +33,7 @@ class Prepared:
     rows: int
     empty: int
     folded: int
+    withheld: int
     distinct: int
     details: Mapping[str, object] = field(default_factory=dict)
 
@@ -71,6 +72,7 @@ def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord]
         staged_rows=staged.rows,
         empty=staged.empty,
         folded=staged.folded,
+        withheld=staged.withheld,
         distinct=staged.distinct,
         parts_total=len(parts),
         reason="",
@@ -86,6 +88,7 @@ def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord]
             ("rows", upload.provider, upload.kind, "sent"): staged.distinct,
             ("rows", upload.provider, upload.kind, "folded"): staged.folded,
             ("rows", upload.provider, upload.kind, "empty"): staged.empty,
+            ("rows", upload.provider, upload.kind, "withheld"): staged.withheld,
         },
     )
 
@@ -122,7 +125,9 @@ def cancelled(upload: UploadRecord, now: float, retention_days: float) -> Change
 
 def request_cancel(upload: UploadRecord, now: float) -> Change:
     """Someone wants no more to be spent: parts not yet submitted are dropped, paid ones are still collected."""
-    asked = upload.model_copy(update={"cancel_requested": True, "due_at": now, "updated_at": now})
+    asked = upload.model_copy(
+        update={"cancel_requested": True, "due_at": now if upload.lane else None, "updated_at": now}
+    )
     return change("cancel_requested", asked)
 
 

@@ -96,3 +96,8 @@ class OutcomeUnknown(ProviderError):
 
     reason = "outcome_unknown"
     spent = "unknown"
+
+    def __init__(self, message: str | None = None, *, remote_id: str | None = None) -> None:
+        """`remote_id` is one that the answer named without saying that the submission was accepted: evidence."""
+        super().__init__(message)
+        self.remote_id = remote_id

@@ -39,7 +39,8 @@ def submit_failure(
     told = f"{subject}: HTTP {answer.status} {quoted(message, key) or '(no message)'}"
     if remote_id is not None:
         return OutcomeUnknown(
-            f"{told}; yet it names remote job {remote_id}, which may have been charged: look at it first"
+            f"{told}; yet it names remote job {remote_id}, which may have been charged: look at it first",
+            remote_id=remote_id,
         )
     for refusal in refusals:
         if answer.status in refusal.statuses and message.strip().lower().startswith(refusal.begins):

@@ -135,7 +135,7 @@ local function append(stream, limit, entry)
 end
 
 if change.timeline then
-  redis.call('RPUSH', key('timeline', change.upload_id), (string.gsub(change.timeline, '"@now"', now_text)))
+  redis.call('RPUSH', key('timeline', change.upload_id), (string.gsub(change.timeline, '"@now"', now_text, 1)))
   redis.call('LTRIM', key('timeline', change.upload_id), -change.timeline_max, -1)
 end
 for _, event in ipairs(change.events) do

@@ -1,0 +1,1 @@
+"""The operator's commands. The producers' commands come from `producers.commands`."""

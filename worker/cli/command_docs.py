@@ -1,0 +1,66 @@
+"""The documentation of all commands, made from their help: `python -m worker.cli.command_docs > docs/commands.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from producers.exit_codes import ExitCode
+from worker.cli.defects import EXIT_DEFECT
+from worker.cli.main import EXIT_READER_GONE, SECTIONS, bulkverify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Characters of a line of help.
+LINE_CHARACTERS = 100
+
+
+def markdown() -> str:
+    """All commands, by section, each with its help; before them the exit codes that they share."""
+    return "\n".join([*_head(), *_commands()])
+
+
+def _head() -> Iterator[str]:
+    yield "# Commands\n"
+    yield "Made from the commands' own help with `python -m worker.cli.command_docs`; a test compares the two.\n"
+    yield "Standard output holds what was asked for; everything else goes to standard error. With `--json` a command"
+    yield "prints JSON and nothing else. Where standard output is no terminal, tables are plain and aligned.\n"
+    yield "## Exit codes\n"
+    yield "| code | meaning |"
+    yield "|---|---|"
+    meanings = {code.value: code.meaning for code in ExitCode}
+    meanings[EXIT_DEFECT] = "A defect of the program; the message says where its traceback is."
+    meanings[EXIT_READER_GONE] = "Whoever read the output has gone, as in `bulkverify ls \\| head -1`."
+    for code, meaning in sorted(meanings.items()):
+        yield f"| {code} | {meaning} |"
+    yield "\n`up` and `config check` have codes of their own; see there.\n"
+
+
+def _commands() -> Iterator[str]:
+    context = _context(bulkverify, None)
+    for section in SECTIONS:
+        yield f"## {section.title}\n"
+        for listed in section.commands:
+            command = bulkverify.get_command(context, listed.name)
+            if command is not None:
+                yield from _command(command, _context(command, context, listed.name))
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"### {context.command_path}\n"
+    yield f"```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _command(inner, _context(inner, context, name))
+
+
+def _context(command: click.Command, parent: click.Context | None, name: str = "bulkverify") -> click.Context:
+    return click.Context(
+        command, parent=parent, info_name=name, terminal_width=LINE_CHARACTERS, **command.context_settings
+    )
+
+
+if __name__ == "__main__":
+    click.echo(markdown(), nl=False)

@@ -1,0 +1,88 @@
+"""`bulkverify demo`: one command that shows the whole program at work."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from producers.exit_codes import ExitCode, worst
+from worker.cli.epilog import exit_codes
+
+if TYPE_CHECKING:
+    from producers.client import Client
+    from producers.report import Report
+    from worker.cli.demo.stage import Stage
+
+#: Where the demo keeps everything, below the current folder.
+FOLDER = Path(".demo")
+#: Seconds after which the demo gives up: it takes about half a minute.
+TIMEOUT_SECONDS = 100.0
+
+
+@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FINISHED))
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDER,
+    show_default=True,
+    help="Where everything is kept; a folder of an earlier demo is emptied first.",
+)
+@click.option(
+    "--timeout", "timeout_seconds", type=click.FloatRange(min=1), default=TIMEOUT_SECONDS, show_default=True,
+    metavar="SECONDS", help="When to give up.",
+)  # fmt: skip
+def demo(*, folder: Path, timeout_seconds: float) -> None:
+    """Send sample lists through the real processes, at simulated providers, and show what comes back.
+
+    Starts a private Redis server, both simulated providers and every process; nothing is charged, nothing leaves this
+    machine, and nothing keeps running afterwards. The files stay where the last lines say.
+    """
+    from producers.client import Client  # noqa: PLC0415 - slow to import
+    from worker.cli.demo.report import print_report  # noqa: PLC0415 - as above
+    from worker.cli.demo.stage import running_stage  # noqa: PLC0415 - as above
+    from worker.embedded import server_url  # noqa: PLC0415 - as above
+
+    folder = folder.absolute()
+    began = time.monotonic()
+    click.echo(f"Starting a private Redis server, two simulated providers and four processes in {folder} …", err=True)
+    with running_stage(folder) as stage, Client(server_url(stage.home), producer="demo") as client:
+        _submit(client, stage)
+        reports = _follow(client, timeout_seconds)
+        print_report(client, stage, reports, time.monotonic() - began)
+    code = worst([report.code for report in reports])
+    raise click.exceptions.Exit(code)
+
+
+def _submit(client: Client, stage: Stage) -> None:
+    from producers.contract import REQUEST_FIELD, UPLOADS_STREAM  # noqa: PLC0415 - slow to import
+    from producers.request import to_json  # noqa: PLC0415 - as above
+    from producers.wire import connect  # noqa: PLC0415 - as above
+    from worker.cli.demo.lists import LISTS  # noqa: PLC0415 - as above
+    from worker.embedded import server_url  # noqa: PLC0415 - as above
+
+    for sample in LISTS:
+        request = client.request(
+            stage.lists / sample.file,
+            account=sample.account,
+            kind=sample.kind,
+            upload_id=sample.upload_id,
+            label=Path(sample.file).stem,
+        )
+        if sample.raw:
+            with connect(server_url(stage.home)) as redis:
+                redis.xadd(UPLOADS_STREAM, {REQUEST_FIELD: to_json(request)})
+        else:
+            client.submit_request(request)
+
+
+def _follow(client: Client, timeout_seconds: float) -> list[Report]:
+    from producers.following import follow  # noqa: PLC0415 - slow to import
+    from producers.progress import progress  # noqa: PLC0415 - as above
+    from worker.cli.demo.lists import LISTS  # noqa: PLC0415 - as above
+
+    names = {sample.upload_id: sample.upload_id for sample in LISTS}
+    with progress(quiet=False) as display:
+        return list(follow(client, names, display, timeout_seconds))

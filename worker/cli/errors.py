@@ -1,0 +1,47 @@
+"""What an operator's command can refuse, besides the errors of the packages it uses.
+
+    CommandError
+    ├── NoServer         no Redis URL is set and the private server does not run
+    └── UnknownUpload    there is no upload of this id
+
+Each names its exit code; `worker.cli.failures` does the same for the errors of the other packages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from producers.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class CommandError(Exception):
+    """A command could not do what was asked. The message says what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+
+class NoServer(CommandError):
+    """No Redis URL is set and the private server does not run."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, home: Path) -> None:
+        """`home` is the folder whose private server was looked for."""
+        super().__init__(
+            f"No server is running for {home}: start one with `bulkverify up`, or set BULKVERIFY_REDIS_URL."
+        )
+
+
+class UnknownUpload(CommandError):
+    """There is no upload of this id."""
+
+    def __init__(self, upload_id: str, nearest: Sequence[str]) -> None:
+        """`nearest` are ids that look like it."""
+        hint = f"Nearest: {', '.join(nearest)}." if nearest else "`bulkverify ls` lists what there is."
+        super().__init__(f"There is no upload {upload_id}. {hint}")
+        self.upload_id = upload_id
+        self.nearest = tuple(nearest)

@@ -1,0 +1,80 @@
+"""`bulkverify ls`: uploads, one a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from producers.contract import UploadState
+from producers.exit_codes import ExitCode
+from worker.cli.epilog import exit_codes
+from worker.cli.progress import progress
+from worker.cli.tables import Column, print_json, print_table
+from worker.cli.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from producers.records import Status
+    from worker.cli.door import Door
+
+#: Uploads that are listed when no number is given, and at most.
+UPLOADS_LISTED = 20
+UPLOADS_LISTED_MAX = 1_000
+
+COLUMNS = (
+    Column("id"),
+    Column("account"),
+    Column("kind"),
+    Column("state"),
+    Column("rows", right=True),
+    Column("progress"),
+    Column("age", right=True),
+    Column("reason"),
+)
+
+
+@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.USAGE, ExitCode.UNAVAILABLE))
+@click.option("--state", type=click.Choice([str(state) for state in UploadState]), help="Only uploads in this state.")
+@click.option("--account", help="Only uploads of this account.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, UPLOADS_LISTED_MAX),
+    default=UPLOADS_LISTED,
+    show_default=True,
+    help="Most uploads that are listed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
+@click.pass_obj
+def ls(door: Door, *, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
+    """List uploads, the newest first.
+
+    Where there are more than --limit, those are listed whose state changed last. --state attention lists what waits
+    for a person.
+    """
+    store, client = door.store(), door.client()
+    found = [client.status(upload_id) for upload_id in store.upload_ids(state=state, account=account, most=limit)]
+    uploads = sorted((status for status in found if status), key=lambda status: status.created_at or 0.0, reverse=True)
+    if as_json:
+        print_json([status.model_dump(mode="json") for status in uploads])
+    elif uploads:
+        print_table(COLUMNS, _rows(uploads, store.now()))
+    else:
+        click.echo("No uploads.", err=True)
+
+
+def _rows(uploads: Sequence[Status], now: float) -> list[tuple[object, ...]]:
+    return [
+        (
+            status.upload_id,
+            status.account,
+            status.kind,
+            status.state,
+            f"{status.rows:,}",
+            progress(status),
+            duration(now - status.created_at) if status.created_at else "-",
+            status.reason,
+        )
+        for status in uploads
+    ]

@@ -1,0 +1,135 @@
+"""`bulkverify`: the table of all commands, and what happens to the errors of any of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from producers.exit_codes import ExitCode
+from worker.cli.defects import defect
+from worker.cli.door import Door
+from worker.cli.failures import failure_of
+from worker.cli.lazy_group import LazyCommand, LazyGroup, Section
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Exit code when whoever read the output has gone, as a shell reports a program that SIGPIPE ended.
+EXIT_READER_GONE = 141
+
+#: Every command: its name, where it is, and its line in the help.
+SECTIONS = (
+    Section(
+        "Try it",
+        (
+            LazyCommand(
+                "demo", "worker.cli.demo.command:demo", "Send sample lists through all of it, at simulated providers."
+            ),
+            LazyCommand("sandbox", "worker.cli.sandbox_command:sandbox", "Run the simulated providers alone."),
+        ),
+    ),
+    Section(
+        "Lists",
+        (
+            LazyCommand("upload", "producers.commands:upload", "Send lists to be verified."),
+            LazyCommand("wait", "producers.commands:wait", "Wait until uploads have ended."),
+            LazyCommand("result", "producers.commands:result", "Tell where an upload's result is, or copy it."),
+            LazyCommand("events", "producers.commands:events", "Print what happened to uploads, also as it happens."),
+            LazyCommand("schema", "producers.commands:schema", "Print the JSON Schema of requests."),
+        ),
+    ),
+    Section(
+        "Uploads",
+        (
+            LazyCommand("ls", "worker.cli.listing:ls", "List uploads."),
+            LazyCommand("show", "worker.cli.show:show", "Show an upload and its parts."),
+            LazyCommand("why", "worker.cli.why:why", "Tell what happened to an upload, what happens next, and when."),
+            LazyCommand("cancel", "worker.cli.cancel:cancel", "Spend nothing more on uploads."),
+        ),
+    ),
+    Section(
+        "Installation",
+        (
+            LazyCommand("up", "worker.cli.up:up", "Run every process on this machine."),
+            LazyCommand("run", "worker.cli.run:run", "Run one process: intake, worker, poller or exporter."),
+            LazyCommand("config", "worker.cli.config_commands:config", "Check and explain the configuration."),
+        ),
+    ),
+)
+
+
+class Bulkverify(LazyGroup):
+    """The root: every error of every command ends here, in one message and a documented exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command that `ctx` names."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_reader_gone()) from None
+        except Exception as error:  # noqa: BLE001 - the one place that may: an error that nobody expects is kept and named
+            raise (failure_of(error) or defect(error, _home(ctx))) from None
+
+
+def _home(ctx: click.Context) -> Path | None:
+    """The home folder, `None` when the settings cannot be read."""
+    try:
+        return ctx.ensure_object(Door).settings().home
+    except Exception:  # noqa: BLE001 - this is asked while a defect is reported, and the defect is what counts
+        return None
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
+    if not asked or ctx.resilient_parsing:
+        return
+    from config.version import version  # noqa: PLC0415 - as slow to import as all the rest
+
+    click.echo(f"bulkverify {version()}")
+    ctx.exit()
+
+
+@click.group(
+    cls=Bulkverify,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="What is set, and how: `bulkverify config docs`. Exit codes: see each command's help.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+@click.pass_context
+def bulkverify(ctx: click.Context) -> None:
+    """Verify lists in bulk with a paid provider: charged once, every row back."""
+    if ctx.obj is None:
+        ctx.obj = Door()
+        ctx.call_on_close(ctx.obj.close)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        try:
+            bulkverify(prog_name="bulkverify")
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(_reader_gone())
+
+
+def _reader_gone() -> int:
+    """Send what is still buffered nowhere, since Python would fail once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_READER_GONE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""`bulkverify show`: everything that is recorded of one upload and its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from producers.exit_codes import ExitCode
+from producers.parameters import UploadId
+from worker.cli.epilog import exit_codes
+from worker.cli.lookup import found_upload
+from worker.cli.tables import Column, print_fields, print_heading, print_json, print_table
+from worker.cli.wording import moment, share, when
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.cli.door import Door
+    from worker.core.records import PartRecord, ResultSummary, UploadRecord
+
+#: Parts that are shown; `--json` has all of them.
+PARTS_SHOWN_MAX = 100
+#: Fields of a record that mean nothing outside the store.
+INTERNAL_FIELDS = {"txn"}
+
+COLUMNS = (
+    Column("part", right=True),
+    Column("state"),
+    Column("values", right=True),
+    Column("done", right=True),
+    Column("remote job"),
+    Column("status"),
+    Column("looks", right=True),
+    Column("attempts", right=True),
+    Column("credits", right=True),
+    Column("next look"),
+    Column("reason"),
+)
+
+
+@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE))
+@click.argument("upload_id", metavar="UPLOAD", type=UploadId())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
+@click.pass_obj
+def show(door: Door, *, upload_id: str, as_json: bool) -> None:
+    """Show what is recorded of UPLOAD and its parts: counts, remote jobs, reasons, credits, times, the result.
+
+    Exits 1 when there is no such upload; an upload's own state does not change the exit code.
+    """
+    store = door.store()
+    upload = found_upload(store, upload_id)
+    parts, now = list(store.parts_of(upload)), store.now()
+    if as_json:
+        print_json({"now": now, "upload": _json(upload), "parts": [_json(part) for part in parts]})
+        return
+    print_fields(_upload_fields(upload, parts, now))
+    if upload.result is not None:
+        print_heading("Result")
+        print_fields(_result_fields(upload.result))
+    if parts:
+        print_heading("Parts")
+        print_table(COLUMNS, [_part_row(part, now) for part in parts[:PARTS_SHOWN_MAX]])
+    if len(parts) > PARTS_SHOWN_MAX:
+        click.echo(f"… and {len(parts) - PARTS_SHOWN_MAX:,} more parts; --json shows all of them")
+
+
+def _json(record: UploadRecord | PartRecord) -> dict[str, object]:
+    return record.model_dump(mode="json", exclude=INTERNAL_FIELDS)
+
+
+def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float) -> Iterator[tuple[str, object]]:
+    yield "upload", upload.upload_id
+    yield "account", f"{upload.account} ({upload.provider})"
+    yield "kind", upload.kind
+    yield "label", upload.label
+    yield "producer", upload.producer
+    yield "state", f"{upload.state} since {moment(upload.since)}"
+    yield "reason", upload.reason
+    yield "message", upload.message
+    yield "cancellation", "requested" if upload.cancel_requested and not upload.terminal else None
+    yield "source", ", ".join(upload.source.values())
+    yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items())
+    yield "rows", f"{upload.rows:,} ({upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty)"
+    if parts:
+        yield "values done", share(sum(part.rows_done for part in parts), upload.distinct)
+        yield "credits", _credits(parts)
+    yield "created", moment(upload.created_at)
+    yield "finished", upload.finished_at and moment(upload.finished_at)
+    yield "kept until", upload.retain_until and moment(upload.retain_until)
+    yield "next look", None if upload.terminal else when(upload.due_at, now)
+    yield "lease", _lease(upload, now)
+
+
+def _credits(parts: Sequence[PartRecord]) -> str:
+    committed, reserved = sum(part.credits_committed for part in parts), sum(part.credits_reserved for part in parts)
+    return f"{committed:,} spent" + (f", {reserved:,} reserved" if reserved else "")
+
+
+def _lease(upload: UploadRecord, now: float) -> str | None:
+    if upload.lease is None:
+        return None
+    return f"{upload.lease.owner}, ends {when(upload.lease.until, now)}"
+
+
+def _result_fields(result: ResultSummary) -> Iterator[tuple[str, object]]:
+    counts = result.counts
+    yield "file", result.object
+    yield "manifest", result.manifest
+    yield "rows", f"{counts.rows:,} ({counts.matched:,} matched, {counts.folded:,} folded, {counts.empty:,} empty)"
+    yield "withheld", f"{counts.withheld:,}" if counts.withheld else None
+    yield "missing", f"{counts.missing:,}: the result is partial" if counts.missing else None
+    yield "verdicts", ", ".join(f"{number:,} {verdict}" for verdict, number in result.verdicts.items())
+    yield "credits", f"{result.credits:,}"
+
+
+def _part_row(part: PartRecord, now: float) -> tuple[object, ...]:
+    return (
+        part.index,
+        part.state,
+        f"{part.rows:,}",
+        share(part.rows_done, part.rows),
+        part.remote_id,
+        part.remote_word or None,
+        part.looks,
+        part.attempts,
+        f"{part.credits_committed:,}",
+        when(part.due_at, now),
+        part.message or part.reason,
+    )

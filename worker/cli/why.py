@@ -1,0 +1,110 @@
+"""`bulkverify why`: what happened to an upload, what happens next, and when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from producers.exit_codes import ExitCode
+from producers.parameters import UploadId
+from worker.cli.epilog import exit_codes
+from worker.cli.lookup import found_upload
+from worker.cli.tables import Column, print_heading, print_json, print_table
+from worker.cli.timeline import timeline_row
+from worker.cli.wording import OVERDUE_SECONDS, moment, when
+from worker.core.next_step import NextStep, account_pause, next_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.cli.door import Door
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.store.store import Store
+
+#: Parts of each state whose next step is told; `--json` has all of them.
+PARTS_TOLD_PER_STATE = 5
+
+TIMELINE_COLUMNS = (Column("time"), Column("part", right=True), Column("what"), Column("reason"), Column("details"))
+NEXT_COLUMNS = (Column("who"), Column("when"), Column("what happens next"))
+
+
+class Waiting(NamedTuple):
+    """Somebody who waits for something: the upload, its account, or one of its parts."""
+
+    who: str
+    state: str
+    step: NextStep
+
+
+@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE))
+@click.argument("upload_id", metavar="UPLOAD", type=UploadId())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
+@click.pass_obj
+def why(door: Door, *, upload_id: str, as_json: bool) -> None:
+    """Tell what happened to UPLOAD, then what happens next and when, for all that waits.
+
+    A part in quarantine waits for a person; what is known about it is told. Exits 1 when there is no such upload; an
+    upload's own state does not change the exit code.
+    """
+    store = door.store()
+    upload = found_upload(store, upload_id)
+    parts, now = list(store.parts_of(upload)), store.now()
+    timeline, waiting = store.timeline(upload_id), list(_waiting(store, upload, parts, now))
+    if as_json:
+        steps = [{"who": each.who, "state": each.state, **asdict(each.step)} for each in waiting]
+        print_json({"now": now, "upload_id": upload_id, "state": upload.state, "timeline": timeline, "next": steps})
+        return
+    click.echo(f"Upload {upload_id}: {upload.state} since {moment(upload.since)}")
+    print_heading("What happened")
+    print_table(TIMELINE_COLUMNS, map(timeline_row, timeline))
+    print_heading("What happens next")
+    print_table(NEXT_COLUMNS, [row for each in _told(waiting) for row in _rows(each, now)])
+    _print_left_out(waiting)
+    _print_overdue(waiting, now)
+
+
+def _waiting(store: Store, upload: UploadRecord, parts: Sequence[PartRecord], now: float) -> Iterator[Waiting]:
+    """The upload, the account while it is paused, and the parts: those that wait for a person first, then by time."""
+    yield Waiting("upload", upload.state, next_step(upload, now))
+    if upload.terminal:
+        return
+    pause = account_pause(store.account(upload.account, upload.provider), now)
+    if pause is not None:
+        yield Waiting("account", "paused", pause)
+    steps = [
+        Waiting(f"part {part.index}", part.state, next_step(part, now, cancelling=upload.cancel_requested))
+        for part in parts
+        if not part.terminal
+    ]
+    yield from sorted(steps, key=lambda each: (not each.step.needs_person, each.step.when or 0.0))
+
+
+def _told(waiting: Sequence[Waiting]) -> Iterator[Waiting]:
+    """The first few of each state: a list of many parts has many that wait for the same."""
+    told: Counter[str] = Counter()
+    for each in waiting:
+        told[each.state] += 1
+        if told[each.state] <= PARTS_TOLD_PER_STATE:
+            yield each
+
+
+def _rows(waiting: Waiting, now: float) -> Iterator[tuple[str, str, str]]:
+    step = waiting.step
+    yield f"{waiting.who} ({waiting.state})", when(step.when, now), step.what
+    for fact in step.known:
+        yield "", "", f"known: {fact.what} ({moment(fact.at)})"
+
+
+def _print_left_out(waiting: Sequence[Waiting]) -> None:
+    for state, number in Counter(each.state for each in waiting).items():
+        if number > PARTS_TOLD_PER_STATE:
+            click.echo(f"… and {number - PARTS_TOLD_PER_STATE:,} more that are {state}; --json tells all of them")
+
+
+def _print_overdue(waiting: Sequence[Waiting], now: float) -> None:
+    """Ask whether anything runs, when something should have been done long ago."""
+    if any(each.step.when is not None and each.step.when < now - OVERDUE_SECONDS for each in waiting):
+        click.echo("\nSomething is overdue. Do the processes run? `bulkverify up` starts them.")

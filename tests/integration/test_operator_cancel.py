@@ -1,0 +1,138 @@
+"""`cancel` on a real Redis: what it says, what it writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from producers.exit_codes import ExitCode
+from tests.builders.command_line import CommandLine
+from tests.builders.records import a_running_upload, an_upload, stored
+from worker.core.states import UploadState
+from worker.core.upload import request_cancel
+from worker.store.client import connect
+from worker.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from worker.core.change import Change
+    from worker.core.records import UploadRecord
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    """Yield the store of an empty database."""
+    client = connect(redis_url, 5.0)
+    yield Store(client)
+    client.close()
+
+
+@pytest.fixture
+def command(redis_url: str, tmp_path: Path) -> CommandLine:
+    """Return the command line on that database."""
+    return CommandLine(redis_url, tmp_path)
+
+
+def test_cancel_says_what_it_does_and_asks(store: Store, command: CommandLine) -> None:
+    """Before anything is done, its effect on the parts is told; a yes then requests the cancellation."""
+    a_running_upload(store)
+    result = command("cancel", "list-1", answer="y\n")
+    assert result.exit_code == ExitCode.OK
+    assert "1 not yet sent are dropped, 1 already sent (and paid) are still collected, 1 are done" in result.stderr
+    assert "1 in quarantine still wait for a person" in result.stderr
+    assert "is requested. Next (now)" in result.stdout
+    upload = store.upload("list-1")
+    assert upload is not None
+    assert upload.cancel_requested
+    assert store.timeline("list-1")[-1]["decision"] == "cancel_requested"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", ExitCode.FAILED), ("\n", ExitCode.FAILED), ("", ExitCode.USAGE)])
+def test_cancel_without_a_yes_changes_nothing(store: Store, command: CommandLine, answer: str, code: ExitCode) -> None:
+    """A no, no answer, and nobody to answer leave the upload as it is."""
+    a_running_upload(store)
+    assert command("cancel", "list-1", answer=answer).exit_code == code
+    upload = store.upload("list-1")
+    assert upload is not None
+    assert not upload.cancel_requested
+
+
+def test_cancelling_again_changes_nothing(store: Store, command: CommandLine) -> None:
+    """A second cancellation writes nothing, and both end well."""
+    a_running_upload(store)
+    first = command.parsed("cancel", "--yes", "--json", "list-1")
+    before = store.upload("list-1")
+    second = command.parsed("cancel", "--yes", "--json", "list-1")
+    assert (first[0]["outcome"], second[0]["outcome"]) == ("requested", "already_requested")
+    assert store.upload("list-1") == before
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "code"),
+    [
+        (UploadState.CANCELLED, "already_cancelled", ExitCode.OK),
+        (UploadState.COMPLETED, "too_late", ExitCode.FAILED),
+        (UploadState.FAILED, "too_late", ExitCode.FAILED),
+    ],
+)
+def test_an_ended_upload_cannot_be_cancelled(
+    store: Store, command: CommandLine, state: UploadState, outcome: str, code: ExitCode
+) -> None:
+    """An upload at its end stays as it is; only one that is cancelled already is what was asked for."""
+    stored(store, an_upload(state=state, now=store.now()))
+    before = store.upload("list-1")
+    result = command("cancel", "--yes", "--json", "list-1")
+    assert result.exit_code == code
+    assert json.loads(result.stdout)[0]["outcome"] == outcome
+    assert store.upload("list-1") == before
+
+
+def test_several_uploads_are_cancelled_each_for_itself(store: Store, command: CommandLine) -> None:
+    """An unknown id does not keep the others from being cancelled, and is told with its exit code."""
+    a_running_upload(store)
+    result = command("cancel", "--yes", "list-2", "list-1")
+    assert result.exit_code == ExitCode.FAILED
+    assert "There is no upload list-2. Nearest: list-1." in result.stderr
+    upload = store.upload("list-1")
+    assert upload is not None
+    assert upload.cancel_requested
+
+
+def test_cancel_wins_against_a_concurrent_write(
+    store: Store, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that moves on between reading and writing is read again, and what the other wrote is kept."""
+    stored(store, an_upload(state=UploadState.PREPARING, now=store.now()))
+    writes: list[int] = []
+
+    def raced(upload: UploadRecord, now: float) -> Change:
+        if len(writes) < 3:
+            writes.append(upload.version)
+            stored(store, upload.model_copy(update={"staged_rows": len(writes)}), decision="staging")
+        return request_cancel(upload, now)
+
+    monkeypatch.setattr("worker.cli.cancel.request_cancel", raced)
+    assert command.parsed("cancel", "--yes", "--json", "list-1")[0]["outcome"] == "requested"
+    upload = store.upload("list-1")
+    assert upload is not None
+    assert (upload.cancel_requested, upload.staged_rows, len(writes)) == (True, 3, 3)
+
+
+def test_cancel_gives_up_after_a_bounded_number_of_tries(
+    store: Store, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that moves on at every try ends with exit code 1 and the advice to try again."""
+    stored(store, an_upload(state=UploadState.PREPARING, now=store.now()))
+
+    def raced(upload: UploadRecord, now: float) -> Change:
+        stored(store, upload, decision="staging")
+        return request_cancel(upload, now)
+
+    monkeypatch.setattr("worker.cli.cancel.request_cancel", raced)
+    result = command("cancel", "--yes", "list-1")
+    assert result.exit_code == ExitCode.FAILED
+    assert "try again" in result.stderr

@@ -78,7 +78,7 @@ class Report:
             told = f"{_counts(self.result)}  {self.output or self.result.path or self.result.url}"
         else:
             why = f"({self.reason})" if self.reason else ""
-            told = " ".join(filter(None, (why, self.message, self.remedy))) or self.file or ""
+            told = " ".join(filter(None, (why, _sentence(self.message), self.remedy))) or self.file or ""
         return shown("  ".join(filter(None, (self.upload_id, self.state, told))))
 
     @property
@@ -132,6 +132,11 @@ def exit_code_of(error: ProducerError) -> ExitCode:
             return ExitCode.NOT_FINISHED
         case _:
             return ExitCode.FAILED
+
+
+def _sentence(text: str) -> str:
+    """The text with an end, so that another sentence may follow it."""
+    return text if not text or text[-1] in ".!?" else f"{text}."
 
 
 def shown(text: str) -> str:

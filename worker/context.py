@@ -103,7 +103,7 @@ class Context:
         write = log.info if change.details is not None else log.debug
         if change.decision in {"quarantine", "duplicate_remote", "failed", "refused", "aborted"}:
             write = log.warning
-        part = change.parts[0].index if len(change.parts) == 1 else None
+        part = change.parts[0].index if len(change.parts) == 1 and not change.uploads else None
         bound = {"upload_id": change.upload_id, "account": change.account, "part": part, "reason": change.reason}
         write(change.decision, **({name: value for name, value in bound.items() if value not in (None, "")} | details))
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Milliseconds that one read of the stream waits for requests.
+#: Milliseconds that one read of the stream waits for requests, at most.
 BLOCK_MILLISECONDS = 1_000
+#: Part of a Redis answer's time limit that such a wait may take: one that reached the limit would look like an outage.
+BLOCK_SHARE = 0.5
 #: Milliseconds after which a request that another intake took and did not answer is taken over.
 TAKEOVER_MILLISECONDS = 60_000
 #: Seconds to leave a Redis alone that does not answer.
@@ -119,12 +121,13 @@ class Intake:
         return [(entry_id, fields) for entry_id, fields in answer[1] if fields]
 
     def _new(self) -> list[tuple[str, dict[str, str]]]:
+        limit_milliseconds = self._context.settings.redis_timeout_seconds * 1000
         answer: Any = self._client.xreadgroup(
             INTAKE_GROUP,
             self._context.process,
             {UPLOADS_STREAM: ">"},
             count=self._context.settings.intake_batch,
-            block=BLOCK_MILLISECONDS,
+            block=int(min(BLOCK_MILLISECONDS, limit_milliseconds * BLOCK_SHARE)),
         )
         if not answer:
             return []

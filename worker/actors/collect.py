@@ -19,6 +19,7 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.storage import StorageError
 
 if TYPE_CHECKING:
+    from worker.actors.shell import Keeper
     from worker.context import Connected, Context
 
 #: Wait before a result is fetched again (shortest, longest), seconds.
@@ -50,9 +51,9 @@ def _collect(context: Context, part: PartRecord) -> None:
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        _collected(context, keeper.record, summary)
+        _collected(context, keeper, summary)
     else:
-        _later(context, keeper.record, failure)
+        _later(context, keeper, part, failure)
 
 
 def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> tuple[str, float] | None:
@@ -71,17 +72,19 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
         return write_verdicts(connected.provider.read(artifacts, kind), kind, out)
 
 
-def _collected(context: Context, part: PartRecord, summary: CollectedSummary) -> None:
+def _collected(context: Context, keeper: Keeper[PartRecord], summary: CollectedSummary) -> None:
     now = context.store.now()
-    change = core.collected(
-        part,
-        now,
-        rows_returned=summary.rows,
-        verdicts_object=verdicts_name(part.upload_id, part.index),
-        verdicts_digest=summary.sha256,
-        same_values=summary.values_digest == part.digest,
+    change = keeper.conclude(
+        lambda record: core.collected(
+            record,
+            now,
+            rows_returned=summary.rows,
+            verdicts_object=verdicts_name(record.upload_id, record.index),
+            verdicts_digest=summary.sha256,
+            same_values=summary.values_digest == record.digest,
+        )
     )
-    context.apply(change)
+    part = change.parts[0]
     lag_seconds = max(now - (part.remote_finished_at or now), 0.0)
     context.metrics.result_verified(provider=part.provider, account=part.account, lag_seconds=lag_seconds)
     run_seconds = max(now - (part.submitted_at or now), 0.0)
@@ -91,11 +94,13 @@ def _collected(context: Context, part: PartRecord, summary: CollectedSummary) ->
     context.nudge(part.upload_id)
 
 
-def _later(context: Context, part: PartRecord, failure: ProviderError | StorageError) -> None:
+def _later(
+    context: Context, keeper: Keeper[PartRecord], part: PartRecord, failure: ProviderError | StorageError
+) -> None:
     now = context.store.now()
     until = now + backoff_seconds(part.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
     if isinstance(failure, OwnRateReached):
         until = now + (failure.retry_after_seconds or RETRY_SECONDS[0])
     elif isinstance(failure, ProviderError) and failure.reason in {"throttled", "credentials_rejected", "unavailable"}:
         until = max(until, pause_account(context, part.account, part.provider, failure))
-    context.apply(core.collect_later(part, now, failure.reason, str(failure), until))
+    keeper.conclude(lambda record: core.collect_later(record, now, failure.reason, str(failure), until))

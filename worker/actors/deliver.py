@@ -68,13 +68,13 @@ def _settle(context: Context, upload: UploadRecord) -> None:
     now = context.store.now()
     if failure is not None:
         shortest, longest = RETRY_SECONDS
-        until = now + backoff_seconds(keeper.record.tries + 1, floor_seconds=shortest, cap_seconds=longest)
-        context.apply(core.later(keeper.record, now, failure.reason, str(failure), until))
+        until = now + backoff_seconds(upload.tries + 1, floor_seconds=shortest, cap_seconds=longest)
+        reason, message = failure.reason, str(failure)
+        keeper.conclude(lambda record: core.later(record, now, reason, message, until))
         return
     failed = sum(part.state is PartState.FAILED for part in found)
-    change = core.delivered(keeper.record, summary, failed, now, settings.retention_days)
-    context.apply(change)
-    ended = change.uploads[0]
+    days = settings.retention_days
+    ended = keeper.conclude(lambda record: core.delivered(record, summary, failed, now, days)).uploads[0]
     context.metrics.stage_finished(
         "upload", provider=ended.provider, account=ended.account, kind=ended.kind, seconds=now - ended.created_at
     )

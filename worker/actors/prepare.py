@@ -60,13 +60,15 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
             failure = error
     now = context.store.now()
     if failure is None:
-        found = _found(upload, staged)
-        context.apply(core.prepared(keeper.record, found, parts, now, context.settings.safety_look_seconds))
+        found, safety = _found(upload, staged), context.settings.safety_look_seconds
+        keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety))
     elif isinstance(failure, InputError):
-        context.apply(core.fail(keeper.record, now, failure.reason, str(failure), days))
+        reason, message = failure.reason, str(failure)
+        keeper.conclude(lambda record: core.fail(record, now, reason, message, days))
     else:
-        wait = backoff_seconds(keeper.record.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
-        context.apply(core.later(keeper.record, now, failure.reason, str(failure), now + wait))
+        reason, message = failure.reason, str(failure)
+        wait = backoff_seconds(upload.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
+        keeper.conclude(lambda record: core.later(record, now, reason, message, now + wait))
 
 
 def _stage(

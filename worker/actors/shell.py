@@ -26,6 +26,8 @@ R = TypeVar("R", UploadRecord, PartRecord)
 
 #: Leases are renewed this many times within their length.
 RENEWALS_PER_LEASE = 3
+#: Times an outcome is decided anew because others wrote into the record meanwhile.
+CONCLUDE_TRIES = 10
 
 
 def load(context: Context, lane: Lane, item: str) -> UploadRecord | PartRecord | None:
@@ -97,15 +99,8 @@ class Keeper(Generic[R]):
         self._record: R = record
         self._seconds = seconds
         self._progress: dict[str, object] = {}
-        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{item_id(record)}", daemon=True)
-
-    @property
-    def record(self) -> R:
-        """The record as it was last written."""
-        with self._lock:
-            return self._record
 
     def progress(self, **fields: object) -> None:
         """Fields to write with the next renewal."""
@@ -116,16 +111,42 @@ class Keeper(Generic[R]):
             try:
                 self._write_renewal()
             except Stale:
-                log.warning("lease_lost", item=item_id(self._record))
-                return
+                if not self._refresh():
+                    log.warning("lease_lost", item=item_id(self._record))
+                    return
             except StoreError as error:
                 log.warning("lease_not_renewed", item=item_id(self._record), error=str(error))
 
     def _write_renewal(self) -> None:
-        with self._lock:
-            renewed = self._record.renewed(self._context.store.now(), self._seconds, **self._progress)
-            self._context.apply(lease_change(renewed))
-            self._record = renewed.written()
+        renewed = self._record.renewed(self._context.store.now(), self._seconds, **self._progress)
+        self._context.apply(lease_change(renewed))
+        self._record = renewed.written()
+
+    def _refresh(self) -> bool:
+        """Take over what others wrote into the record meanwhile; False when the lease is not ours any more."""
+        record = self._record
+        lane = record.lane
+        found = None if lane is None else load(self._context, lane, item_id(record))
+        if not isinstance(found, type(record)) or found.lease is None or found.epoch != record.epoch:
+            return False
+        self._record = found
+        return True
+
+    def conclude(self, decide: Callable[[R], Change]) -> Change:
+        """Write the outcome of the step, decided on the record as it is now. Raises `Stale` when the lease is lost.
+
+        Others may write into a leased record, as a cancellation does; then the outcome is decided once more.
+        """
+        for _ in range(CONCLUDE_TRIES):
+            change = decide(self._record)
+            try:
+                self._context.apply(change)
+            except Stale:
+                if not self._refresh():
+                    raise
+            else:
+                return change
+        raise Stale(f"{item_id(self._record)} is written by others all the time; the step is done again.")
 
     def __enter__(self) -> Keeper[R]:
         """Begin to renew."""
@@ -133,7 +154,7 @@ class Keeper(Generic[R]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End renewing; the record is then the last one written."""
+        """End renewing; the outcome can be concluded now."""
         self._stop.set()
         self._thread.join()
 

@@ -20,7 +20,7 @@ from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome
 from worker.actors.shell import step
 from worker.core import part as core
 from worker.core.schedule import backoff_seconds, next_look_seconds
-from worker.core.states import Lane
+from worker.core.states import Lane, PartState
 from worker.core.token import remote_name, token_in
 from worker.providers.errors import (
     CredentialsRejected,
@@ -65,9 +65,13 @@ def run(context: Context, part_id: str, epoch: int) -> None:
 
 
 def _submit(context: Context, part: PartRecord) -> None:
+    now = context.store.now()
+    if part.state is PartState.INTENT:
+        # Its worker is gone: had it lived, the outcome would be written.
+        _apply_and_nudge(context, _recorded(context, part, part.attempts, now))
+        return
     upload = context.store.upload(part.upload_id)
     connected = context.accounts.get(part.account)
-    now = context.store.now()
     if upload is None or connected is None:
         missing = "upload_unknown" if upload is None else "account_unknown"
         context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
@@ -115,23 +119,21 @@ def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected
         context.apply(core.hold(part, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
         return
     if not is_new:
-        _apply_and_nudge(context, _known_attempt(context, part, now))
+        _apply_and_nudge(context, _recorded(context, part, attempt.number, now))
         return
     intent = core.intent(part, attempt, now)
     context.apply(intent)
     _spend(context, upload, intent.parts[0].written(), connected)
 
 
-def _known_attempt(context: Context, part: PartRecord, now: float) -> Change:
-    """An attempt that storage remembers and the store does not: its recorded outcome decides, or a person does."""
-    number = part.attempts + 1
+def _recorded(context: Context, part: PartRecord, number: int, now: float) -> Change:
+    """An attempt that was recorded and not seen through: its outcome in storage decides, or a person does."""
     outcome = outcome_of(context.storage, part.token, number)
-    if outcome is not None and outcome.remote_id is not None:
+    if outcome is None or number >= ATTEMPTS_MAX:
+        return core.unresolved(part, number, now)
+    if outcome.remote_id is not None:
         return core.submitted(part, outcome.remote_id, "attempt_record", now, look_at=now)
-    if outcome is not None and number < ATTEMPTS_MAX:
-        return core.hold(part.model_copy(update={"attempts": number}), now, "attempt_known", now)
-    message = f"Attempt {number} of this part was recorded before and its outcome is not known."
-    return core.quarantine(part, now, "unresolved_attempt", message)
+    return core.hold(part.model_copy(update={"attempts": number}), now, "attempt_known", now)
 
 
 def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected) -> None:

@@ -56,7 +56,7 @@ def cancel(door: Door, *, upload_ids: tuple[str, ...], yes: bool, as_json: bool)
     """
     store = door.store()
     upload_ids = tuple(dict.fromkeys(upload_ids))
-    if not yes:
+    if not yes and any(_is_cancellable(store, upload_id) for upload_id in upload_ids):
         _ask(store, upload_ids)
     outcomes = [_cancelled(store, upload_id) for upload_id in upload_ids]
     if as_json:
@@ -78,6 +78,13 @@ def _ask(store: Store, upload_ids: tuple[str, ...]) -> None:
         raise Failure("Nobody answered, so nothing was cancelled. --yes cancels without asking.", ExitCode.USAGE)
     if answer.strip().lower() not in {"y", "yes"}:
         raise Failure("Nothing was cancelled.", ExitCode.FAILED)
+
+
+def _is_cancellable(store: Store, upload_id: str) -> bool:
+    try:
+        return _settled(found_upload(store, upload_id)) is None
+    except UnknownUpload:
+        return False
 
 
 def _intention(store: Store, upload_id: str) -> str:

@@ -74,7 +74,8 @@ def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
 
 def _look_again(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
     before = part.progress or 0.0
-    progress = before if seen.progress is None else min(max(seen.progress, before), 1.0)
+    # In this order a progress that is no number leaves the one before.
+    progress = before if seen.progress is None else min(max(before, seen.progress), 1.0)
     age_seconds = now - (part.submitted_at or now)
     wait_seconds = next_look_seconds(policy, age_seconds=age_seconds, progress=seen.progress)
     again = part.moved(

@@ -27,13 +27,7 @@ def change(decision: str, part: PartRecord, **more: object) -> Change:
 
 
 def before_submit(part: PartRecord, upload: UploadRecord, account: AccountRecord, now: float) -> Change | None:
-    """What stands in the way of an attempt, as a decision; `None` when nothing does.
-
-    An intent whose lease has ended is an attempt of unknown outcome: it is never followed by another one.
-    """
-    if part.state is PartState.INTENT:
-        message = "An earlier attempt to submit this part has no known outcome."
-        return quarantine(part, now, "unresolved_attempt", message)
+    """What stands in the way of an attempt, as a decision; `None` when nothing does."""
     if upload.cancel_requested or upload.terminal:
         return cancel(part, now)
     if account.paused(now):
@@ -117,6 +111,12 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
         details={"remote_id": remote_id, "how": how},
         counters={("drift", "duplicate_remote"): 1},
     )
+
+
+def unresolved(part: PartRecord, number: int, now: float) -> Change:
+    """Attempt `number` was made by a worker that is gone, and nobody knows what became of it: nothing may follow it."""
+    message = f"Attempt {number} of this part was recorded and its outcome is not known."
+    return quarantine(part, now, "unresolved_attempt", message)
 
 
 def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:

@@ -32,10 +32,7 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         "records": list(_records(change, txn)),
         "claims": [{"account": c.account, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
         "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],
-        "events": [
-            {"name": e.name, "upload_id": e.upload_id, "details": json.dumps(e.details, default=str)}
-            for e in change.events
-        ],
+        "events": [{"name": e.name, "upload_id": e.upload_id, "details": _json(e.details)} for e in change.events],
         "ledger": {str(entry): credits_ for entry, credits_ in change.ledger.items()},
         "counters": {"|".join(labels): by for labels, by in change.counters.items() if by},
         "timeline_max": timeline_max,
@@ -48,20 +45,25 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:
         payload["rejected"] = dict(change.rejected)
-    return json.dumps(payload, separators=(",", ":"))
+    return _json(payload)
+
+
+def _json(value: object) -> str:
+    """JSON text of a value; half a surrogate pair, which Lua cannot read, becomes a question mark."""
+    return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
 def _timeline_entry(change: Change) -> str:
     entry: dict[str, Any] = {"at": "@now", "decision": change.decision}
-    if len(change.parts) == 1:
+    if len(change.parts) == 1 and not change.uploads:
         entry["part"] = change.parts[0].index
     if change.reason:
         entry["reason"] = change.reason
     details = {name: value for name, value in (change.details or {}).items() if value not in (None, "")}
     if details:
-        text = json.dumps(details, default=str)
+        text = _json(details)
         entry["details"] = details if len(text) <= DETAILS_CHARACTERS_MAX else text[:DETAILS_CHARACTERS_MAX]
-    return json.dumps(entry, default=str, separators=(",", ":"))
+    return _json(entry)
 
 
 def _records(change: Change, txn: str) -> Iterator[dict[str, Any]]:
@@ -80,7 +82,7 @@ def _record(kind_of_record: str, record_id: str, record: Record, txn: str) -> di
         "type": kind_of_record,
         "id": record_id,
         "expected": record.version,
-        "doc": json.dumps(fields, separators=(",", ":")),
+        "doc": _json(fields),
     }
 
 

@@ -10,7 +10,8 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6 + tonumber(ARGV[3])
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local wait = arrival - interval * (burst - 1) - now
-if wait > 0 then
+-- Less than can be told to the caller is no wait: it would go on without its token.
+if wait >= 0.000001 then
   return string.format('%.6f', wait)
 end
 local following = arrival + interval

@@ -10,16 +10,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import trustme
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-#: A certificate for 127.0.0.1 and its key, made for these tests and good for nothing else.
-CERTIFICATE = Path(__file__).with_name("loopback.pem")
+#: Who vouches for the servers of this test process, and nobody else does.
+AUTHORITY = trustme.CA()
 
 #: Bytes of a request's body that are kept; the rest is read and forgotten.
 KEPT_BYTES = 65_536
@@ -61,7 +62,7 @@ class Heard:
 class ScriptedServer:
     """A context: gives `answers` in their order, then 404s, and remembers what it heard.
 
-    With `encrypted` it speaks TLS, with a certificate that nobody trusts who is not told to (`CERTIFICATE`).
+    With `encrypted` it speaks TLS, with a certificate that nobody trusts who is not told to (`AUTHORITY`).
     """
 
     def __init__(self, *answers: Scripted, encrypted: bool = False) -> None:
@@ -71,7 +72,7 @@ class ScriptedServer:
         self._scheme = "https" if encrypted else "http"
         if encrypted:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
             self._listener.socket = context.wrap_socket(self._listener.socket, server_side=True)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
 

@@ -13,7 +13,7 @@ import pytest
 
 from config.accounts import Timeouts
 from tests.builders.provider_bench import CountingGate, Notes
-from tests.builders.scripted_server import CERTIFICATE, Scripted, ScriptedServer
+from tests.builders.scripted_server import AUTHORITY, Scripted, ScriptedServer
 from worker.providers import submit_connection
 from worker.providers.body import FormFile
 from worker.providers.call import Call
@@ -52,7 +52,8 @@ def body(folder: Path, size_bytes: int = 1_000) -> FormFile:
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own certificate is trusted, and no other."""
-    context = ssl.create_default_context(cafile=str(CERTIFICATE))
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
     monkeypatch.setattr(submit_connection, "_tls", lambda: context)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from producers.errors import Rejected
 from tests.builders.deadline import wait_until
 from tests.builders.line import IPQS_KEY, running_line
+from worker.actors import submit
 from worker.actors.names import manifest_name, result_name
 from worker.core.states import Lane, PartState, UploadState
 from worker.core.upload import request_cancel
@@ -127,7 +129,8 @@ def test_a_lost_answer_stops_the_part_and_is_never_followed_by_a_second_charge(
     tmp_path: Path, redis_url: str, broker_url: str, account: str
 ) -> None:
     """When the answer to a submit is lost nobody knows whether it was charged: the part stops, visibly."""
-    with running_line(tmp_path, redis_url, broker_url) as line:
+    hidden = {"list_delay_seconds": 3_600.0}
+    with running_line(tmp_path, redis_url, broker_url, ipqs=hidden, whoisxml=hidden) as line:
         sandbox = line.ipqs if account == "ipqs-main" else line.whoisxml
         sandbox.knobs.faults.append(Fault(operation="submit", kind="answer_lost"))
         upload_id = line.submit(line.file("list.csv", EMAILS), account)
@@ -137,10 +140,9 @@ def test_a_lost_answer_stops_the_part_and_is_never_followed_by_a_second_charge(
         assert part.reason == "outcome_unknown"
         assert part.attempt is not None
         assert part.credits_reserved == 3
-        line.plant.context.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
-        line.plant.context.store.clock_offset_seconds += 3_600.0
-        line.timekeeper.rearm()
-        wait_until(lambda: not line.plant.context.store.due(account, Lane.SUBMIT, 1e12, 1))
+        submit.run(line.plant.context, part.part_id, part.epoch)
+        assert line.parts(upload_id)[0] == part
+        assert not line.plant.context.store.due(account, Lane.SUBMIT, math.inf, 1)
         assert [charge.rows for charge in sandbox.ledger] == [3]
 
 

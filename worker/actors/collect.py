@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.actors.accounts import pause_account
@@ -19,6 +17,8 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.storage import StorageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worker.actors.shell import Keeper
     from worker.context import Connected, Context
 
@@ -43,10 +43,10 @@ def _collect(context: Context, part: PartRecord) -> None:
         return
     with (
         keeping(context, lease(context, part), PartRecord) as keeper,
-        tempfile.TemporaryDirectory(prefix="bulkverify-") as folder,
+        context.workspace.folder() as folder,
     ):
         try:
-            summary = _fetch(context, part, connected, Path(folder))
+            summary = _fetch(context, part, connected, folder)
             failure = None
         except (ProviderError, StorageError) as error:
             failure = error

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.version import version
@@ -26,6 +24,7 @@ from worker.store.errors import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from worker.context import Context
     from worker.core.records import PartRecord
@@ -57,11 +56,11 @@ def _settle(context: Context, upload: UploadRecord) -> None:
         return
     with (
         keeping(context, change, UploadRecord) as keeper,
-        tempfile.TemporaryDirectory(prefix="bulkverify-") as folder,
+        context.workspace.folder() as folder,
     ):
         try:
             found = list(context.store.parts_of(upload))
-            summary = _deliver(context, upload, found, Path(folder))
+            summary = _deliver(context, upload, found, folder)
             failure = None
         except (RowsError, StorageError) as error:
             failure = error

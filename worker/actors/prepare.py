@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.actors.names import input_name, values_name
@@ -22,6 +20,8 @@ from worker.source import open_source
 from worker.storage import StorageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worker.actors.shell import Keeper
     from worker.context import Connected, Context
 
@@ -50,10 +50,10 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
     preparing = core.preparing(upload, context.process, now, context.settings.work_lease_seconds)
     with (
         keeping(context, preparing, UploadRecord) as keeper,
-        tempfile.TemporaryDirectory(prefix="bulkverify-") as folder,
+        context.workspace.folder() as folder,
     ):
         try:
-            staged = _stage(context, upload, connected, Path(folder), keeper)
+            staged = _stage(context, upload, connected, folder, keeper)
             parts = _publish(context, upload, staged)
             failure = None
         except (InputError, StorageError, ScratchFailed) as error:

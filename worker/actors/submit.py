@@ -8,9 +8,7 @@ quarantine.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,10 +32,11 @@ from worker.providers.errors import (
 )
 from worker.providers.port import Kind, Submission
 from worker.storage import StorageError
-from worker.store.errors import Full, Stale
+from worker.store.errors import Full, Stale, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from worker.context import Connected, Context
     from worker.core.change import Change
@@ -68,7 +67,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     now = context.store.now()
     if part.state is PartState.INTENT:
         # Its worker is gone: had it lived, the outcome would be written.
-        _apply_and_nudge(context, _recorded(context, part, part.attempts, now))
+        _write(context, part, _recorded(context, part, part.attempts, now))
         return
     upload = context.store.upload(part.upload_id)
     connected = context.accounts.get(part.account)
@@ -79,12 +78,19 @@ def _submit(context: Context, part: PartRecord) -> None:
     account = context.store.account(part.account, part.provider)
     obstacle = core.before_submit(part, upload, account, now)
     if obstacle is not None:
-        _apply_and_nudge(context, obstacle)
+        _write(context, part, obstacle)
         return
     reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
-    if reserved is not None:
-        _attempt(context, upload, reserved, connected)
-        context.wake_next(part.account)
+    if reserved is None:
+        return
+    try:
+        with _values(context, reserved) as values:
+            _attempt(context, upload, reserved, connected, values)
+    except StorageError as error:
+        # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
+        log.warning("attempt_not_begun", error=str(error))
+        context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
+    context.wake_next(part.account)
 
 
 def _reserve(
@@ -109,21 +115,16 @@ def _reserve(
     return change.parts[0].written()
 
 
-def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected) -> None:
+def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected, values: Path) -> None:
+    """Record the attempt, durably and first in storage; then spend. Raises `StorageError` when it was not recorded."""
     now = context.store.now()
-    over_at = part.lease.until if part.lease else now
-    try:
-        attempt, is_new = open_attempt(context, part, now, over_at)
-    except StorageError as error:
-        log.warning("attempt_not_recorded", error=str(error))
-        context.apply(core.hold(part, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
-        return
+    attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
     if not is_new:
-        _apply_and_nudge(context, _recorded(context, part, attempt.number, now))
+        _write(context, part, _recorded(context, part, attempt.number, now))
         return
     intent = core.intent(part, attempt, now)
     context.apply(intent)
-    _spend(context, upload, intent.parts[0].written(), connected)
+    _spend(context, upload, intent.parts[0].written(), connected, values)
 
 
 def _recorded(context: Context, part: PartRecord, number: int, now: float) -> Change:
@@ -136,32 +137,31 @@ def _recorded(context: Context, part: PartRecord, number: int, now: float) -> Ch
     return core.hold(part.model_copy(update={"attempts": number}), now, "attempt_known", now)
 
 
-def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected) -> None:
-    settings = context.settings
+def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected, values: Path) -> None:
+    """One request, and what its outcome means. Raises nothing but `StoreError`."""
+    submission = Submission(
+        path=values,
+        rows=part.rows,
+        kind=Kind(part.kind),
+        name=remote_name(part.token, upload.label),
+        deadline_seconds=context.settings.submit_deadline_seconds,
+    )
     try:
-        with _values(context, part) as path:
-            submission = Submission(
-                path=path,
-                rows=part.rows,
-                kind=Kind(part.kind),
-                name=remote_name(part.token, upload.label),
-                deadline_seconds=settings.submit_deadline_seconds,
-            )
-            accepted = connected.provider.submit(submission)
+        accepted = connected.provider.submit(submission)
     except Refused as error:
         _close(context, part, Outcome(unspent=error.reason))
-        _apply_and_nudge(context, core.refused(part, context.store.now(), error.reason, str(error)))
+        _write(context, part, core.refused(part, context.store.now(), error.reason, str(error)))
     except WAITING as error:
         _close(context, part, Outcome(unspent=error.reason))
         _wait(context, part, error)
     except ProviderError as error:
         remote_id = error.remote_id if isinstance(error, OutcomeUnknown) else None
         now = context.store.now()
-        _apply_and_nudge(context, core.quarantine(part, now, error.reason, str(error), remote_id=remote_id))
+        _write(context, part, core.quarantine(part, now, error.reason, str(error), remote_id=remote_id))
     except Exception as error:
         log.exception("submit_crashed", error=type(error).__name__)
         message = f"The attempt ended with {type(error).__name__}; the provider may have accepted it."
-        _apply_and_nudge(context, core.quarantine(part, context.store.now(), "outcome_unknown", message))
+        _write(context, part, core.quarantine(part, context.store.now(), "outcome_unknown", message))
     else:
         _close(context, part, Outcome(remote_id=accepted.remote_id))
         _accepted(context, part, accepted)
@@ -174,21 +174,21 @@ def _values(context: Context, part: PartRecord) -> Iterator[Path]:
     if local is not None:
         yield local
         return
-    with tempfile.TemporaryDirectory(prefix="bulkverify-") as folder:
-        path = Path(folder) / "values.csv"
+    with context.workspace.folder() as folder:
+        path = folder / "values.csv"
         with context.storage.open(part.values_object) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
         yield path
 
 
 def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
-    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
     now = context.store.now()
     look_at = now + next_look_seconds(context.policy, age_seconds=0.0)
     try:
-        context.apply(core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
+        _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
         learn(context, part.part_id, accepted.remote_id, "late_answer")
+    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
 
 
 def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
@@ -229,6 +229,15 @@ def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
         log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
 
 
-def _apply_and_nudge(context: Context, change: Change) -> None:
-    context.apply(change)
-    context.nudge(change.upload_id)
+def _write(context: Context, part: PartRecord, change: Change) -> None:
+    """Write a part's decision, and have its upload looked at if the part will not move by itself any more.
+
+    A remote id that belongs to another part is never taken over: the part stops, because one of the two is wrong.
+    """
+    try:
+        context.apply(change)
+    except Taken as taken:
+        change = core.quarantine(part, context.store.now(), "identity_collision", str(taken))
+        context.apply(change)
+    if change.parts[0].lane is None:
+        context.nudge(change.upload_id)

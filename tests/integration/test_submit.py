@@ -1,0 +1,167 @@
+"""Submit, step by step: what was attempted and not seen through is resolved by its record, and never sent twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders.line import Line, running_line
+from worker.actors import prepare, submit
+from worker.actors.attempts import Outcome, attempt_name, close_attempt, outcome_of
+from worker.core.part import intent, reserve
+from worker.core.records import Attempt
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from worker.core.records import PartRecord
+
+LIST = "email\none@example.com\ntwo@example.com\n"
+
+
+@pytest.fixture
+def line(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[Line]:
+    """Yield a line whose steps run only when a test calls them."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        yield line
+
+
+def pending_part(line: Line) -> PartRecord:
+    """A part that is ready to be submitted."""
+    upload_id = line.submit(line.file("list.csv", LIST), "ipqs-main", upload_id="one")
+    prepare.run(line.plant.context, upload_id, line.upload(upload_id).epoch)
+    (part,) = line.parts(upload_id)
+    assert part.state is PartState.PENDING
+    return part
+
+
+def abandoned_attempt(line: Line) -> PartRecord:
+    """A part whose worker died after it had recorded its attempt, with its lease over."""
+    context = line.plant.context
+    part = pending_part(line)
+    now = context.store.now()
+    reserved = reserve(part, "gone", now, 0.0, active_max=9, intents_max=None).parts[0]
+    context.store.commit(reserve(part, "gone", now, 0.0, active_max=9, intents_max=None))
+    name = attempt_name(part.token, 1)
+    assert context.storage.create(name, b"{}")
+    attempt = Attempt(number=1, object=name, at=now, over_at=now)
+    context.store.commit(intent(reserved.written(), attempt, now))
+    return line.parts("one")[0]
+
+
+def step(line: Line, part: PartRecord) -> PartRecord:
+    """Run the submit step for a part and read the part again."""
+    submit.run(line.plant.context, part.part_id, part.epoch)
+    return line.parts(part.upload_id)[0]
+
+
+def test_an_accepted_part_has_its_id_and_its_outcome_recorded(line: Line) -> None:
+    """After one request the part has its remote id, storage its outcome, and the provider one job."""
+    part = step(line, pending_part(line))
+    (charge,) = line.ipqs.ledger
+    assert (part.state, part.remote_id) == (PartState.SUBMITTED, str(charge.remote_id))
+    assert outcome_of(line.plant.context.storage, part.token, 1) == Outcome(remote_id=part.remote_id)
+    assert (part.credits_reserved, part.credits_committed) == (0, 2)
+
+
+def test_an_answer_that_only_storage_remembers_is_adopted(line: Line) -> None:
+    """A worker that dies between the answer and the store has not lost the answer."""
+    part = abandoned_attempt(line)
+    close_attempt(line.plant.context.storage, part.token, 1, Outcome(remote_id="4711"))
+    adopted = step(line, part)
+    assert (adopted.state, adopted.remote_id) == (PartState.SUBMITTED, "4711")
+    assert adopted.evidence[0].how == "attempt_record"
+    assert not line.ipqs.ledger
+
+
+def test_a_refusal_that_only_storage_remembers_frees_the_part_for_another_attempt(line: Line) -> None:
+    """An attempt that is known to have cost nothing is followed by the next one, under its own number."""
+    part = abandoned_attempt(line)
+    close_attempt(line.plant.context.storage, part.token, 1, Outcome(unspent="throttled"))
+    held = step(line, part)
+    assert (held.state, held.reason, held.credits_reserved) == (PartState.HELD, "attempt_known", 0)
+    submitted = step(line, held)
+    assert (submitted.state, submitted.attempts) == (PartState.SUBMITTED, 2)
+    assert len(line.ipqs.ledger) == 1
+
+
+def test_an_attempt_without_a_known_outcome_is_never_followed_by_another(line: Line) -> None:
+    """The part stops with its reservation held, and nothing is sent."""
+    part = step(line, abandoned_attempt(line))
+    assert (part.state, part.reason, part.credits_reserved) == (PartState.QUARANTINED, "unresolved_attempt", 2)
+    assert not line.ipqs.calls["submit"]
+
+
+def test_an_attempt_that_redis_forgot_stops_the_part(line: Line) -> None:
+    """An attempt record that is there already means that somebody may have spent: search, never send."""
+    part = pending_part(line)
+    line.plant.context.storage.create(attempt_name(part.token, 1), b"{}")
+    stopped = step(line, part)
+    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "unresolved_attempt")
+    assert not line.ipqs.calls["submit"]
+
+
+def test_nothing_is_sent_when_the_attempt_cannot_be_recorded(line: Line) -> None:
+    """With storage refusing, the part waits, unspent, and its reservation is released."""
+    part = pending_part(line)
+    (line.folder / "storage" / "attempts").write_text("in the way of the folder")
+    held = step(line, part)
+    assert (held.state, held.reason, held.credits_reserved) == (PartState.HELD, "storage_unavailable", 0)
+    assert not line.ipqs.calls["submit"]
+
+
+def test_an_unforeseen_failure_while_sending_counts_as_an_unknown_outcome(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong once the request may have left, the part stops and the attempt stays open."""
+
+    def fail(_submission: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    part = pending_part(line)
+    provider = line.plant.context.accounts["ipqs-main"].provider
+    monkeypatch.setattr(provider, "submit", fail, raising=False)
+    stopped = step(line, part)
+    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "outcome_unknown")
+    assert stopped.attempt is not None
+
+
+def test_a_remote_id_of_another_part_is_not_taken_over(line: Line) -> None:
+    """A provider that answers with a job that is another part's stops the part: one of the two is wrong."""
+    part = pending_part(line)
+    line.plant.context.store.client.hset("bulkverify:remote:ipqs-main", str(line.ipqs.knobs.first_id), "other/0")
+    stopped = step(line, part)
+    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "identity_collision")
+
+
+def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:
+    """A remote id that arrives after the part went into quarantine is a fact, and resolves it."""
+    part = step(line, abandoned_attempt(line))
+    submit.learn(line.plant.context, part.part_id, "4711", "late_answer")
+    (resolved,) = line.parts("one")
+    assert (resolved.state, resolved.remote_id) == (PartState.SUBMITTED, "4711")
+
+
+def test_a_second_job_for_a_part_is_kept_as_evidence_and_counted_as_wasted(line: Line) -> None:
+    """A remote id that turns up for a part which has one is never used and never forgotten."""
+    part = step(line, pending_part(line))
+    submit.learn(line.plant.context, part.part_id, "4711", "list")
+    submit.learn(line.plant.context, part.part_id, "4711", "list")
+    (kept,) = line.parts("one")
+    assert kept.remote_id == part.remote_id
+    assert [known.remote_id for known in kept.evidence] == [part.remote_id, "4711"]
+    assert line.plant.context.store.client.hget("bulkverify:ledger:ipqs-main", "wasted") == "2"
+
+
+def test_one_attempt_at_a_time_until_a_name_was_echoed(line: Line) -> None:
+    """Before an answer has shown one of our tokens a second part waits for a place, and is woken when there is one."""
+    part = pending_part(line)
+    context = line.plant.context
+    context.store.client.sadd("bulkverify:intents:ipqs-main", "other/0")
+    held = step(line, part)
+    assert (held.state, held.reason) == (PartState.HELD, "limit_intents")
+    context.store.client.srem("bulkverify:intents:ipqs-main", "other/0")
+    assert step(line, held).state is PartState.SUBMITTED

@@ -22,9 +22,17 @@ _OUTLOOKS = {
     UploadState.COMPLETED: "Nothing more happens to it.",
 }
 
+#: The same where an upload has ended with a result that is not whole: what is in it was paid for.
+PARTIAL = (
+    "Nothing more happens to it. `bulkverify result {upload_id}` has every row, and `bv_row` says which are missing: "
+    "submit those alone if they are still wanted."
+)
+
 
 def outlook(status: Status) -> str:
     """What happens next, and what a person can do about it where somebody has to."""
+    if status.terminal and status.result is not None and status.result.partial:
+        return PARTIAL.format(upload_id=status.upload_id)
     words = {str(state): text for state, text in _OUTLOOKS.items()}.get(status.state, "`bulkverify why` tells more.")
     return words.format(
         upload_id=status.upload_id,

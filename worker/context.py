@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worker.providers.port import Provider
     from worker.storage import Storage
     from worker.store.store import Store
+    from worker.workspace import Workspace
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ class Context:
     settings: Settings
     store: Store
     storage: Storage
+    workspace: Workspace
     accounts: Mapping[str, Connected]
     hints: Hints
     metrics: Metrics

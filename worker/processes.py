@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import dramatiq
@@ -29,6 +31,8 @@ log = structlog.get_logger()
 CONSUMER_WAIT_MILLISECONDS = 100
 #: Seconds between two looks at the threads of this process.
 WATCH_SECONDS = 1.0
+#: Seconds in which several signals are one: terminals and supervisors signal more than once.
+SAME_STOP_SECONDS = 1.0
 #: Exit code of a process that ends because one of its threads has died: the supervisor starts a new one.
 THREAD_DEAD_EXIT_CODE = 70
 
@@ -94,9 +98,13 @@ def _wait(name: str, threads: Callable[[], list[threading.Thread]]) -> None:
     """Wait for SIGTERM or SIGINT; a process that has lost a thread ends at once, because only a new one cures that."""
     stopping = threading.Event()
 
+    asked_again_seconds = math.inf
+
     def stop(_signal: int, _frame: object) -> None:
-        if stopping.is_set():
+        nonlocal asked_again_seconds
+        if time.monotonic() > asked_again_seconds:
             os._exit(128 + signal.SIGTERM)
+        asked_again_seconds = min(asked_again_seconds, time.monotonic() + SAME_STOP_SECONDS)
         stopping.set()
 
     signal.signal(signal.SIGTERM, stop)

@@ -35,6 +35,8 @@ EXIT_KILLED: Final = 6
 LINE_BYTES_MAX: Final = 64 * 1024
 #: Seconds between two looks at processes that a process has left behind.
 LEFTOVER_LOOK_SECONDS: Final = 0.1
+#: Seconds in which several calls of `stop` are one: `timeout` and terminals signal more than once.
+SAME_STOP_SECONDS: Final = 0.5
 #: Seconds that the last lines of output get to arrive after everything has ended.
 LAST_OUTPUT_SECONDS: Final = 1.0
 
@@ -124,11 +126,13 @@ class Supervisor:
         self._messages: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
         self._leftovers = _Leftovers()
         self._kill_at_seconds: float | None = None
+        #: From here on another call of `stop` means "at once".
+        self._asked_again_seconds = 0.0
         self._killed = False
         self._exit_code = EXIT_STOPPED
 
     def stop(self) -> None:
-        """Ask for an orderly stop; asked a second time, kill. Safe from any thread and from a signal handler."""
+        """Ask for an orderly stop; asked again later, kill. Safe from any thread and from a signal handler."""
         self._messages.put(None)
 
     def run(self) -> int:
@@ -210,10 +214,13 @@ class Supervisor:
     def _begin_stop(self) -> None:
         now_seconds = time.monotonic()
         if self._kill_at_seconds is not None:
+            if now_seconds < self._asked_again_seconds:
+                return
             self._kill_at_seconds = now_seconds
             self._leftovers.kill_at_seconds = dict.fromkeys(self._leftovers.kill_at_seconds, now_seconds)
             return
         self._kill_at_seconds = now_seconds + self._shutdown_seconds
+        self._asked_again_seconds = now_seconds + SAME_STOP_SECONDS
         for place in self._places:
             place.start_at_seconds = None
             if place.run is not None:

@@ -23,6 +23,7 @@ from worker.providers.registry import build
 from worker.storage import open_storage
 from worker.store.client import connect, require_safe
 from worker.store.store import Limits, Store
+from worker.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +39,11 @@ class Plant:
     broker: SortedSetBroker
 
     def close(self) -> None:
-        """Close the connections to both databases."""
+        """Close the connections to both databases, and remove the intermediate files."""
         self.broker.close()
         self.broker.client.close()
         self.context.store.client.close()
+        self.context.workspace.close()
 
 
 def on_a_server(settings: Settings) -> Settings:
@@ -96,6 +98,7 @@ def assemble(settings: Settings) -> Plant:
         settings=settings,
         store=store,
         storage=open_storage(settings.storage_url),
+        workspace=Workspace(settings.home),
         accounts=connect_accounts(settings, store, metrics),
         hints=BrokerHints(broker),
         metrics=metrics,

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from tests.builders.deadline import wait_until
 from worker.restarts import RestartLimits
-from worker.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, ProcessEvent, Supervisor
+from worker.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, SAME_STOP_SECONDS, ProcessEvent, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ QUICK = RestartLimits(first_delay_seconds=0.01, longest_delay_seconds=0.02, rest
 PATIENT = ("sh", "-c", "echo ready; exec sleep 600")
 #: As above, but SIGTERM does not end it.
 STUBBORN = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 600; done")
+#: Takes a moment to end when asked, and then ends well.
+SLOW_TO_STOP = ("sh", "-c", "trap 'sleep 0.2; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
 #: Leaves a process behind in its group that ends only when it is asked to, then ends itself.
 LEAVES_ANOTHER = ("sh", "-c", 'sleep 600 & echo "$!"; exit 7')
 #: Supervises one patient process until it is killed itself.
@@ -150,8 +153,19 @@ def test_second_stop_kills_at_once() -> None:
         supervised.wait_for_line("ready")
         supervised.supervisor.stop()
         wait_until(lambda: bool(supervised.told("stopping")))
+        told_at_seconds = time.monotonic()
+        wait_until(lambda: time.monotonic() > told_at_seconds + SAME_STOP_SECONDS)
         supervised.supervisor.stop()
         assert supervised.wait_for_end() == EXIT_KILLED
+
+
+def test_stops_in_quick_succession_are_one() -> None:
+    """Whoever signals twice, as `timeout` does, still gets an orderly stop."""
+    with Supervised({"a": SLOW_TO_STOP}, shutdown_seconds=600) as supervised:
+        supervised.wait_for_line("ready")
+        supervised.supervisor.stop()
+        supervised.supervisor.stop()
+        assert supervised.wait_for_end() == EXIT_STOPPED
 
 
 def test_stop_ends_the_wait_for_a_restart() -> None:

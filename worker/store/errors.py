@@ -6,7 +6,7 @@
     ├── Stale              the record moved on since it was read; nothing was written
     ├── Taken              the remote id belongs to another part; nothing was written
     ├── Full               a limit of the account is reached; nothing was written
-    └── Unreadable         a record was written by a later version of the program
+    └── Unreadable         a record is damaged, or was written by a later version of the program
 
 `Stale`, `Taken` and `Full` are answers, not failures: the caller decides anew on what is there now.
 """
@@ -50,4 +50,4 @@ class Full(StoreError):
 
 
 class Unreadable(StoreError):
-    """A record was written by a later version of the program: upgrade this process."""
+    """A record is damaged, or was written by a later version of the program: upgrade this process."""

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
+from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
@@ -31,6 +32,8 @@ R = TypeVar("R", bound=Record)
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
 COMMIT_BACKOFF_SECONDS_MAX = 1.0
+#: Answers of a server that cannot do now what it may do later: gone, slow, loading, full, or a replica.
+OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 #: Records fetched by one command.
 FETCH_RECORDS = 500
 
@@ -259,17 +262,20 @@ class Store:
     def _ask(self, command: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's commands are untyped
         try:
             return command(*args, **options)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except OUTAGES as error:
             reason = type(error).__name__
-        raise StoreUnavailable(f"Redis cannot be reached or did not answer in time ({reason}).")
+        raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
 
     @staticmethod
     def _record(shape: type[R], raw: str | None) -> R | None:
         if raw is None:
             return None
-        record = shape.model_validate_json(raw)
-        if record.schema_version > SCHEMA_VERSION:
-            raise Unreadable(
-                f"A record has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}."
-            )
-        return record
+        try:
+            record = shape.model_validate_json(raw)
+        except ValidationError as error:
+            fault = f"{error.error_count()} of its fields are missing or wrong"
+        else:
+            if record.schema_version <= SCHEMA_VERSION:
+                return record
+            fault = f"it has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}"
+        raise Unreadable(f"A record ({shape.__name__}) cannot be read: {fault}. Upgrade this process, or restore the record.")

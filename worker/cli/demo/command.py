@@ -22,7 +22,16 @@ FOLDER = Path(".demo")
 TIMEOUT_SECONDS = 100.0
 
 
-@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FINISHED))
+@click.command(
+    epilog=exit_codes(
+        ExitCode.OK,
+        ExitCode.FAILED,
+        ExitCode.USAGE,
+        ExitCode.ATTENTION,
+        ExitCode.NOT_FINISHED,
+        ExitCode.INTERRUPTED,
+    )
+)
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -44,16 +53,26 @@ def demo(*, folder: Path, timeout_seconds: float) -> None:
     from worker.cli.demo.report import print_report  # noqa: PLC0415 - as above
     from worker.cli.demo.stage import running_stage  # noqa: PLC0415 - as above
     from worker.embedded import server_url  # noqa: PLC0415 - as above
+    from worker.supervisor import stop_on_signals  # noqa: PLC0415 - as above
 
     folder = folder.absolute()
     began = time.monotonic()
     click.echo(f"Starting a private Redis server, two simulated providers and four processes in {folder} …", err=True)
-    with running_stage(folder) as stage, Client(server_url(stage.home), producer="demo") as client:
+    with (
+        stop_on_signals(_interrupt),
+        running_stage(folder) as stage,
+        Client(server_url(stage.home), producer="demo") as client,
+    ):
         _submit(client, stage)
         reports = _follow(client, timeout_seconds)
         print_report(client, stage, reports, time.monotonic() - began)
     code = worst([report.code for report in reports])
     raise click.exceptions.Exit(code)
+
+
+def _interrupt() -> None:
+    """End like Ctrl-C: SIGTERM and a closed terminal must not leave the processes behind either."""
+    raise KeyboardInterrupt
 
 
 def _submit(client: Client, stage: Stage) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,8 +121,14 @@ def _print_conservation(uploads: Sequence[UploadRecord]) -> None:
 
 
 def _print_next(stage: Stage) -> None:
-    home = shlex.quote(str(stage.home))
+    command, home = _command(), shlex.quote(str(stage.home))
     print_heading("Try next")
-    click.echo("  bulkverify sandbox           # the simulated providers alone; prints a ready accounts file")
-    click.echo(f"  BULKVERIFY_HOME={home} bulkverify config check")
     click.echo(f"  head -3 {shlex.quote(str(stage.home / 'storage' / 'results' / 'visitors' / 'result.csv'))}")
+    click.echo(f"  BULKVERIFY_HOME={home} {command} up                # the same installation again, and beside it:")
+    click.echo(f"  BULKVERIFY_HOME={home} {command} why newsletter    # what happened to the large list")
+
+
+def _command() -> str:
+    """How this program is called from here."""
+    found = shutil.which("bulkverify")
+    return "bulkverify" if found else shlex.quote(str(Path(sysconfig.get_path("scripts"), "bulkverify")))

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from producers.exit_codes import ExitCode
 from worker.cli.demo.lists import IPQS, WHOISXML, write_lists
 from worker.cli.failures import Failure
 from worker.embedded import socket_path
+from worker.tether import TetheredProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,30 +126,24 @@ requests_per_second = 20
 
 
 @contextmanager
-def _process(
-    folder: Path, name: str, arguments: list[str], environment: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one bulkverify command in a session of its own, so that Ctrl-C reaches the demo first."""
+def _process(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> Iterator[TetheredProcess]:
+    """Run one bulkverify command that Ctrl-C does not reach, and that ends with the demo even if that is killed."""
     command = [sys.executable, "-m", "worker.cli.main", *arguments]
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        process = TetheredProcess(command, environment=environment, output=log)
     try:
         yield process
     finally:
         process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        if process.wait(STOP_SECONDS) is None:
             process.kill()
-            process.wait()
+        process.terminate_leftovers()
 
 
-def _wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(ready: Callable[[], bool], process: TetheredProcess, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.exit_code() is not None or time.monotonic() > deadline:
             tail = log.read_text(errors="replace")[-2_000:]
             raise Failure(f"A process of the demo did not start; its log {log} ends with:\n{tail}", ExitCode.FAILED)
         time.sleep(LOOK_SECONDS)

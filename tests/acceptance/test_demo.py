@@ -1,0 +1,131 @@
+"""`bulkverify demo`: one command, everything at work, nothing left behind."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+import re
+import signal
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from producers.exit_codes import ExitCode
+from tests.builders.deadline import wait_until
+from tests.builders.installation import PROGRAM, START_SECONDS, STOP_SECONDS
+from tests.builders.leftovers import processes_in
+from worker.cli.demo.lists import LARGE_ROWS, LISTS
+from worker.cli.demo.stage import IPQS_KEY, WHOISXML_KEY
+from worker.embedded import socket_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+#: Seconds that a whole demo may take on a machine that does other things too.
+DEMO_SECONDS = 100.0
+#: The files that may hold a key: the two that the accounts file refers to, and what the simulated providers print for
+#: whoever wants to try them by hand.
+KEY_FILES = {"home/ipqs.key", "home/whoisxml.key", "providers.log"}
+
+
+@contextmanager
+def running_demo(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo in `folder`, whose parent is the current folder of all its processes; nothing outlives the block."""
+    scratch = folder.with_name("scratch")
+    scratch.mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BULKVERIFY_")}
+    demo = subprocess.Popen(
+        [*PROGRAM, "demo", "--folder", folder.name, *arguments],
+        cwd=folder.parent,
+        env=environment | {"TMPDIR": str(scratch)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield demo
+        assert processes_in(folder.parent) == {}
+        assert list(scratch.iterdir()) == []
+        assert not socket_path(folder / "home").parent.exists()
+    finally:
+        for pid in processes_in(folder.parent):
+            os.kill(pid, signal.SIGKILL)
+        demo.communicate()
+
+
+def key_forms() -> list[bytes]:
+    """The demo's keys as they are, percent-encoded, in hexadecimal, and in base64 wherever in a text they may stand."""
+    forms = []
+    for key in (IPQS_KEY.encode(), WHOISXML_KEY.encode()):
+        forms += [key, key.hex().encode(), "".join(f"%{byte:02X}" for byte in key).encode(), key.replace(b"_", b"%5F")]
+        for before in range(3):
+            # The first and the last group of four characters may share a byte with what stands beside the key.
+            forms.append(base64.b64encode(b"\0" * before + key)[4:-4])
+    return forms
+
+
+def files_with_a_key(folder: Path) -> set[str]:
+    """The files below `folder` in which a key is found in any form, compressed or not."""
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            if content.startswith(b"\x1f\x8b"):
+                content = gzip.decompress(content)
+            if any(form in content for form in key_forms()):
+                found.add(str(path.relative_to(folder)))
+    return found
+
+
+def test_demo_shows_everything_and_leaves_nothing(tmp_path: Path) -> None:
+    """After a demo that gave up, in its folder, every list is completed and shown, and no key is found in any file."""
+    folder = tmp_path / "demo"
+    with running_demo(folder, "--timeout", "1") as gives_up:
+        assert gives_up.wait(DEMO_SECONDS) == ExitCode.NOT_FINISHED
+    with running_demo(folder) as demo:
+        told, followed = demo.communicate(timeout=DEMO_SECONDS)
+        assert demo.returncode == ExitCode.OK, followed
+    for sample in LISTS:
+        assert re.search(rf"^{sample.upload_id} +{sample.account} +completed ", told, re.MULTILINE), told
+        result = folder / "home" / "storage" / "results" / sample.upload_id / "result.csv"
+        assert f"  {result}\n" in told
+        assert result.stat().st_size > 0
+    assert f"Rows conserved in {len(LISTS)} of {len(LISTS)} uploads" in told
+    newsletter = folder / "home" / "storage" / "results" / "newsletter" / "result.csv"
+    assert newsletter.read_bytes().count(b"\n") == 1 + LARGE_ROWS
+
+    assert files_with_a_key(folder) == KEY_FILES
+    assert not any(form.decode() in told + followed for form in key_forms())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, a service manager's stop and a closed terminal end the demo and every process that it started."""
+    folder = tmp_path / "demo"
+    with running_demo(folder) as demo:
+        log = folder / "bulkverify.log"
+        wait_until(
+            lambda: log.exists() and '"event": "prepared"' in log.read_text(), seconds=START_SECONDS, what="work begun"
+        )
+        demo.send_signal(number)
+        assert demo.wait(STOP_SECONDS) == ExitCode.INTERRUPTED
+
+
+def test_demo_refuses_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """A folder with other things in it is left as it is, and the exit code is that of wrong usage."""
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with running_demo(folder) as demo:
+        _, told = demo.communicate(timeout=START_SECONDS)
+        assert demo.returncode == ExitCode.USAGE
+    assert "is not empty and not a demo's folder" in told
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]

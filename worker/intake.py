@@ -16,8 +16,9 @@ from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
+from worker.outages import OUTAGES
 from worker.rows.errors import InputError
-from worker.source import open_source, source_sha256
+from worker.rows.source import open_source, source_sha256
 from worker.store.errors import Stale, StoreError, StoreUnavailable
 from worker.store.keys import INTAKE_GROUP
 
@@ -64,7 +65,7 @@ class Intake:
                     self.prepare()
                     ready = True
                 self.read()
-            except (redis.ConnectionError, redis.TimeoutError, StoreUnavailable) as error:
+            except (*OUTAGES, StoreUnavailable) as error:
                 log.warning("intake_waits", error=type(error).__name__, seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)
             except redis.ResponseError as error:

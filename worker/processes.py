@@ -87,8 +87,9 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     worker.start()
     timekeeper.start()
     _wait(name, lambda: [timekeeper, *worker.consumers.values(), *worker.workers])
-    timekeeper.stop()
+    # The timekeeper beats the process's heart until the last step has ended.
     worker.stop(timeout=int(settings.shutdown_seconds * 1000))
+    timekeeper.stop()
     timekeeper.join(settings.shutdown_seconds)
     plant.close()
     log.info("process_stopped", process=name)

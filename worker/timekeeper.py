@@ -12,10 +12,10 @@ import structlog
 from dramatiq.errors import BrokerConnectionError
 
 from worker.core.states import Lane
-from worker.store.errors import StoreError
+from worker.store.errors import StoreError, Unreadable
 
 if TYPE_CHECKING:
-    from worker.broker import SortedSetBroker
+    from worker.broker.sorted_set import SortedSetBroker
     from worker.context import Context
 
 log = structlog.get_logger()
@@ -67,7 +67,10 @@ class Timekeeper(threading.Thread):
             settings.rearm_grace_seconds, settings.rearm_period_seconds, REARM_ITEMS_MAX
         )
         for due in overdue:
-            self._send(due.account, due.lane, due.item)
+            try:
+                self._send(due.account, due.lane, due.item)
+            except Unreadable as error:
+                log.error("record_unreadable", lane=str(due.lane), item=due.item, error=str(error))  # noqa: TRY400 - no defect of this program
         if overdue:
             log.info("rearmed", items=len(overdue))
         return len(overdue)

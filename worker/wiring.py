@@ -12,13 +12,13 @@ from redis.retry import Retry
 from config.accounts import load_accounts
 from config.redaction import redactor
 from worker.actors.declare import declare
-from worker.broker import SortedSetBroker
+from worker.broker.hints import BrokerHints
+from worker.broker.sorted_set import SortedSetBroker
+from worker.broker.watch import Watch
 from worker.context import Connected, Context
-from worker.embedded import server_url
 from worker.gate import StoreGate
-from worker.hints import BrokerHints
+from worker.host.embedded import server_url
 from worker.metrics import Metrics
-from worker.middleware import Watch
 from worker.providers.registry import build
 from worker.storage import open_storage
 from worker.store.client import connect, require_safe

@@ -19,7 +19,7 @@ from tests.builders.installation import PROGRAM, START_SECONDS, STOP_SECONDS
 from tests.builders.leftovers import processes_in
 from worker.cli.demo.lists import LARGE_ROWS, LISTS
 from worker.cli.demo.stage import IPQS_KEY, WHOISXML_KEY
-from worker.embedded import socket_path
+from worker.host.embedded import socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

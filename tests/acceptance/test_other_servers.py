@@ -14,7 +14,7 @@ from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
 from producers.exit_codes import ExitCode
 from tests.builders.installation import WORK_SECONDS, running_installation
 from tests.builders.loopback_providers import running_providers
-from worker.embedded import socket_path
+from worker.host.embedded import socket_path
 
 if TYPE_CHECKING:
     from pathlib import Path

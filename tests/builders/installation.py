@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.builders.deadline import wait_until
 from tests.builders.leftovers import processes_in
 from tests.builders.line import QUICK
-from worker.embedded import server_url
+from worker.host.embedded import server_url
 from worker.store.client import connect
 from worker.store.store import Store
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import redis
 
-from worker.embedded import EmbeddedServer
+from worker.host.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from tests.builders.deadline import wait_until
-from worker import embedded
-from worker.embedded import EmbeddedServer, EmbeddedServerError, find_server_binary, server_url, socket_path
+from worker.host import embedded
+from worker.host.embedded import EmbeddedServer, EmbeddedServerError, find_server_binary, server_url, socket_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OWNER = """
 import sys, signal
 from pathlib import Path
-from worker.embedded import EmbeddedServer
+from worker.host.embedded import EmbeddedServer
 EmbeddedServer(Path(sys.argv[1])).start()
 print("started", flush=True)
 signal.pause()

@@ -21,15 +21,15 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
-from worker.broker import NAMESPACE
+from worker.broker.sorted_set import NAMESPACE
 from worker.core.change import Change, Entry
 from worker.core.records import AccountRecord
 from worker.core.states import PartState, UploadState
 from worker.core.sweep import Sweep
-from worker.embedded import EmbeddedServer
 from worker.exporter.errors import CannotListen
 from worker.exporter.families import STATE_FAMILIES
 from worker.exporter.server import REQUESTS_MAX, Exporter
+from worker.host.embedded import EmbeddedServer
 from worker.metric_families import PREFIX, PROCESS_FAMILIES
 from worker.store.census import WAITING_LANES
 from worker.store.client import connect

@@ -21,7 +21,7 @@ from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.records import an_upload, stored
 from worker.cli.main import EXIT_READER_GONE
-from worker.embedded import EmbeddedServer
+from worker.host.embedded import EmbeddedServer
 from worker.store.client import connect
 from worker.store.store import Store
 

@@ -37,7 +37,7 @@ from producers.identity import content_sha256, derive_upload_id, request_digest
 from producers.request import RowOptions, UploadRequest, canonical_json, parse
 from tests.builders.deadline import wait_until
 from tests.builders.worker_side import WorkerSide, meanwhile
-from worker.embedded import EmbeddedServer
+from worker.host.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from tests.builders.deadline import wait_until
-from worker.restarts import RestartLimits
-from worker.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, SAME_STOP_SECONDS, ProcessEvent, Supervisor
+from worker.host.restarts import RestartLimits
+from worker.host.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, SAME_STOP_SECONDS, ProcessEvent, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ LEAVES_ANOTHER = ("sh", "-c", 'sleep 600 & echo "$!"; exit 7')
 #: Supervises one patient process until it is killed itself.
 OWNER = """
 import os
-from worker.supervisor import Supervisor
+from worker.host.supervisor import Supervisor
 Supervisor({"a": ["sh", "-c", "echo $$; exec sleep 600"]}, environment=os.environ, shutdown_seconds=5,
            on_event=lambda event: None, on_output=lambda name, line: print(line, flush=True)).run()
 """

@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "worker.core": set[str](),
     "worker.providers": {"config"},
     "worker.storage": {"config"},
-    "worker.store": {"config", "producers", "worker.core"},
+    "worker.store": {"config", "producers", "worker.core", "worker.outages"},
+    "worker.broker": {"config", "worker.core", "worker.metrics", "worker.outages"},
+    "worker.host": {"config"},
     "worker.rows": {"worker.core", "worker.providers.port", "worker.storage"},
 }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.cli.process_output import ConsoleOutput, JsonOutput, sentence
-from worker.installation import emptied_metrics_folder
-from worker.supervisor import ProcessEvent
+from worker.host.installation import emptied_metrics_folder
+from worker.host.supervisor import ProcessEvent
 
 if TYPE_CHECKING:
     from pathlib import Path

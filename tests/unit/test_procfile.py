@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.procfile import PROCESSES, ProcfileError, parse, scaled
+from worker.host.procfile import PROCESSES, ProcfileError, parse, scaled
 
 
 def test_procfile_names_the_packages_processes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.restarts import RestartHistory, RestartLimits
+from worker.host.restarts import RestartHistory, RestartLimits
 
 LIMITS = RestartLimits(
     first_delay_seconds=0.5, longest_delay_seconds=4, healthy_seconds=60, restarts=6, window_seconds=300

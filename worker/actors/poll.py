@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.accounts import pause_account, provider_well
+from worker.core.crash import crashed
 from worker.core.look_plan import plan_looks
 from worker.core.observe import Seen, not_seen, observed
 from worker.core.states import Lane, PartState
@@ -97,6 +98,21 @@ def _look(connected: Connected, parts: Sequence[PartRecord]) -> Iterator[tuple[P
 
 
 def _learned(context: Context, part: PartRecord, observation: Observation | None) -> None:
+    """Carry out what a look at one part means; what goes wrong with it costs the other parts nothing."""
+    try:
+        _decide(context, part, observation)
+    except Stale:
+        context.metrics.message_stale(Lane.POLL, "raced")
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        log.exception("look_crashed", part=part.part_id, error=type(error).__name__)
+        settings, kind = context.settings, type(error).__name__
+        now = context.store.now()
+        context.apply(crashed(part, now, kind, crashes_max=settings.crashes_max, days=settings.retention_days))
+
+
+def _decide(context: Context, part: PartRecord, observation: Observation | None) -> None:
     now = context.store.now()
     if observation is None:
         change = not_seen(part, now, context.policy)
@@ -108,11 +124,7 @@ def _learned(context: Context, part: PartRecord, observation: Observation | None
     context.metrics.looks(part.provider, part.account, outcome)
     lateness_seconds = max(now - (part.due_at or now), 0.0)
     context.metrics.poll_lateness(provider=part.provider, account=part.account, seconds=lateness_seconds)
-    try:
-        context.apply(change)
-    except Stale:
-        context.metrics.message_stale(Lane.POLL, "raced")
-        return
+    context.apply(change)
     if change.parts[0].state is not PartState.SUBMITTED:
         context.wake_next(part.account)
     if change.parts[0].terminal:

@@ -15,8 +15,8 @@ from worker.core.token import part_token
 from worker.providers.port import Kind
 from worker.rows.dialect import Options
 from worker.rows.errors import InputChanged, InputError, ScratchFailed
+from worker.rows.source import open_source
 from worker.rows.staging import Staged, StagedPart, stage
-from worker.source import open_source
 from worker.storage import StorageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from worker.core.states import Lane
 from worker.core.sweep import Sweep, seen_in_list
 from worker.core.token import token_in
 from worker.providers.errors import OwnRateReached, ProviderError
-from worker.store.errors import Stale, StoreUnavailable
+from worker.store.errors import Stale, StoreUnavailable, Taken
 
 if TYPE_CHECKING:
     from worker.context import Connected, Context
@@ -104,3 +104,5 @@ def _sighted(
         context.apply(change)
     except Stale:
         context.metrics.message_stale(Lane.RECONCILE, "raced")
+    except Taken as taken:
+        log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)

@@ -120,7 +120,9 @@ def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected
     now = context.store.now()
     attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
     if not is_new:
-        _write(context, part, _recorded(context, part, attempt.number, now))
+        # The record must know of it, so that a job found later resolves this attempt and is not taken for a second one.
+        known = part.model_copy(update={"attempt": attempt})
+        _write(context, known, _recorded(context, known, attempt.number, now))
         return
     intent = core.intent(part, attempt, now)
     context.apply(intent)
@@ -237,7 +239,7 @@ def _write(context: Context, part: PartRecord, change: Change) -> None:
     try:
         context.apply(change)
     except Taken as taken:
-        change = core.quarantine(part, context.store.now(), "identity_collision", str(taken))
+        change = core.quarantine(part, context.store.now(), "identity_collision", str(taken), remote_id=taken.remote_id)
         context.apply(change)
     if change.parts[0].lane is None:
         context.nudge(change.upload_id)

@@ -54,7 +54,7 @@ class Door:
         settings = self._settings
         if settings.redis_url is not None:
             return settings
-        from worker.embedded import server_url, socket_path  # noqa: PLC0415 - as above
+        from worker.host.embedded import server_url, socket_path  # noqa: PLC0415 - as above
 
         if not _listens(str(socket_path(settings.home))):
             raise NoServer(settings.home)

@@ -40,7 +40,7 @@ ENDINGS: Mapping[str, Ending] = {
     "producers.errors.WaitTimeout": Ending(ExitCode.NOT_FINISHED),
     "producers.errors.NoResult": Ending(ExitCode.NOT_FINISHED),
     "producers.errors.UploadFailed": Ending(ExitCode.FAILED),
-    "worker.embedded.EmbeddedServerError": Ending(ExitCode.UNAVAILABLE),
+    "worker.host.embedded.EmbeddedServerError": Ending(ExitCode.UNAVAILABLE),
     "worker.store.errors.StoreError": Ending(ExitCode.FAILED),
     "worker.store.errors.StoreUnavailable": Ending(ExitCode.UNAVAILABLE, _REDIS_REMEDY),
     "worker.store.errors.StoreUnsafe": Ending(ExitCode.UNAVAILABLE),

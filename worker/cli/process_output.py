@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from worker.supervisor import ProcessEvent
+    from worker.host.supervisor import ProcessEvent
 
 #: Colours of the names, in the order of the processes, again from the start when they run out.
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_green")

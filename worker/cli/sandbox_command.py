@@ -53,7 +53,7 @@ def sandbox(
     except ModuleNotFoundError as error:
         message = f"The simulated providers need the package {error.name}: install bulkverify[embedded]."
         raise Failure(message, ExitCode.USAGE) from None
-    from worker.supervisor import stop_on_signals  # noqa: PLC0415 - as above
+    from worker.host.supervisor import stop_on_signals  # noqa: PLC0415 - as above
 
     with ExitStack() as until_stopped:
 

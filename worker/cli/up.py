@@ -10,10 +10,10 @@ import click
 
 from config.accounts import load_accounts
 from producers.exit_codes import ExitCode
-from worker import procfile
 from worker.cli.process_output import ConsoleOutput, JsonOutput, ProcessOutput
-from worker.installation import process_environment
-from worker.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, Supervisor, stop_on_signals
+from worker.host import procfile
+from worker.host.installation import process_environment
+from worker.host.supervisor import EXIT_GAVE_UP, EXIT_KILLED, EXIT_STOPPED, Supervisor, stop_on_signals
 
 if TYPE_CHECKING:
     from worker.cli.door import Door

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from worker.core.change import Change, Claim, Entry, Event, Guard
+from worker.core.errors import IllegalMove
 from worker.core.records import Evidence
-from worker.core.states import PartState
+from worker.core.states import PART_UNSPENT, PartState
 
 if TYPE_CHECKING:
     from worker.core.records import AccountRecord, Attempt, PartRecord, UploadRecord
@@ -40,8 +41,11 @@ def reserve(
 ) -> Change:
     """Take the lease and reserve the credits of one attempt. A reservation that is still held is not taken twice.
 
-    The account's limits are checked in the same write, so that two workers cannot both take the last place.
+    The account's limits are checked in the same write, so that two workers cannot both take the last place. Raises
+    `IllegalMove` for a part that may have been spent for.
     """
+    if part.state not in PART_UNSPENT:
+        raise IllegalMove(f"A part that is {part.state} cannot be reserved: it may have been spent for.")
     guards = [Guard(part.account, "active", active_max)]
     if intents_max is not None:
         guards.append(Guard(part.account, "intents", intents_max))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import redis
 
-from worker.broker import NAMESPACE
+from worker.broker.sorted_set import NAMESPACE
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ def connect(url: str, timeout_seconds: float) -> redis.Redis:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
-        # A foreign producer may put any bytes into the stream; they are refused by the contract, not by the decoder, and
-        # not accepted with other text in their place.
+        # A foreign producer may put any bytes into the stream; they are refused by the contract: the decoder neither
+        # stops at them nor puts other text in their place.
         encoding_errors="surrogateescape",
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,

@@ -17,6 +17,7 @@ from redis.retry import Retry
 
 from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.states import Lane, PartState
+from worker.outages import OUTAGES
 from worker.store.commit import encode
 from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import KEY_PREFIX
@@ -32,8 +33,6 @@ R = TypeVar("R", bound=Record)
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
 COMMIT_BACKOFF_SECONDS_MAX = 1.0
-#: Answers of a server that cannot do now what it may do later: gone, slow, loading, full, or a replica.
-OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 #: Records fetched by one command.
 FETCH_RECORDS = 500
 
@@ -278,4 +277,4 @@ class Store:
             if record.schema_version <= SCHEMA_VERSION:
                 return record
             fault = f"it has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}"
-        raise Unreadable(f"A record ({shape.__name__}) cannot be read: {fault}. Upgrade this process, or restore the record.")
+        raise Unreadable(f"A record ({shape.__name__}) cannot be read: {fault}. Upgrade this process, or restore it.")

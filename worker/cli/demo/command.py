@@ -52,8 +52,8 @@ def demo(*, folder: Path, timeout_seconds: float) -> None:
     from producers.client import Client  # noqa: PLC0415 - slow to import
     from worker.cli.demo.report import print_report  # noqa: PLC0415 - as above
     from worker.cli.demo.stage import running_stage  # noqa: PLC0415 - as above
-    from worker.embedded import server_url  # noqa: PLC0415 - as above
-    from worker.supervisor import stop_on_signals  # noqa: PLC0415 - as above
+    from worker.host.embedded import server_url  # noqa: PLC0415 - as above
+    from worker.host.supervisor import stop_on_signals  # noqa: PLC0415 - as above
 
     folder = folder.absolute()
     began = time.monotonic()
@@ -80,7 +80,7 @@ def _submit(client: Client, stage: Stage) -> None:
     from producers.request import to_json  # noqa: PLC0415 - as above
     from producers.wire import connect  # noqa: PLC0415 - as above
     from worker.cli.demo.lists import LISTS  # noqa: PLC0415 - as above
-    from worker.embedded import server_url  # noqa: PLC0415 - as above
+    from worker.host.embedded import server_url  # noqa: PLC0415 - as above
 
     for sample in LISTS:
         request = client.request(

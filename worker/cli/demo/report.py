@@ -12,7 +12,7 @@ import click
 
 from worker.cli.demo.lists import IPQS, LISTS, WHOISXML
 from worker.cli.tables import Column, print_heading, print_table
-from worker.embedded import server_url
+from worker.host.embedded import server_url
 from worker.store.client import connect
 from worker.store.store import Store
 

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 from producers.exit_codes import ExitCode
 from worker.cli.demo.lists import IPQS, WHOISXML, write_lists
 from worker.cli.failures import Failure
-from worker.embedded import socket_path
-from worker.tether import TetheredProcess
+from worker.host.embedded import socket_path
+from worker.host.tether import TetheredProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

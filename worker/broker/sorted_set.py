@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import dramatiq
-import redis
+import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.encoder import JSONEncoder
-from dramatiq.errors import ConnectionClosed
+from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.middleware import AgeLimit, CurrentMessage, Retries, ShutdownNotifications
 
 from config.redaction import redactor
+from worker.outages import OUTAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import redis
     from dramatiq import Message, MessageProxy
     from dramatiq.encoder import MessageData
+
+log = structlog.get_logger()
 
 #: dramatiq's key prefix in the broker database.
 NAMESPACE = "dramatiq"
@@ -49,28 +53,33 @@ class RedactingEncoder(JSONEncoder):
 
 
 class Consumer(_RedisConsumer):
-    """dramatiq's consumer, which treats a Redis that does not answer in time like one that is gone."""
+    """dramatiq's consumer, to which a Redis that cannot serve is one that is gone, and which outlives a bad message."""
 
     def ack(self, message: MessageProxy) -> None:
         """Forget a message that was processed."""
-        self._closing_on_timeout(super().ack, message)
+        self._closing_on_outage(super().ack, message)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message that failed to the dead letters."""
-        self._closing_on_timeout(super().nack, message)
+        self._closing_on_outage(super().nack, message)
 
     def requeue(self, messages: Any) -> None:  # noqa: ANN401 - as in dramatiq
         """Put messages back that were fetched and not begun."""
-        self._closing_on_timeout(super().requeue, messages)
+        self._closing_on_outage(super().requeue, messages)
 
     def __next__(self) -> Any:  # noqa: ANN401 - as in dramatiq
-        return self._closing_on_timeout(super().__next__)
+        """The next message, or `None`. One that cannot be read is passed over, and those fetched with it are not."""
+        while True:
+            try:
+                return self._closing_on_outage(super().__next__)
+            except DecodeError:
+                log.error("message_unreadable", queue=self.queue_name, remedy="what it was about is re-armed")  # noqa: TRY400 - the error repeats the message
 
     @staticmethod
-    def _closing_on_timeout(command: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - as in dramatiq
+    def _closing_on_outage(command: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - as in dramatiq
         try:
             return command(*args)
-        except (redis.TimeoutError, redis.ConnectionError) as error:
+        except OUTAGES as error:
             raise _closed(error) from None
 
 
@@ -88,7 +97,7 @@ class SortedSetBroker(RedisBroker):
             heartbeat_timeout=HEARTBEAT_TIMEOUT_MILLISECONDS,
             dead_message_ttl=DEAD_MESSAGE_MILLISECONDS,
         )
-        folder = files("worker") / "lua"
+        folder = files("worker.broker") / "lua"
         self._delay = client.register_script((folder / "delay.lua").read_text())
         self._move_due = client.register_script((folder / "move_due.lua").read_text())
         self._keys = [f"{NAMESPACE}:delayed", f"{NAMESPACE}:delayed.msgs"]
@@ -113,7 +122,7 @@ class SortedSetBroker(RedisBroker):
             message = message.copy(options={"redis_message_id": str(uuid4())})
             self.emit_before("enqueue", message, delay)
             self._delay(self._keys, [delay, message.options["redis_message_id"], message.queue_name, message.encode()])
-        except (redis.TimeoutError, redis.ConnectionError) as error:
+        except OUTAGES as error:
             raise _closed(error) from None
         self.emit_after("enqueue", message, delay)
         return message
@@ -122,14 +131,14 @@ class SortedSetBroker(RedisBroker):
         """Hand delayed messages that are due to their queues, those due first first; how many were moved."""
         try:
             return int(self._move_due([*self._keys, NAMESPACE], [MOVE_MESSAGES_MAX]))
-        except (redis.TimeoutError, redis.ConnectionError) as error:
+        except OUTAGES as error:
             raise _closed(error) from None
 
     def beat(self) -> None:
         """Say that this process lives, also while all its threads are busy and nothing is fetched."""
         try:
             self.client.zadd(f"{NAMESPACE}:__heartbeats__", {self.broker_id: int(time.time() * 1000)})
-        except (redis.TimeoutError, redis.ConnectionError) as error:
+        except OUTAGES as error:
             raise _closed(error) from None
 
 

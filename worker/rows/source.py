@@ -20,7 +20,9 @@ BLOCK_BYTES = 1024 * 1024
 def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
     """The source's bytes. Raises `InputError`: missing, unreadable, empty, not a plain file, or outside `roots`.
 
-    The file is judged as it was opened, so that it cannot be swapped for another between look and read.
+    The file is judged as it was opened, so that it cannot be swapped for another between look and read, and nothing is
+    said of files outside `roots`, not even whether they exist. Known limitation: whoever may replace a folder below a
+    root at that very moment can lead the way out of it.
     """
     path = Path(source["path"])
     allowed = [root.resolve() for root in roots]
@@ -34,9 +36,7 @@ def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
 def _resolved(path: Path) -> Path:
     failure: InputError
     try:
-        return path.resolve(strict=True)
-    except FileNotFoundError:
-        failure = InputNotFound(f"{path} does not exist on this machine; workers must see it under the same path.")
+        return path.resolve()
     except (OSError, RuntimeError) as error:
         failure = _unreadable(path, error)
     raise failure
@@ -47,6 +47,8 @@ def _open(path: Path, resolved: Path) -> BinaryIO:
     try:
         # Non-blocking, so that a pipe in place of a file is refused instead of waited for.
         descriptor = os.open(resolved, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        failure = InputNotFound(f"{path} does not exist on this machine; workers must see it under the same path.")
     except OSError as error:
         failure = _unreadable(path, error)
     else:

@@ -1,0 +1,128 @@
+"""What must be true of everything in a state database, whatever has been decided before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from worker.core.records import PartRecord, UploadRecord
+from worker.core.states import Lane, PartState, UploadState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.store.store import Store
+
+
+def check_coherent(store: Store) -> None:
+    """Fail unless records, indexes, due set, part counts, claims and ledger tell the same story."""
+    seen = _Seen(store)
+    seen.check_every_record_that_can_move_is_due_once()
+    seen.check_the_indexes_by_state()
+    seen.check_part_counts()
+    seen.check_what_occupies_the_accounts()
+    seen.check_the_ledger()
+    seen.check_remote_ids()
+
+
+class _Seen:
+    """Everything in the database, read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._client: Any = store.client
+        names = [str(key) for key in self._client.keys(store.key("*"))]
+        records = [name.split(":")[1:] for name in names if name.count(":") == 2]
+        self.uploads = [u for kind, name in records if kind == "upload" and (u := store.upload(name)) is not None]
+        self.parts = list(store.parts([name for kind, name in records if kind == "part"]))
+        self.accounts = sorted({item.account for item in self.items()})
+
+    def items(self) -> Iterator[UploadRecord | PartRecord]:
+        """Uploads and parts."""
+        yield from self.uploads
+        yield from self.parts
+
+    def check_every_record_that_can_move_is_due_once(self) -> None:
+        """Each record is in its own lane and in no other; a lane is in the due set with its first time."""
+        expected: dict[tuple[str, str], set[str]] = {}
+        for item in self.items():
+            rests = item.terminal or item.state in {PartState.QUARANTINED, UploadState.ATTENTION}
+            assert item.lane is not None or rests, f"{_id(item)} is {item.state} and in no lane"
+            if item.lane is not None:
+                assert not item.terminal, f"{_id(item)} is at its end and in lane {item.lane}"
+                expected.setdefault((item.account, item.lane), set()).add(_id(item))
+        heads = {}
+        lanes = [(account, lane) for account in self.accounts for lane in Lane]
+        for (account, lane), waiting in zip(lanes, self._ranges("due", lanes), strict=True):
+            assert {item for item, _ in waiting} == expected.get((account, lane), set())
+            if waiting:
+                heads[f"{account}|{lane}"] = waiting[0][1]
+        found = dict(self._client.zrange(self._store.key("due"), 0, -1, withscores=True))
+        assert found.keys() == heads.keys()
+        for name, first in heads.items():
+            # A claim in the poll lane moves the account and leaves its items.
+            assert found[name] == first or (name.endswith("|poll") and found[name] > first)
+
+    def check_the_indexes_by_state(self) -> None:
+        """Each record is in the index of its own state, since when it is in it, and in no other index."""
+        expected: dict[str, dict[str, float]] = {}
+        for item in self.items():
+            kind = "upload" if isinstance(item, UploadRecord) else "part"
+            expected.setdefault(f"{kind}:{item.account}:{item.kind}:{item.state}", {})[_id(item)] = item.since
+        names = [(name,) for name in self._client.smembers(self._store.key("indexes"))]
+        for (name,), found in zip(names, self._ranges("index", names), strict=True):
+            assert dict(found) == expected.pop(name, {}), name
+        assert not expected
+
+    def _ranges(self, family: str, names: Sequence[tuple[str, ...]]) -> list[list[tuple[str, float]]]:
+        """Whole sorted sets, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for words in names:
+                pipe.zrange(self._store.key(family, *words), 0, -1, withscores=True)
+            return list(pipe.execute())
+
+    def check_part_counts(self) -> None:
+        """The counts of each upload are those of its parts."""
+        for upload in self.uploads:
+            own = [part for part in self.parts if part.upload_id == upload.upload_id]
+            assert self._store.part_counts(upload.upload_id) == Counter(part.state for part in own)
+            done = self._client.hget(self._store.key("upload", upload.upload_id, "parts"), "rows_done")
+            assert int(done or 0) == sum(part.rows_done for part in own)
+
+    def check_what_occupies_the_accounts(self) -> None:
+        """Parts with a reservation are intents; these and the submitted ones are active."""
+        for account in self.accounts:
+            own = [part for part in self.parts if part.account == account]
+            intents = {part.part_id for part in own if part.credits_reserved}
+            active = intents | {part.part_id for part in own if part.state is PartState.SUBMITTED}
+            assert self._client.smembers(self._store.key("intents", account)) == intents
+            assert self._client.smembers(self._store.key("active", account)) == active
+
+    def check_the_ledger(self) -> None:
+        """What is reserved and neither committed nor released is what the parts hold; each part is paid once."""
+        for account in self.accounts:
+            own = [part for part in self.parts if part.account == account]
+            entries = self._client.hgetall(self._store.key("ledger", account))
+            ledger = Counter({entry: int(credits_) for entry, credits_ in entries.items()})
+            held = ledger["reserved"] - ledger["committed"] - ledger["released"]
+            assert held == sum(part.credits_reserved for part in own)
+            assert ledger["committed"] == sum(part.credits_committed for part in own)
+            for part in own:
+                assert part.credits_committed in {0, part.rows}
+                assert not (part.credits_committed and part.credits_reserved)
+
+    def check_remote_ids(self) -> None:
+        """A remote id belongs to one part, and each part's remote id belongs to it."""
+        for account in self.accounts:
+            claimed: dict[str, str] = self._client.hgetall(self._store.key("remote", account))
+            own = [part for part in self.parts if part.account == account and part.remote_id is not None]
+            assert _without_doubles([part.remote_id for part in own])
+            assert claimed == {part.remote_id: part.part_id for part in own}
+
+
+def _id(item: UploadRecord | PartRecord) -> str:
+    return item.part_id if isinstance(item, PartRecord) else item.upload_id
+
+
+def _without_doubles(values: Sequence[object]) -> bool:
+    return len(set(values)) == len(values)

@@ -1,0 +1,181 @@
+"""The broker: messages wait in Redis until they are due, move once, and never carry a secret."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from config.redaction import redactor
+from tests.builders.brokers import Queues, a_broker, an_actor, working
+from tests.builders.deadline import wait_until
+from worker.broker.sorted_set import MOVE_MESSAGES_MAX, SortedSetBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOUR_MILLISECONDS = 3_600_000
+#: A key that a traceback may hold; registered as every configured key is.
+KEY = "Broker0Canary1Key2Of3ThirtyTwo4C"
+
+
+@pytest.fixture
+def broker(broker_url: str) -> Iterator[SortedSetBroker]:
+    """Yield a broker on an empty database."""
+    with a_broker(broker_url) as broker:
+        yield broker
+
+
+def make_due(broker: SortedSetBroker, *delays: tuple[int, str]) -> None:
+    """Send messages `text` with a delay in milliseconds, and then let an hour pass for all of them."""
+    actor = broker.get_actor("act")
+    for delay, text in delays:
+        actor.send_with_options(args=(text,), delay=delay)
+    client: Any = broker.client
+    for message_id, at in client.zrange("dramatiq:delayed", 0, -1, withscores=True):
+        client.zadd("dramatiq:delayed", {message_id: at - HOUR_MILLISECONDS})
+
+
+def test_a_message_without_delay_runs_at_once(broker: SortedSetBroker) -> None:
+    """An ordinary message goes to its queue and is gone when it is done."""
+    done: list[str] = []
+    actor, queues = an_actor(broker, done.append), Queues(broker)
+    with working(broker):
+        actor.send("a")
+        wait_until(lambda: done == ["a"] and queues.kept() == 0, what="the message done and acknowledged")
+
+
+@pytest.mark.parametrize("delay", [0, -5, None])
+def test_no_delay_is_no_wait(broker: SortedSetBroker, delay: int | None) -> None:
+    """A delay of nothing, or of less, goes to the queue and not to the waiting ones."""
+    an_actor(broker, print).send_with_options(args=("a",), delay=delay)
+    assert (Queues(broker).ready(), Queues(broker).delayed()) == (1, 0)
+
+
+def test_a_delayed_message_waits_in_redis_and_in_no_worker(broker: SortedSetBroker) -> None:
+    """While a message is not due no worker holds it: its queue is empty and there is no delay queue."""
+    done: list[str] = []
+    actor, queues = an_actor(broker, done.append), Queues(broker)
+    with working(broker) as worker:
+        for _ in range(100):
+            actor.send_with_options(args=("later",), delay=HOUR_MILLISECONDS)
+        actor.send("now")
+        wait_until(lambda: done == ["now"], what="the message that is due")
+        assert (queues.delayed(), queues.ready(), queues.kept()) == (100, 0, 0)
+        assert [name for name in worker.consumers if name.endswith(".DQ")] == []
+        assert broker.move_due() == 0
+
+
+def test_a_near_message_is_not_blocked_by_far_ones(broker: SortedSetBroker) -> None:
+    """A message due soon runs on time though thousands that are due later were sent before it."""
+    done: list[str] = []
+    actor = an_actor(broker, done.append)
+    for _ in range(3_000):
+        actor.send_with_options(args=("far",), delay=HOUR_MILLISECONDS)
+    actor.send_with_options(args=("near",), delay=50)
+    with working(broker):
+        wait_until(lambda: broker.move_due() == 1, what="the near message is due")
+        wait_until(lambda: done == ["near"], what="the near message")
+    assert Queues(broker).delayed() == 3_000
+
+
+def test_messages_run_in_the_order_in_which_they_are_due(broker: SortedSetBroker) -> None:
+    """What is due first is handed over first, whatever was sent first."""
+    done: list[str] = []
+    an_actor(broker, done.append)
+    make_due(broker, (800, "third"), (200, "first"), (900, "fourth"), (500, "second"))
+    assert broker.move_due() == 4
+    with working(broker):
+        wait_until(lambda: len(done) == 4, what="all messages")
+    assert done == ["first", "second", "third", "fourth"]
+
+
+def test_two_movers_move_every_message_exactly_once(broker: SortedSetBroker, broker_url: str) -> None:
+    """Two processes that move at the same time share the messages without a double and without a loss."""
+    done: list[str] = []
+    an_actor(broker, done.append)
+    make_due(broker, *((number + 1, str(number)) for number in range(1_200)))
+    moved: list[int] = []
+
+    def move(mover: SortedSetBroker) -> None:
+        while number := mover.move_due():
+            moved.append(number)
+
+    with a_broker(broker_url) as second:
+        threads = [threading.Thread(target=move, args=(mover,)) for mover in (broker, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(moved) == 1_200
+    assert max(moved) <= MOVE_MESSAGES_MAX
+    assert (Queues(broker).ready(), Queues(broker).delayed()) == (1_200, 0)
+    with working(broker, threads=4):
+        wait_until(lambda: len(done) == 1_200, what="all messages")
+    assert len(set(done)) == 1_200
+
+
+def test_a_message_whose_text_is_lost_does_not_stop_the_others(broker: SortedSetBroker) -> None:
+    """An id without a message is dropped from the waiting ones, and the rest is moved."""
+    an_actor(broker, print)
+    make_due(broker, (100, "a"), (200, "b"))
+    client: Any = broker.client
+    client.hdel("dramatiq:delayed.msgs", client.zrange("dramatiq:delayed", 0, 0)[0])
+    broker.move_due()
+    assert (Queues(broker).ready(), Queues(broker).delayed()) == (1, 0)
+
+
+def fail_with_the_key() -> None:
+    """Fail the way an HTTP library fails: with the whole URL in the error's text, and the key in its cause."""
+    cause = ValueError(f"bad key {KEY}")
+    raise requests.HTTPError(f"404 for url: https://example.invalid/api/json/{KEY}/csv") from cause
+
+
+def test_a_failed_message_leaves_no_secret_in_redis(broker: SortedSetBroker) -> None:
+    """A message that fails with a key in its traceback is a dead letter, and the key is nowhere in the database."""
+    redactor.register(SecretStr(KEY))
+    actor, queues = an_actor(broker, fail_with_the_key), Queues(broker)
+    with working(broker):
+        actor.send()
+        wait_until(lambda: queues.dead() == 1, what="the dead letter")
+    assert KEY.encode() not in queues.text()
+
+
+def test_the_traceback_of_a_retried_message_is_kept_without_the_secret(broker: SortedSetBroker) -> None:
+    """Where an actor retries, the message that waits carries its traceback, and the key in it is masked."""
+    redactor.register(SecretStr(KEY))
+    actor, queues = an_actor(broker, fail_with_the_key, max_retries=1, min_backoff=HOUR_MILLISECONDS), Queues(broker)
+    with working(broker):
+        actor.send()
+        wait_until(lambda: queues.delayed() == 1, what="the retry")
+    assert b"HTTPError" in queues.text()
+    assert b"[redacted]" in queues.text()
+    assert KEY.encode() not in queues.text()
+
+
+def test_a_message_that_fails_is_not_run_again(broker: SortedSetBroker) -> None:
+    """Without retries a failure is final: it is the store that knows what to do next."""
+    runs: list[int] = []
+
+    def fail() -> None:
+        runs.append(1)
+        raise ZeroDivisionError
+
+    actor, queues = an_actor(broker, fail), Queues(broker)
+    with working(broker):
+        actor.send()
+        wait_until(lambda: queues.dead() == 1, what="the dead letter")
+    assert (runs, queues.delayed(), queues.ready()) == ([1], 0, 0)
+
+
+def test_a_message_for_an_actor_nobody_knows_does_not_stop_the_queue(broker: SortedSetBroker) -> None:
+    """A message of another version of the program is a dead letter, and the next one runs."""
+    done: list[str] = []
+    actor, queues = an_actor(broker, done.append), Queues(broker)
+    broker.enqueue(actor.message("lost").copy(actor_name="gone"))
+    actor.send("next")
+    with working(broker):
+        wait_until(lambda: done == ["next"] and queues.dead() == 1, what="the next message, and the dead letter")

@@ -1,0 +1,113 @@
+"""A server that is gone, full, or a replica: the caller is told, and nothing was written by halves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders.records import a_part, an_upload, stored
+from tests.builders.stores import a_store, everything
+from worker.core.change import Acknowledgement, Change, Event
+from worker.core.states import UploadState
+from worker.host.embedded import EmbeddedServer
+from worker.store.errors import StoreUnavailable, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from worker.store.store import Store
+
+RUNNING = an_upload(state=UploadState.RUNNING, parts_total=1, now=1.0)
+#: One call of each kind that writes.
+WRITES: list[Callable[[Store], object]] = [
+    lambda store: stored(store, RUNNING.written(), a_part(now=1.0).written()),
+    lambda store: store.claim_overdue(1.0, 60.0, 10),
+    lambda store: store.offer_poll("ipqs-main", None, 1.0),
+    lambda store: store.take_token("ipqs-main", 1.0, 4),
+    lambda store: store.tick("walk", 60.0),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """Yield a server whose settings may be changed."""
+    with EmbeddedServer(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: EmbeddedServer) -> Iterator[Store]:
+    """Yield a store with an upload that is overdue."""
+    store = a_store(server.url())
+    store.client.flushdb()
+    stored(store, RUNNING, a_part(now=1.0))
+    yield store
+    store.client.close()
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_full_server_refuses_and_keeps_what_it_has(store: Store, write: Callable[[Store], object]) -> None:
+    """Without memory nothing is written, nothing is half written, and reading goes on."""
+    before = everything(store)
+    store.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            write(store)
+        assert store.upload("list-1") is not None
+        assert everything(store) == before
+    finally:
+        store.client.config_set("maxmemory", 0)
+    write(store)
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_replica_refuses_like_a_server_that_is_gone(store: Store, write: Callable[[Store], object]) -> None:
+    """After a failover the old master takes no writes: the caller waits, as in any outage."""
+    store.client.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(StoreUnavailable):
+            write(store)
+    finally:
+        store.client.replicaof("NO", "ONE")
+    write(store)
+
+
+def test_a_request_is_answered_whole_or_not_at_all_on_a_full_server(store: Store) -> None:
+    """A rejection on a server without memory either writes everything or leaves the request where it is."""
+    stream = store.key("uploads")
+    store.client.xgroup_create(stream, "intake", id="0", mkstream=True)
+    entry = store.client.xadd(stream, {"request": "{"})
+    store.client.xreadgroup("intake", "one", {stream: ">"})
+    reject = Change("reject", "", "", acknowledge=Acknowledgement(str(entry)), events=(Event("rejected", ""),))
+    store.client.config_set("maxmemory", 1)
+    try:
+        store.commit(reject)
+        answered = True
+    except StoreUnavailable:
+        answered = False
+    finally:
+        store.client.config_set("maxmemory", 0)
+    assert store.client.xlen(store.key("events")) == int(answered)
+    assert store.client.xlen(stream) == int(not answered)
+
+
+def test_a_server_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    """Every call on a server that has ended raises the one error of an outage."""
+    with EmbeddedServer(tmp_path) as ended:
+        store = a_store(ended.url())
+    reads: list[Callable[[Store], object]] = [lambda store: store.upload("list-1"), lambda store: store.now()]
+    for call in WRITES + reads:
+        with pytest.raises(StoreUnavailable):
+            call(store)
+    store.client.close()
+
+
+@pytest.mark.parametrize("text", ['{"schema_version": 99}', "{}", "not JSON", '{"account": 7}'])
+def test_a_record_nobody_can_read_is_told_as_such(store: Store, text: str) -> None:
+    """A damaged record, or one of a later program, raises one error that says what to do, and not its content."""
+    store.client.set(store.key("upload", "list-1"), text)
+    with pytest.raises(Unreadable, match="Upgrade this process") as caught:
+        store.upload("list-1")
+    assert text not in str(caught.value)

@@ -1,0 +1,145 @@
+"""The call rate of an account: exact, whoever asks and however many at once."""
+
+from __future__ import annotations
+
+import threading
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.builders.stores import a_store
+from worker.gate import WAIT_SECONDS_MAX, StoreGate
+from worker.providers.errors import OwnRateReached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.store.store import Store
+
+INTERVAL_SECONDS, BURST_CALLS = 10.0, 4
+#: The script before which the server's clock stands still at the time of its fourth argument.
+STANDING_CLOCK = """
+local real = redis
+local redis = {call = function(name, ...)
+  if name == 'TIME' then return {tostring(math.floor(ARGV[4])), tostring(math.floor(ARGV[4] % 1 * 1e6 + 0.5))} end
+  return real.call(name, ...)
+end}
+"""
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    """Yield an empty store."""
+    store = a_store(redis_url)
+    yield store
+    store.client.close()
+
+
+def take_at(store: Store, now: float, interval: float = INTERVAL_SECONDS, burst: int = BURST_CALLS) -> float:
+    """Take a token of account `a` at a given time of the server; the seconds to wait."""
+    script = STANDING_CLOCK + (files("worker.store") / "lua" / "take_token.lua").read_text()
+    wait: Any = store.client.eval(script, 1, store.key("rate", "a"), str(interval), str(burst), "0", repr(now))
+    return float(wait)
+
+
+def test_a_rested_account_has_a_burst_and_then_its_rate(store: Store) -> None:
+    """At once as many calls as the burst are allowed, and then one at each interval."""
+    waits = [take_at(store, 1_800_000_000.0) for _ in range(BURST_CALLS + 1)]
+    assert waits == [0.0] * BURST_CALLS + [INTERVAL_SECONDS]
+    assert take_at(store, 1_800_000_000.0 + INTERVAL_SECONDS - 0.001) > 0
+    assert take_at(store, 1_800_000_000.0 + INTERVAL_SECONDS) == 0.0
+    assert take_at(store, 1_800_000_000.0 + INTERVAL_SECONDS) > 0
+
+
+def test_a_refused_call_costs_nothing(store: Store) -> None:
+    """However often a caller is refused, the next token is free at the same time."""
+    for _ in range(BURST_CALLS):
+        take_at(store, 1_800_000_000.0)
+    assert {take_at(store, 1_800_000_000.0) for _ in range(50)} == {INTERVAL_SECONDS}
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(st.integers(0, 3_000_000), min_size=5, max_size=60),
+    calls_per_second=st.sampled_from([0.5, 1, 3, 7, 10, 30, 200]),
+    burst=st.integers(1, 5),
+)
+def test_no_window_of_time_sees_more_calls_than_the_rate_allows(
+    store: Store, steps: list[int], calls_per_second: float, burst: int
+) -> None:
+    """In any window there are at most the burst and one call for each interval, wherever the window begins."""
+    store.client.flushdb()
+    now, taken, interval = 1_800_000_000_000_000, [], 1 / calls_per_second
+    for step in steps:
+        now += step
+        if take_at(store, now / 1e6, interval, burst) == 0.0:
+            taken.append(now / 1e6)
+    for first, begin in enumerate(taken):
+        for number, end in enumerate(taken[first:], start=1):
+            assert number <= burst + (end - begin) / interval + 0.001
+
+
+@pytest.mark.parametrize("nanoseconds", [100, 300, 499])
+def test_a_wait_too_short_to_be_told_still_takes_a_token(store: Store, nanoseconds: int) -> None:
+    """Where rounding turns a wait into zero seconds the caller goes on, so its token must have been taken."""
+    now = 1_800_000.0
+    ahead = now + INTERVAL_SECONDS * (BURST_CALLS - 1) + nanoseconds / 1e9
+    store.client.set(store.key("rate", "a"), f"{ahead:.9f}")
+    if take_at(store, now) == 0.0:
+        assert float(store.client.get(store.key("rate", "a")) or 0) > ahead + INTERVAL_SECONDS / 2
+
+
+def test_a_hundred_callers_at_once_get_exactly_the_burst(store: Store) -> None:
+    """A hundred threads that ask in the same moment share one burst."""
+    ready, waits = threading.Barrier(100), []
+
+    def take() -> None:
+        ready.wait()
+        waits.append(store.take_token("a", 60.0, BURST_CALLS))
+
+    threads = [threading.Thread(target=take) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(waits) == 100
+    assert sum(wait == 0.0 for wait in waits) == BURST_CALLS
+
+
+def test_a_rate_that_rests_leaves_no_key_behind(store: Store) -> None:
+    """The rate's key ends by itself soon after the account has rested."""
+    store.take_token("a", 2.0, BURST_CALLS)
+    milliseconds = store.client.pttl(store.key("rate", "a"))
+    assert 1_000 < milliseconds <= 3_000
+
+
+def test_accounts_do_not_share_their_rates(store: Store) -> None:
+    """One account's calls leave the other's tokens alone."""
+    for _ in range(BURST_CALLS):
+        store.take_token("a", 60.0, BURST_CALLS)
+    assert store.take_token("a", 60.0, BURST_CALLS) > 0
+    assert store.take_token("b", 60.0, BURST_CALLS) == 0.0
+
+
+def test_the_gate_waits_for_a_token_that_comes_soon(store: Store) -> None:
+    """Calls beyond the burst wait their intervals, and each wait is told."""
+    told: list[float] = []
+    gate = StoreGate(store, "a", 50.0, told.append)
+    began = store.now()
+    for _ in range(BURST_CALLS + 5):
+        gate.acquire("status")
+    assert store.now() - began >= 5 * 0.02 - 0.002
+    assert sum(told) > 0
+
+
+def test_the_gate_refuses_a_wait_that_is_too_long(store: Store) -> None:
+    """A call that would wait longer than the bound is not made, and its error names when it may be."""
+    gate = StoreGate(store, "a", 0.1, lambda _: None)
+    for _ in range(BURST_CALLS):
+        gate.acquire("status")
+    with pytest.raises(OwnRateReached) as caught:
+        gate.acquire("status")
+    assert WAIT_SECONDS_MAX < (caught.value.retry_after_seconds or 0) <= 10.0

@@ -1,0 +1,1 @@
+"""One machine: a private Redis for trying things out, and the processes of an installation kept running."""

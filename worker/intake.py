@@ -33,6 +33,8 @@ BLOCK_MILLISECONDS = 1_000
 BLOCK_SHARE = 0.5
 #: Milliseconds after which a request that another intake took and did not answer is taken over.
 TAKEOVER_MILLISECONDS = 60_000
+#: How Redis says, by version and moment, that the stream or its group is not there any more.
+STREAM_GONE = ("NOGROUP", "UNBLOCKED")
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
@@ -69,7 +71,7 @@ class Intake:
                 log.warning("intake_waits", error=type(error).__name__, seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)
             except redis.ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
+                if not str(error).startswith(STREAM_GONE):
                     raise
                 ready = False
 

@@ -17,6 +17,7 @@ from config.logs import configure_logging
 from worker.actors.declare import POLLER_QUEUES, WORKER_QUEUES
 from worker.exporter.server import Exporter
 from worker.intake import Intake
+from worker.storage import StorageError
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble, on_a_server
 
@@ -33,6 +34,8 @@ CONSUMER_WAIT_MILLISECONDS = 100
 WATCH_SECONDS = 1.0
 #: Seconds in which several signals are one: terminals and supervisors signal more than once.
 SAME_STOP_SECONDS = 1.0
+#: Seconds after which an object that was begun in storage and never finished belongs to a process that is gone.
+LEFTOVER_SECONDS = 7 * 86_400.0
 #: Exit code of a process that ends because one of its threads has died: the supervisor starts a new one.
 THREAD_DEAD_EXIT_CODE = 70
 
@@ -83,6 +86,7 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     )
     # One message for each thread: what a busy process has fetched is not there for an idle one.
     worker.queue_prefetch = threads
+    _clean_storage(plant)
     timekeeper = Timekeeper(plant.context, plant.broker)
     worker.start()
     timekeeper.start()
@@ -93,6 +97,16 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     timekeeper.join(settings.shutdown_seconds)
     plant.close()
     log.info("process_stopped", process=name)
+
+
+def _clean_storage(plant: Plant) -> None:
+    """Remove what killed writers left in storage; when that fails, the next start does it."""
+    try:
+        removed = plant.context.storage.remove_leftovers(LEFTOVER_SECONDS)
+    except StorageError as error:
+        log.warning("storage_not_cleaned", error=str(error))
+    else:
+        log.debug("storage_cleaned", objects=removed)
 
 
 def _wait(name: str, threads: Callable[[], list[threading.Thread]]) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.builders.core_records import LEASE_SECONDS, an_account
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.errors import IllegalMove
-from worker.core.records import Evidence, PartRecord, UploadRecord, split_part_id
+from worker.core.records import Evidence, PartRecord, UploadRecord
 from worker.core.states import (
     PART_LANES,
     PART_MOVES,
@@ -122,12 +120,6 @@ def test_renewing_keeps_the_owner_and_the_epoch() -> None:
     assert (renewed.epoch, renewed.crashes, renewed.staged_rows) == (1, 1, 7)
     assert renewed.lease is not None
     assert (renewed.lease.owner, renewed.lease.until, renewed.due_at) == ("host:1", LATER + 60, LATER + 60)
-
-
-@given(upload_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True), index=st.integers(0, 10**6))
-def test_a_part_id_names_its_upload_and_its_index(upload_id: str, index: int) -> None:
-    """The parts of a part id are what it was made of."""
-    assert split_part_id(a_part(upload_id, index).part_id) == (upload_id, index)
 
 
 def test_a_record_without_its_defaults_is_the_same_record() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from worker.rows.dialect import Dialect
 from worker.rows.errors import RowsError
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, Versions
 from worker.storage import StorageError
+from worker.storage.copies import local_file
 from worker.store.errors import Stale
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _drop_unspent(context: Context, upload: UploadRecord) -> None:
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
     staged = StagedInput(
-        path=_local(context, upload.input_object or "", folder),
+        path=local_file(context.storage, upload.input_object or "", folder),
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
         sha256=upload.content_digest,
@@ -99,8 +99,8 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
     collected = [
         CollectedPart(
             part.index,
-            path=_local(context, part.verdicts_object, folder),
-            values=_local(context, part.values_object, folder),
+            path=local_file(context.storage, part.verdicts_object, folder),
+            values=local_file(context.storage, part.values_object, folder),
             checked_at=_iso(part.remote_finished_at),
         )
         for part in found
@@ -130,17 +130,6 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
     )
 
 
-def _local(context: Context, name: str, folder: Path) -> Path:
-    """An object as a local file."""
-    local = context.storage.local_path(name)
-    if local is not None:
-        return local
-    copy = folder / name.replace("/", "_")
-    with context.storage.open(name) as source, copy.open("wb") as target:
-        shutil.copyfileobj(source, target)
-    return copy
-
-
 def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:
     name = result_name(upload.upload_id)
     return Manifest(
@@ -168,6 +157,8 @@ def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord
         ),
         parts=tuple(_part_section(part) for part in found),
         credits=sum(part.credits_committed for part in found),
+        extra_verdicts=delivered.extra_verdicts,
+        duplicate_verdicts=delivered.duplicate_verdicts,
         created_at=_time(upload.created_at),
         completed_at=_time(context.store.now()),
         versions=Versions(bulkverify=version()),

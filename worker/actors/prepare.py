@@ -18,6 +18,7 @@ from worker.rows.errors import InputChanged, InputError, ScratchFailed
 from worker.rows.source import open_source
 from worker.rows.staging import Staged, StagedPart, stage
 from worker.storage import StorageError
+from worker.storage.copies import local_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +98,7 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     if not context.storage.exists(name):
         with open_source(upload.source, context.settings.input_roots) as source, context.storage.write(name) as target:
             shutil.copyfileobj(source, target, COPY_BYTES)
-    local = context.storage.local_path(name)
-    if local is not None:
-        return local
-    copy = folder / "input"
-    with context.storage.open(name) as source, copy.open("wb") as target:
-        shutil.copyfileobj(source, target, COPY_BYTES)
-    return copy
+    return local_file(context.storage, name, folder)
 
 
 def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[PartRecord]:

@@ -7,8 +7,6 @@ quarantine.
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,10 +30,10 @@ from worker.providers.errors import (
 )
 from worker.providers.port import Kind, Submission
 from worker.storage import StorageError
+from worker.storage.copies import local_file
 from worker.store.errors import Full, Stale, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.context import Connected, Context
@@ -84,7 +82,8 @@ def _submit(context: Context, part: PartRecord) -> None:
     if reserved is None:
         return
     try:
-        with _values(context, reserved) as values:
+        with context.workspace.folder() as folder:
+            values = local_file(context.storage, part.values_object, folder)
             _attempt(context, upload, reserved, connected, values)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
@@ -167,20 +166,6 @@ def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: 
     else:
         _close(context, part, Outcome(remote_id=accepted.remote_id))
         _accepted(context, part, accepted)
-
-
-@contextmanager
-def _values(context: Context, part: PartRecord) -> Iterator[Path]:
-    """The part's values as a local file."""
-    local = context.storage.local_path(part.values_object)
-    if local is not None:
-        yield local
-        return
-    with context.workspace.folder() as folder:
-        path = folder / "values.csv"
-        with context.storage.open(part.values_object) as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        yield path
 
 
 def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:

@@ -272,9 +272,3 @@ class AccountRecord(Record):
     def paused(self, now: float) -> bool:
         """Whether no call may be made now."""
         return self.paused_until > now
-
-
-def split_part_id(part_id: str) -> tuple[str, int]:
-    """`(upload_id, index)` of a part id."""
-    upload_id, _, index = part_id.rpartition("/")
-    return upload_id, int(index)

@@ -91,6 +91,9 @@ class Manifest(_Section):
     parts: tuple[PartSection, ...]
     #: What the provider charged for all parts, in credits.
     credits: NonNegativeInt
+    #: Verdicts on values that were not sent, and further verdicts on one value: reported, and not in the result.
+    extra_verdicts: NonNegativeInt = 0
+    duplicate_verdicts: NonNegativeInt = 0
     created_at: AwareDatetime
     completed_at: AwareDatetime
     versions: Versions

@@ -128,16 +128,6 @@ class Store:
         entries = self._ask(self.client.lrange, self.key("timeline", upload_id), 0, -1)
         return [json.loads(entry) for entry in entries]
 
-    def members(self, kind_of_record: str) -> Iterator[tuple[str, str, str, int, float | None]]:
-        """(account, kind, state, how many, since when the oldest) of every index of uploads or parts."""
-        names = [n.split(":") for n in self._ask(self.client.smembers, self.key("indexes"))]
-        for found, account, kind, state in sorted(names):
-            if found == kind_of_record:
-                index = self.key("index", found, account, kind, state)
-                oldest = self._ask(self.client.zrange, index, 0, 0, withscores=True)
-                size = self._ask(self.client.zcard, index)
-                yield account, kind, state, int(size), float(oldest[0][1]) if oldest else None
-
     def upload_ids(self, *, state: str | None = None, account: str | None = None, most: int) -> list[str]:
         """Ids of uploads, those that entered their state last first."""
         found: list[tuple[float, str]] = []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from worker.core.change import Change
     from worker.core.records import PartRecord, UploadRecord, WorkItem
+    from worker.gate import StoreGate
     from worker.metrics import Metrics
     from worker.providers.port import Provider
     from worker.storage import Storage
@@ -43,10 +44,11 @@ class Hints(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An account with the provider's adapter that serves it."""
+    """An account with the provider's adapter that serves it, and the gate before that."""
 
     account: Account
     provider: Provider
+    gate: StoreGate
 
 
 def process_name() -> str:

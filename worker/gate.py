@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,21 @@ class StoreGate:
         self._account = account
         self._interval_seconds = 1.0 / requests_per_second
         self._waited = waited
+        self._taken = threading.local()
+
+    def prepare(self, operation: str) -> None:
+        """Take the token of this thread's next call now, before anything is written for it. Raises as `acquire`."""
+        self._take(operation)
+        self._taken.ahead = True
 
     def acquire(self, operation: str) -> None:
         """Take a token, sleeping at most a bounded second; raises `OwnRateReached` when that is not enough."""
+        if getattr(self._taken, "ahead", False):
+            self._taken.ahead = False
+        else:
+            self._take(operation)
+
+    def _take(self, operation: str) -> None:
         slept = 0.0
         while True:
             wait_seconds = self._store.take_token(self._account, self._interval_seconds, BURST_CALLS)

@@ -83,7 +83,7 @@ def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapp
             metrics.rate_waited(provider, name, seconds)
 
         gate = StoreGate(store, name, account.requests_per_second, waited)
-        connected[name] = Connected(account, build(account, gate, metrics.reporter(account.provider, name)))
+        connected[name] = Connected(account, build(account, gate, metrics.reporter(account.provider, name)), gate)
     return connected
 
 

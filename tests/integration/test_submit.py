@@ -12,6 +12,7 @@ from worker.actors.attempts import Outcome, attempt_name, close_attempt, outcome
 from worker.core.part import intent, reserve
 from worker.core.records import Attempt
 from worker.core.states import PartState
+from worker.providers.errors import OwnRateReached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +166,16 @@ def test_one_attempt_at_a_time_until_a_name_was_echoed(line: Line) -> None:
     assert (held.state, held.reason) == (PartState.HELD, "limit_intents")
     context.store.client.srem("bulkverify:intents:ipqs-main", "other/0")
     assert step(line, held).state is PartState.SUBMITTED
+
+
+def test_no_attempt_is_recorded_without_a_call_token(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+    """With the account's call rate used up the part waits, and no attempt was begun for it."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        part = pending_part(line)
+        gate = line.plant.context.accounts["ipqs-main"].gate
+        line.plant.context.store.client.set("bulkverify:rate:ipqs-main", f"{line.plant.context.store.now() + 60:.6f}")
+        with pytest.raises(OwnRateReached):
+            gate.acquire("list")
+        held = step(line, part)
+        assert (held.state, held.reason, held.attempts) == (PartState.HELD, "own_rate", 0)
+        assert not list(line.plant.context.storage.list("attempts"))

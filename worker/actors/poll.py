@@ -35,16 +35,23 @@ def run(context: Context, account: str, epoch: int) -> None:
     """Look at the account's due parts and plan the next look."""
     with structlog.contextvars.bound_contextvars(lane=str(Lane.POLL), item=account):
         try:
-            if not context.store.begin_poll(account, epoch, TURN_SECONDS):
+            if context.store.begin_poll(account, epoch, TURN_SECONDS):
+                _plan_next(context, account, _survived_turn(context, account))
+            else:
                 context.metrics.message_stale(Lane.POLL, "epoch")
-                return
-            not_before = _turn(context, account)
-            _plan_next(context, account, not_before)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the account is polled again when Redis is back")
-        except Exception as error:
-            log.exception("step_crashed", error=type(error).__name__)
-            _plan_next(context, account, context.store.now() + CRASH_LOOK_SECONDS)
+
+
+def _survived_turn(context: Context, account: str) -> float:
+    """`_turn`, whatever happens in it: what nobody foresaw is logged, and the account is looked at again later."""
+    try:
+        return _turn(context, account)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        log.exception("step_crashed", error=type(error).__name__)
+        return context.store.now() + CRASH_LOOK_SECONDS
 
 
 def _turn(context: Context, account_name: str) -> float:

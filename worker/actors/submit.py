@@ -78,6 +78,11 @@ def _submit(context: Context, part: PartRecord) -> None:
     if obstacle is not None:
         _write(context, part, obstacle)
         return
+    try:
+        connected.gate.prepare("submit")
+    except OwnRateReached as error:
+        context.apply(core.hold(part, now, error.reason, now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)))
+        return
     reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
     if reserved is None:
         return
@@ -197,12 +202,9 @@ def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
 
 
 def _wait(context: Context, part: PartRecord, error: ProviderError) -> None:
-    """A definite refusal that will pass: the part is held, and the account left alone when the provider said so."""
+    """A definite refusal that will pass: the part is held, and the account left alone for a while."""
     now = context.store.now()
-    if isinstance(error, OwnRateReached):
-        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
-    else:
-        until = pause_account(context, part.account, part.provider, error)
+    until = pause_account(context, part.account, part.provider, error)
     if isinstance(error, NotSent):
         until = max(until, now + backoff_seconds(part.attempts, floor_seconds=2.0, cap_seconds=300.0))
     context.apply(core.hold(part, now, error.reason, until))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import socket
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: Hexadecimal digits that tell one service of an account from another.
+SERVICE_DIGITS = 8
 #: Parts at the head of an account's submit lane among which one that waits for a place is looked for.
 WAKE_SEARCH_PARTS = 20
 
@@ -49,6 +52,16 @@ class Connected:
     account: Account
     provider: Provider
     gate: StoreGate
+
+    @property
+    def service(self) -> str:
+        """Where the account speaks to, in a few letters; another base URL is another service."""
+        return hashlib.sha256(f"{self.account.provider} {self.account.base_url}".encode()).hexdigest()[:SERVICE_DIGITS]
+
+    @property
+    def remote_scope(self) -> str:
+        """Where this account's remote ids are unique: see `PartRecord.remote_scope`."""
+        return f"{self.account.name}@{self.service}"
 
 
 def process_name() -> str:

@@ -133,7 +133,8 @@ def test_an_unforeseen_failure_while_sending_counts_as_an_unknown_outcome(
 def test_a_remote_id_of_another_part_is_not_taken_over(line: Line) -> None:
     """A provider that answers with a job that is another part's stops the part: one of the two is wrong."""
     part = pending_part(line)
-    line.plant.context.store.client.hset("bulkverify:remote:ipqs-main", str(line.ipqs.knobs.first_id), "other/0")
+    scope = line.plant.context.accounts["ipqs-main"].remote_scope
+    line.plant.context.store.client.hset(f"bulkverify:remote:{scope}", str(line.ipqs.knobs.first_id), "other/0")
     stopped = step(line, part)
     assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "identity_collision")
 

@@ -59,6 +59,8 @@ def _collect(context: Context, part: PartRecord) -> None:
 def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> tuple[str, float] | None:
     if connected is None:
         return "account_unknown", now + BLOCKED_LOOK_SECONDS
+    if part.service != connected.service:
+        return "account_moved", now + BLOCKED_LOOK_SECONDS
     account = context.store.account(part.account, part.provider)
     return (account.pause_reason, account.paused_until) if account.paused(now) else None
 

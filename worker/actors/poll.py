@@ -9,7 +9,7 @@ import structlog
 from worker.actors.accounts import pause_account, provider_well
 from worker.core.crash import crashed
 from worker.core.look_plan import plan_looks
-from worker.core.observe import Seen, not_seen, observed
+from worker.core.observe import Seen, elsewhere, not_seen, observed
 from worker.core.states import Lane, PartState
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreUnavailable
@@ -66,7 +66,7 @@ def _turn(context: Context, account_name: str) -> float:
         return account.paused_until
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
-    parts = [part for part in context.store.parts(due) if part.state is PartState.SUBMITTED]
+    parts = [part for part in context.store.parts(due) if _is_here(context, part, connected)]
     try:
         for part, observation in _look(connected, parts):
             _learned(context, part, observation)
@@ -78,6 +78,19 @@ def _turn(context: Context, account_name: str) -> float:
     if parts:
         provider_well(context, account_name, connected.account.provider)
     return now
+
+
+def _is_here(context: Context, part: PartRecord, connected: Connected) -> bool:
+    """Whether the account can be asked about the part; one that was submitted to another service is put off."""
+    if part.state is not PartState.SUBMITTED:
+        return False
+    if part.service == connected.service:
+        return True
+    try:
+        context.apply(elsewhere(part, context.store.now()))
+    except Stale:
+        context.metrics.message_stale(Lane.POLL, "raced")
+    return False
 
 
 def _look(connected: Connected, parts: Sequence[PartRecord]) -> Iterator[tuple[PartRecord, Observation | None]]:

@@ -69,7 +69,8 @@ def _reconcile(context: Context, connected: Connected) -> None:
 
 def _walk(context: Context, connected: Connected, sweep: Sweep) -> None:
     """Read page after page; where the list shifts meanwhile, a job is counted once."""
-    open_attempts = {part.token: part for part in context.store.open_attempts(connected.account.name)}
+    attempted = context.store.open_attempts(connected.account.name)
+    open_attempts = {part.token: part for part in attempted if part.service == connected.service}
     known: set[str] = set()
     cursor: str | None = None
     while sweep.pages < PAGES_MAX:
@@ -79,7 +80,7 @@ def _walk(context: Context, connected: Connected, sweep: Sweep) -> None:
             if job.remote_id not in known:
                 known.add(job.remote_id)
                 sweep.count(job.status)
-                _sighted(context, connected.account.name, job, open_attempts, sweep)
+                _sighted(context, connected, job, open_attempts, sweep)
         cursor = page.next_cursor
         if cursor is None:
             sweep.complete = True
@@ -87,9 +88,9 @@ def _walk(context: Context, connected: Connected, sweep: Sweep) -> None:
 
 
 def _sighted(
-    context: Context, account: str, job: Observation, open_attempts: dict[str, PartRecord], sweep: Sweep
+    context: Context, connected: Connected, job: Observation, open_attempts: dict[str, PartRecord], sweep: Sweep
 ) -> None:
-    owner = context.store.part_of_remote(account, job.remote_id)
+    owner = context.store.part_of_remote(connected.remote_scope, job.remote_id)
     token = token_in(job.name)
     part = context.store.part(owner) if owner is not None else open_attempts.get(token or "")
     if part is None:

@@ -104,7 +104,7 @@ def _reserve(
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
     certain = connected.provider.capabilities.name_echo and echo_proven
     change = core.reserve(
-        part,
+        part.model_copy(update={"service": connected.service}),
         context.process,
         now,
         lease_seconds,

@@ -25,6 +25,7 @@ DECISIONS: Mapping[str, str] = {
     "duplicate_remote": "a second job for this part was seen at the provider",
     "look_again": "the provider is working on it",
     "not_seen": "the provider does not show the job",
+    "account_moved": "the account speaks to another service now",
     "finished": "the provider has finished",
     "aborted": "the provider gave up",
     "collect_later": "the verdicts could not be fetched; it is tried again",

@@ -35,9 +35,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A remote id that must belong to no other part."""
+    """A remote id that must belong to no other part of `scope`, one account at one service."""
 
-    account: str
+    scope: str
     remote_id: str
     part_id: str
 

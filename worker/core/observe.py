@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Looks in a row in which the provider did not know the job, before that is an alarm.
 MISSING_LOOKS_MAX = 10
+#: Seconds until a part is looked at again whose account speaks to another service now.
+ELSEWHERE_LOOK_SECONDS = 60.0
 #: Least growth of the progress fraction that is worth an event to applications.
 PROGRESS_STEP = 0.05
 
@@ -105,6 +107,16 @@ def _look_again(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) ->
 def _progress_event(part: PartRecord) -> Event:
     details = {"part": part.index, "rows": part.rows, "rows_done": part.rows_done}
     return Event("progress", part.upload_id, details)
+
+
+def elsewhere(part: PartRecord, now: float) -> Change:
+    """The account speaks to another service now, where the part's remote id means nothing: look again later."""
+    message = "The account's base URL was changed after this part was submitted; change it back to collect the result."
+    waiting = part.moved(
+        PartState.SUBMITTED, now, due_at=now + ELSEWHERE_LOOK_SECONDS, reason="account_moved", message=message
+    )
+    new = part.reason != waiting.reason
+    return change("account_moved", waiting, reason=waiting.reason, details={"message": message} if new else None)
 
 
 def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:

@@ -87,7 +87,7 @@ def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at
         "submitted" if how == "answer" else "adopt",
         taken,
         ledger=_spent(part),
-        claims=(Claim(part.account, remote_id, part.part_id),),
+        claims=(Claim(part.remote_scope, remote_id, part.part_id),),
         details={"remote_id": remote_id, "how": how, "rows": part.rows},
         counters={("parts", "submitted" if how == "answer" else "adopted"): 1},
     )

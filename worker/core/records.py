@@ -222,6 +222,8 @@ class PartRecord(WorkItem):
     attempt: Attempt | None = None
     evidence: tuple[Evidence, ...] = ()
     remote_id: str | None = None
+    #: Where the account spoke to when the part was submitted: remote ids mean something only there.
+    service: str = ""
     credits_reserved: int = 0
     credits_committed: int = 0
     remote_word: str = ""
@@ -238,6 +240,11 @@ class PartRecord(WorkItem):
     rows_returned: int = 0
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
+
+    @property
+    def remote_scope(self) -> str:
+        """Where the part's remote id is unique: one account at one service."""
+        return f"{self.account}@{self.service}" if self.service else self.account
 
     @property
     def part_id(self) -> str:

@@ -30,7 +30,7 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         "account": change.account,
         "group": INTAKE_GROUP,
         "records": list(_records(change, txn)),
-        "claims": [{"account": c.account, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
+        "claims": [{"scope": c.scope, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
         "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],
         "events": [{"name": e.name, "upload_id": e.upload_id, "details": _json(e.details)} for e in change.events],
         "ledger": {str(entry): credits_ for entry, credits_ in change.ledger.items()},

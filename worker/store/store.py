@@ -118,9 +118,9 @@ class Store:
         known = set(PartState)
         return {PartState(word): int(n) for word, n in counts.items() if word in known and int(n)}
 
-    def part_of_remote(self, account: str, remote_id: str) -> str | None:
-        """The part a remote id belongs to."""
-        owner: str | None = self._ask(self.client.hget, self.key("remote", account), remote_id)
+    def part_of_remote(self, scope: str, remote_id: str) -> str | None:
+        """The part that a remote id of one account at one service (`PartRecord.remote_scope`) belongs to."""
+        owner: str | None = self._ask(self.client.hget, self.key("remote", scope), remote_id)
         return owner
 
     def timeline(self, upload_id: str) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ if #change.records > 0 and repeated == #change.records then
   return {'repeated', now_text}
 end
 for _, claim in ipairs(change.claims) do
-  local owner = redis.call('HGET', key('remote', claim.account), claim.remote_id)
+  local owner = redis.call('HGET', key('remote', claim.scope), claim.remote_id)
   if owner and owner ~= claim.part_id then
     return {'taken', claim.remote_id, owner}
   end
@@ -126,7 +126,7 @@ for name, lane in pairs(lanes) do
   end
 end
 for _, claim in ipairs(change.claims) do
-  redis.call('HSET', key('remote', claim.account), claim.remote_id, claim.part_id)
+  redis.call('HSET', key('remote', claim.scope), claim.remote_id, claim.part_id)
 end
 
 -- 4. What people and applications read.

@@ -24,7 +24,8 @@ def line(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[Line]:
     with running_line(tmp_path, redis_url, broker_url, start=False) as line:
         store = line.plant.context.store
         now = store.now()
-        part = a_part("old", 0, PartState.SUBMITTED, now=now, remote_id="1", submitted_at=now)
+        service = line.plant.context.accounts[ACCOUNT].service
+        part = a_part("old", 0, PartState.SUBMITTED, now=now, remote_id="1", submitted_at=now, service=service)
         stored(store, an_upload("old", UploadState.RUNNING, now=now, parts_total=1), part)
         yield line
 

@@ -86,7 +86,8 @@ def test_connections_are_kept_alive(served: Bench) -> None:
 @pytest.mark.parametrize(
     ("kind", "jobs", "cause"),
     [
-        ("reset", 0, "Connection reset by peer"),
+        # A client that is still sending may learn of the reset there, and then read only an end.
+        ("reset", 0, "Connection reset by peer|Remote end closed connection"),
         ("answer_lost", 1, "Remote end closed connection"),
         ("answer_reset", 1, "Connection reset by peer"),
     ],

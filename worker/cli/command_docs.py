@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 #: Characters of a line of help.
 LINE_CHARACTERS = 100
+#: Shells that click completes for: the file that they read, and the line that it needs.
+COMPLETIONS = (
+    ("bash 4.4 and newer", "`~/.bashrc`", 'eval "$(_BULKVERIFY_COMPLETE=bash_source bulkverify)"'),
+    ("zsh", "`~/.zshrc`, after `compinit`", 'eval "$(_BULKVERIFY_COMPLETE=zsh_source bulkverify)"'),
+    ("fish", "`~/.config/fish/config.fish`", "_BULKVERIFY_COMPLETE=fish_source bulkverify \\| source"),
+)
 
 
 def markdown() -> str:
@@ -36,6 +42,14 @@ def _head() -> Iterator[str]:
     for code, meaning in sorted(meanings.items()):
         yield f"| {code} | {meaning} |"
     yield "\n`up` and `config check` have codes of their own; see there.\n"
+    yield "## Completion\n"
+    yield "The Tab key completes commands, options and files once the shell has been told: put one of these lines into"
+    yield "the file beside it.\n"
+    yield "| shell | file | line |"
+    yield "|---|---|---|"
+    for shell, file, line in COMPLETIONS:
+        yield f"| {shell} | {file} | `{line}` |"
+    yield ""
 
 
 def _commands() -> Iterator[str]:

@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 
 class LazyCommand(NamedTuple):
     """Where a command is found, and the line that tells what it does."""
@@ -47,6 +49,15 @@ class LazyGroup(click.Group):
         module, _, attribute = self._places[cmd_name].place.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands that begin so, from the table; else what click completes."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - as click does: only a shell needs it
+
+        named = [CompletionItem(name, help=place.help) for name, place in self._places.items()]
+        found = [item for item in named if item.value.startswith(incomplete)]
+        # A group's own method would import every command for its line of help.
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands by section."""

@@ -333,6 +333,32 @@ def test_a_folder_that_goes_away_is_told_and_waited_for(bench: Bench) -> None:
     assert len(bench.ids()) == 1
 
 
+@pytest.mark.parametrize("ending", ["done", "rejected"])
+def test_a_file_that_was_replaced_is_not_moved(bench: Bench, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Neither before the renaming nor at that very moment does a move take what it was not meant for."""
+    folder = bench.watching.folder
+    path = bench.file()
+    seen = folder.seen("list.csv")
+    assert seen is not None
+
+    def move() -> Path | None:
+        return folder.finish("list.csv", seen) if ending == "done" else folder.reject("list.csv", seen, "reason")
+
+    rename = Path.rename
+
+    def replaced_at_that_moment(source: Path, target: Path) -> Path:
+        path.write_text("longer@example.com\n")
+        return rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", replaced_at_that_moment)
+        assert move() is None
+    assert path.read_text() == "longer@example.com\n"
+    monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("renamed"))
+    assert move() is None
+    assert bench.names(ending) == []
+
+
 def test_a_file_that_cannot_be_moved_is_tried_again(bench: Bench) -> None:
     """Without its folder it stays, which is told once, and is moved when the folder is back."""
     bench.file()

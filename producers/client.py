@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from producers.errors import Rejected
     from producers.records import Event, Status
 
 #: Environment variable that names the server, the same one that the workers read.
@@ -197,6 +198,16 @@ class Client:
         deadline = time.monotonic() + (inf if timeout_seconds is None else timeout_seconds)
         events = self._follow(position, deadline) if follow else self._until(position, last)
         return (event for event in events if upload_id is None or event.upload_id == upload_id)
+
+    def refusals(self, since: str) -> tuple[dict[str, Rejected], str]:
+        """What intake refused of this client's newest submissions, by upload id, and where to go on the next time.
+
+        `since` is where the call before ended; `"$"` at first.
+        """
+        rejections, position = self._wire.rejections_after(since)
+        mine = {submission.entry: upload_id for upload_id, submission in self._submissions.items()}
+        refused = {mine[each.entry]: each.as_error() for each in rejections if each.entry in mine}
+        return refused, position
 
     def result(self, upload_id: str) -> Result:
         """Where an upload's result is and what it holds.

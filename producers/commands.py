@@ -1,4 +1,4 @@
-"""The producers' commands: `upload`, `wait`, `result`, `events`, `schema`, for the command line that adds them.
+"""The producers' commands, from `upload` to `schema`, for the command line that adds them.
 
 Standard output holds what was asked for, a line or JSON document per upload; everything else goes to standard error.
 The context object (`ctx.obj`) is the door to the server, a `Door`.
@@ -29,6 +29,7 @@ from producers.progress import progress
 from producers.report import Report, report_of_error, report_of_result, shown
 from producers.request import json_schema
 from producers.upload_command import upload
+from producers.watch_command import watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from producers.client import Client
     from producers.records import Event
 
-__all__ = ["COMMANDS", "Door", "events", "result", "schema", "upload", "wait"]
+__all__ = ["COMMANDS", "Door", "events", "result", "schema", "upload", "wait", "watch"]
 
 
 @click.command(epilog=EPILOG)
@@ -103,7 +104,7 @@ def schema() -> None:
 
 
 #: What a command line adds to its group.
-COMMANDS: tuple[click.Command, ...] = (upload, wait, result, events, schema)
+COMMANDS: tuple[click.Command, ...] = (upload, watch, wait, result, events, schema)
 
 
 def _result_report(client: Client, upload_id: str) -> Report:

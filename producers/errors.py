@@ -4,6 +4,7 @@ ProducerError
 ├── NotConfigured       no Redis URL was given
 ├── RequestInvalid      the request breaks the contract; nothing was sent
 ├── SourceUnusable      the file to verify is missing, unreadable, empty or changing; nothing was sent
+├── FolderUnusable      the folder to watch is missing, not writable, or watched already
 ├── Unavailable         Redis cannot be used now
 │   └── NotAccepted     … while submitting: the request is not in the stream, or nobody confirmed that it is
 ├── Rejected            intake read the request and did not accept it
@@ -59,6 +60,13 @@ class SourceUnusable(ProducerError):
 
     reason = "source_unusable"
     remedy = "Name a complete text file that this user may read."
+
+
+class FolderUnusable(ProducerError):
+    """The folder to watch is missing, not writable, or watched already."""
+
+    reason = "folder_unusable"
+    remedy = "Name a folder in which this user may create and rename files."
 
 
 class Unavailable(ProducerError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from producers.contract import TERMINAL_STATES, UploadState
 from producers.errors import (
+    FolderUnusable,
     NoResult,
     NotConfigured,
     ProducerError,
@@ -124,7 +125,7 @@ def exit_code_of(error: ProducerError) -> ExitCode:
             return ExitCode.UNAVAILABLE
         case WaitTimeout():
             return ExitCode.NOT_FINISHED
-        case NotConfigured() | SourceUnusable() | RequestInvalid():
+        case NotConfigured() | SourceUnusable() | FolderUnusable() | RequestInvalid():
             return ExitCode.USAGE
         case NoResult(state=UploadState.ATTENTION):
             return ExitCode.ATTENTION

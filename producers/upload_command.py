@@ -74,7 +74,7 @@ def upload(
     with ends_well(ctx, lambda: _left_behind(names)):
         try:
             with progress(quiet=as_json) as display:
-                uploading = Uploading(ctx.obj.client(), _wish_of(wish), display, names)
+                uploading = Uploading(ctx.obj.client(), wish_of(wish), display, names)
                 uploading.submit(files)
                 _report(uploading, display, printer, timeout_seconds, output, waits=waits)
         finally:
@@ -107,7 +107,7 @@ def _report(
         printer.add(report)
 
 
-def _wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
+def wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
     """What the command line asks for every file."""
     upload_id = given["upload_id"]
     return Wish(

@@ -152,6 +152,16 @@ class Wire:
         entries = self._read({EVENTS_STREAM: position}, block_seconds)
         return [event_from(*entry) for entry in entries.get(EVENTS_STREAM, ())]
 
+    def rejections_after(self, position: str) -> tuple[list[Rejection], str]:
+        """All rejections after `position`, or none after `$`, and the position of the last one."""
+        if position == "$":
+            return [], self._last_id(REJECTED_STREAM)
+        rejections: list[Rejection] = []
+        while entries := self._read({REJECTED_STREAM: position}, 0.0).get(REJECTED_STREAM):
+            rejections += [rejection_from(fields) for _, fields in entries]
+            position = entries[-1][0]
+        return rejections, position
+
     def first_event_id(self) -> str:
         """Id of the oldest event still kept."""
         with self._reading():

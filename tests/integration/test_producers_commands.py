@@ -384,7 +384,7 @@ def test_schema_prints_json() -> None:
 
 def test_every_help_lists_the_exit_codes() -> None:
     """The help of every command that can fail documents how it ends."""
-    for name in ("upload", "wait", "result", "events"):
+    for name in ("upload", "watch", "wait", "result", "events"):
         said = CliRunner().invoke(command_line(), [name, "--help"]).stdout
         for code in ExitCode:
             assert f"{code.value:>3}  {code.meaning[:40]}" in said

@@ -35,6 +35,7 @@ SECTIONS = (
         "Lists",
         (
             LazyCommand("upload", "producers.commands:upload", "Send lists to be verified."),
+            LazyCommand("watch", "producers.commands:watch", "Send every list that is put into a folder."),
             LazyCommand("wait", "producers.commands:wait", "Wait until uploads have ended."),
             LazyCommand("result", "producers.commands:result", "Tell where an upload's result is, or copy it."),
             LazyCommand("events", "producers.commands:events", "Print what happened to uploads, also as it happens."),

@@ -42,7 +42,7 @@ SPELLINGS: dict[Kind, Callable[[int], str]] = {
     Kind.EMAIL: "Reader.{}@gmail.com".format,
     Kind.PROXY: "2001:DB8::{}".format,
     Kind.URL: "HTTPS://Example.com/a,b?page={}#Top".format,
-    Kind.PHONE: "+1 (202) 555-01{:02}".format,
+    Kind.PHONE: "(202) 555-01{:02}".format,
     Kind.LEAKED_EMAIL: "Reader.{}@example.com".format,
     Kind.LEAKED_PASSWORD: ' Correct "horse", {} '.format,
     Kind.LEAKED_USERNAME: "Reader {}".format,

@@ -39,5 +39,5 @@ def _cell(column: str, byte: int) -> str:
 
 
 URL = Lookup(COLUMNS["url"], re.compile(r"(?:https?://)?[^\s/]+\.[^\s/]{2,}(?:/\S*)?", re.IGNORECASE))
-PHONE = Lookup(COLUMNS["phone"], re.compile(r"\+?[0-9][0-9 ().-]{5,18}[0-9]"))
+PHONE = Lookup(COLUMNS["phone"], re.compile(r"\+?[0-9(][0-9 ().-]{5,20}[0-9]"))
 LEAKED = Lookup(COLUMNS["leaked"], re.compile(r"\S(?:.*\S)?"))

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 #: Text on one line: no control characters.
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
-Kind = Literal["email", "proxy"]
+#: What a list can hold; which kinds an account verifies depends on its provider.
+Kind = Literal["email", "proxy", "url", "phone", "leaked_email", "leaked_password", "leaked_username"]
 
 
 class _Checked(BaseModel):
@@ -129,7 +130,14 @@ class UploadRequest(_Checked):
         ),
     ]
     kind: Annotated[
-        Kind, Field(description="What the values are: email addresses or IP addresses.", examples=["email"])
+        Kind,
+        Field(
+            description=(
+                "What the values are: email addresses, IP addresses (proxy), URLs or phone numbers to be verified; or "
+                "email addresses, passwords or user names to be looked for in leaked data (leaked_…)."
+            ),
+            examples=["email"],
+        ),
     ]
     source: Annotated[PathSource, Field(description="Where the list is.")]
     options: Annotated[RowOptions, Field(description="How to read the list.")] = RowOptions()

@@ -35,7 +35,10 @@ _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--account", required=True, metavar="A", help="The account that pays.")
-@click.option("--kind", type=click.Choice(get_args(Kind)), default="email", show_default=True, help="What is verified.")
+@click.option(
+    "--kind", type=click.Choice(get_args(Kind)), metavar="KIND", default="email", show_default=True,
+    help=f"What is verified: {', '.join(get_args(Kind))}.",
+)  # fmt: skip
 @click.option("--id", "upload_id", type=UploadId(), help="The upload's id.  [default: derived from the content]")
 @click.option(
     "--column", type=column, metavar="C", help="The values' column: a name, or a number from 0.  [default: found out]"

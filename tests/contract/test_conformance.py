@@ -28,12 +28,24 @@ if TYPE_CHECKING:
 
     Read = Callable[[Bench, str], object]
 
+
 #: Reading calls by operation name; the id is that of a job that exists.
 READS: dict[str, Read] = {
     "status": lambda bench, remote_id: bench.provider.observe([remote_id]),
     "list": lambda bench, _: bench.provider.list_page(),
     "collect": lambda bench, remote_id: bench.provider.collect(remote_id, bench.folder),
     "credits": lambda bench, _: bench.provider.credits(),
+}
+
+#: A value of each kind by its number, spelt as people spell them.
+SPELLINGS: dict[Kind, Callable[[int], str]] = {
+    Kind.EMAIL: "Reader.{}@gmail.com".format,
+    Kind.PROXY: "2001:DB8::{}".format,
+    Kind.URL: "HTTPS://Example.com/a,b?page={}#Top".format,
+    Kind.PHONE: "(202) 555-01{:02}".format,
+    Kind.LEAKED_EMAIL: "Reader.{}@example.com".format,
+    Kind.LEAKED_PASSWORD: ' Correct "horse", {} '.format,
+    Kind.LEAKED_USERNAME: "Reader {}".format,
 }
 
 
@@ -70,6 +82,24 @@ def test_a_job_goes_all_the_way(bench: Bench) -> None:
     assert verdicts["anna@gmail.com"].word is not VerdictWord.BAD
     assert verdicts["anna@gmail.com"].columns
     assert bench.provider.credits().balance == before - len(values)
+    assert [charge.rows for charge in bench.simulated.ledger] == [len(values)]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_job_of_every_kind_goes_all_the_way(bench: Bench, kind: Kind) -> None:
+    """Whatever kind a provider takes, each value comes back as it was sent, with a verdict and columns of its own."""
+    values = [SPELLINGS[kind](number) for number in range(100)]
+    if kind not in bench.provider.capabilities.kinds:
+        with pytest.raises(Refused, match=kind):
+            bench.submit(*values, kind=kind)
+        return
+    remote_id = bench.submit(*map(csv_cell, values), kind=kind).remote_id
+    assert bench.provider.observe([remote_id])[remote_id].kind == kind
+    assert [job.kind for job in bench.provider.list_page().jobs] == [kind]
+    verdicts = list(bench.provider.read(bench.provider.collect(remote_id, bench.folder), kind))
+    assert sorted(verdict.value for verdict in verdicts) == sorted(values)
+    assert {VerdictWord.OK} < {verdict.word for verdict in verdicts}
+    assert all(verdict.columns for verdict in verdicts)
     assert [charge.rows for charge in bench.simulated.ledger] == [len(values)]
 
 
@@ -316,6 +346,11 @@ def test_a_large_list_is_read_in_constant_memory(bench: Bench) -> None:
     with traced_memory() as peak:
         assert sum(1 for _ in bench.provider.read(artifacts, Kind.EMAIL)) == rows
     assert peak.bytes < 3_000_000 < sum(artifact.size_bytes for artifact in artifacts)
+
+
+def csv_cell(value: str) -> str:
+    """A value as it stands in a staged part."""
+    return '"{}"'.format(value.replace('"', '""'))
 
 
 def failure_of(call: Callable[[], object]) -> ProviderError | None:

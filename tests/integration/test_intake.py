@@ -141,7 +141,7 @@ def test_a_text_that_is_no_request_is_rejected(bench: IntakeBench, text: str | b
 BAD_REQUESTS: list[tuple[Callable[[IntakeBench], dict[str, Any]], str]] = [
     (lambda b: b.request(account="nobody"), "account_unknown"),
     (lambda b: b.request(account="whoisxml-main", kind="proxy"), "kind_unsupported"),
-    (lambda b: b.request(kind="phone"), "schema"),
+    (lambda b: b.request(kind="fax"), "schema"),
     (lambda b: b.request(surprise=1), "schema"),
     (lambda b: b.request(upload_id="../etc"), "schema"),
     (lambda b: b.request(source={"url": "http://example.com/list"}), "schema"),

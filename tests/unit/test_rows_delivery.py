@@ -228,6 +228,21 @@ def test_damaged_verdicts_name_their_file(tmp_path: Path) -> None:
         deliver(staged, gone, delivery.out, folder=tmp_path, provider="ipqs", limits=Limits(), on_progress=nobody)
 
 
+def test_a_verdict_on_a_password_is_for_that_password_only(tmp_path: Path) -> None:
+    """In another case or with other white space a password is another one: its row stays without a verdict, visibly."""
+    delivery = Delivery(tmp_path, "password\nSecret\n secret2\nSecret\n", kind=Kind.LEAKED_PASSWORD)
+    delivered = delivery.deliver([verdict("secret", BAD), verdict("secret2", BAD)])
+    assert [row[1] for row in delivery.result[1:]] == ["missing"] * 3
+    assert delivered.extra_verdicts == 2
+    again = Delivery(tmp_path, "password\nSecret\n secret2\nSecret\n", kind=Kind.LEAKED_PASSWORD)
+    again.deliver([verdict("Secret", BAD), verdict(" secret2", OK)])
+    assert [row[:3] for row in again.result[1:]] == [
+        ["Secret", "matched", "bad"],
+        [" secret2", "matched", "ok"],
+        ["Secret", "folded", "bad"],
+    ]
+
+
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 EMAILS = st.sampled_from(["a@x.example", " A@X.example", "a@X.EXAMPLE ", 'q"q,@x.example', "", "  ", "é@x.example"])
 ROW: st.SearchStrategy[list[str]] = st.one_of(
@@ -240,7 +255,7 @@ def expected_states(values: Sequence[str], verdicts: Mapping[str, VerdictWord]) 
     states = []
     seen = set()
     for cell in values:
-        value, state = row_value(cell)
+        value, state = row_value(Kind.EMAIL, cell)
         key = fold_key(Kind.EMAIL, value)
         if state is None:
             state = RowState.MISSING if key not in verdicts else RowState.FOLDED if key in seen else RowState.MATCHED
@@ -257,7 +272,11 @@ def test_whatever_the_table_and_verdicts_nothing_is_lost(rows: list[list[str]], 
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     values = [row[1] if row else "" for row in rows]
-    sendable = [fold_key(Kind.EMAIL, value) for value, state in map(row_value, values) if state is None]
+    sendable = [
+        fold_key(Kind.EMAIL, value)
+        for value, state in (row_value(Kind.EMAIL, cell) for cell in values)
+        if state is None
+    ]
     # Verdicts whose keys differ in case only belong to another test.
     keys = {
         key.casefold(): key for key in sendable if all(o == key for o in sendable if o.casefold() == key.casefold())

@@ -70,6 +70,63 @@ def test_ip_addresses_are_found_by_form_and_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "content", "expected"),
+    [
+        (Kind.URL, "https://example.com/a,b\nhttps://example.com/c\n", (None, False, 0)),
+        (Kind.URL, "url\nhttps://example.com/a,b\nhttps://example.com/c,d\n", (None, True, 0)),
+        (Kind.URL, "url,visits\nhttps://example.com/a,5\nhttps://example.com/c,6\n", (",", True, 0)),
+        (Kind.URL, "page of the shop,visits\nhttps://example.com/a,5\nhttps://example.com/c,6\n", (",", True, 0)),
+        (Kind.URL, "5,https://example.com/a\n6,https://example.com/c\n", (",", False, 1)),
+        (Kind.URL, "https://example.com/a;seen\nhttps://example.com/c;not seen\n", (";", False, 0)),
+        (Kind.PHONE, "+1 202 555 0143\n(202) 555-0199\n", (None, False, 0)),
+        (Kind.PHONE, "name;Phone Number\nJo;+1 202 555 0143\n", (";", True, 1)),
+        (Kind.PHONE, "name;reached at\nJo;+1 202 555 0143\n", (";", True, 1)),
+        (Kind.LEAKED_EMAIL, "id,Email\n1,jo@example.com\n", (",", True, 1)),
+        (Kind.LEAKED_USERNAME, "jo\nal\n", (None, False, 0)),
+        (Kind.LEAKED_USERNAME, "id,login\n1,jo\n2,al\n", (",", True, 1)),
+        (Kind.LEAKED_PASSWORD, "correct horse\nbattery,staple\n", (None, False, 0)),
+        (Kind.LEAKED_PASSWORD, "password\na,b\nc\n", (None, True, 0)),
+        (Kind.LEAKED_PASSWORD, "user;password\njo;a b\n", (";", True, 1)),
+    ],
+)
+def test_lists_of_every_kind_are_understood(
+    tmp_path: Path, kind: Kind, content: str, expected: tuple[str | None, bool, int]
+) -> None:
+    """Each kind's values and column names decide; what has no form is found by the column's name."""
+    dialect = detected(tmp_path, content, kind)
+    assert (dialect.delimiter, dialect.header, dialect.column_index) == expected
+
+
+def test_commas_that_may_belong_to_urls_are_not_guessed(tmp_path: Path) -> None:
+    """Where every line is a URL with a comma and nothing else tells, the delimiter has to be given; a tab says none."""
+    content = "https://example.com/a,5\nhttps://example.com/c,6\n"
+    with pytest.raises(DelimiterUnclear, match=r"set options\.delimiter"):
+        detected(tmp_path, content, Kind.URL)
+    assert detected(tmp_path, content, Kind.URL, Options(delimiter="\t")).columns == ("url",)
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("hunter2,hunter3\nhunter2,hunter3\n", Options()),
+        ("hunter2,hunter3\nhunter2,hunter3\n", Options(header=True)),
+        ("hunter2,hunter2\nhunter2,hunter3\n", Options(header=True, column=7)),
+        ("hunter2,password,pwd\nhunter2,hunter3,hunter4\n", Options()),
+        ("hunter2,password\nhunter2,hunter3\n", Options()),
+        ("hunter2,password\nhunter2,hunter3\n", Options(column=0)),
+    ],
+)
+def test_passwords_are_in_no_message(tmp_path: Path, content: str, options: Options) -> None:
+    """Neither the reasons in the timeline nor an error repeat a cell, even one in the place of a column's name."""
+    try:
+        said = detected(tmp_path, content, Kind.LEAKED_PASSWORD, options).why
+    except InputError as error:
+        said = str(error)
+    assert "position" in said
+    assert "hunter" not in said
+
+
+@pytest.mark.parametrize(
     ("mark", "codec", "expected"),
     [
         (codecs.BOM_UTF8, "utf-8", "utf-8-sig"),

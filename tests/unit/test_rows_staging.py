@@ -220,6 +220,20 @@ def test_a_folder_that_cannot_be_written_is_worth_another_try(tmp_path: Path) ->
     assert caught.value.retryable
 
 
+def test_passwords_are_staged_as_they_stand(tmp_path: Path) -> None:
+    """Commas, quotes and white space of a password reach the part, and nothing but equal passwords folds."""
+    content = 'password\n Secret,1\nSecret,1\n"say ""hi"""\n\nSecret,1\n'
+    result = staged(tmp_path, content, kind=Kind.LEAKED_PASSWORD)
+    assert values_of(result) == [" Secret,1", "Secret,1", 'say "hi"']
+    assert (result.folded, result.empty) == (1, 1)
+
+
+def test_a_list_without_passwords_names_no_cell(tmp_path: Path) -> None:
+    """What stands in the place of a header may be a password, so the message has the column's position."""
+    with pytest.raises(NoValues, match=r"column at position 0 has no leaked_password"):
+        staged(tmp_path, "hunter2\n", kind=Kind.LEAKED_PASSWORD, options=Options(header=True))
+
+
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 EMAILS = st.sampled_from(["a@x.example", " A@X.example", "a@X.EXAMPLE ", 'q"q@x.example', "", "  ", "é@x.example"])
 
@@ -230,7 +244,7 @@ def test_whatever_the_table_rows_are_conserved(rows: list[tuple[str, str]], rows
     """Any cells, quotes and line breaks: the parts hold each sendable value once, in order, and the counts add up."""
     expected: dict[str, str] = {}
     for _, cell in rows:
-        value, state = row_value(cell)
+        value, state = row_value(Kind.EMAIL, cell)
         if state is None:
             expected.setdefault(fold_key(Kind.EMAIL, value), value)
     with TemporaryDirectory() as folder:

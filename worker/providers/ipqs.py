@@ -46,7 +46,7 @@ SEGMENT = "all"
 WORD_CHARACTERS_MAX = 40
 
 CAPABILITIES = Capabilities(
-    kinds=frozenset({Kind.EMAIL, Kind.PROXY}),
+    kinds=frozenset(VERDICT_RULES),
     batch_rows_max=None,
     observe_ids_max=1,
     progress=False,

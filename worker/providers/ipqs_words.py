@@ -70,13 +70,21 @@ def read_refusal(subject: str, message: str, told: str) -> ProviderError:
     return Refused(f"{subject}: the provider says: {told or '(nothing)'}")
 
 
+_EMAIL_COLUMNS = ("email", "email_address", "email address", "input", "value")
+
 #: Names, in lower case, that the result's column with the input may have; the true ones are not documented. "proxy" is
-#: not among them: the results on IP addresses have a yes-or-no column of that name. Where no name fits, it is the first
-#: column.
+#: not among them: the results on IP addresses have a yes-or-no column of that name. Nor are "domain" and "scanned_url"
+#: (results on URLs) or "formatted" (on phone numbers): they hold what the provider made of the input. Where no name
+#: fits, it is the first column.
 VALUE_COLUMNS = MappingProxyType(
     {
-        Kind.EMAIL: ("email", "email_address", "email address", "input", "value"),
+        Kind.EMAIL: _EMAIL_COLUMNS,
         Kind.PROXY: ("ip", "ip_address", "ip address", "ipaddress", "input", "value"),
+        Kind.URL: ("url", "link", "input", "value"),
+        Kind.PHONE: ("phone", "phone_number", "phone number", "input", "value"),
+        Kind.LEAKED_EMAIL: _EMAIL_COLUMNS,
+        Kind.LEAKED_PASSWORD: ("password", "input", "value"),
+        Kind.LEAKED_USERNAME: ("username", "user_name", "user name", "input", "value"),
     }
 )
 
@@ -129,4 +137,64 @@ _PROXY_RULES = (
     Rule(VerdictWord.OK, "fraud_score", is_at_least(0)),
 )
 
-VERDICT_RULES = MappingProxyType({Kind.EMAIL: _EMAIL_RULES, Kind.PROXY: _PROXY_RULES})
+#: The verdict on a URL. The columns are documented, the limit is inferred from the one for IP addresses.
+#:
+#: | column                                                            | verdict |
+#: |-------------------------------------------------------------------|---------|
+#: | unsafe, malware, phishing = true                                  | bad     |
+#: | suspicious, spamming = true; risk_score ≥ 75                      | risky   |
+#: | dns_valid = false: there was nothing to scan                      | unknown |
+#: | unsafe = false                                                    | ok      |
+_URL_RULES = (
+    Rule(VerdictWord.BAD, "unsafe", is_true),
+    Rule(VerdictWord.BAD, "malware", is_true),
+    Rule(VerdictWord.BAD, "phishing", is_true),
+    Rule(VerdictWord.RISKY, "suspicious", is_true),
+    Rule(VerdictWord.RISKY, "spamming", is_true),
+    Rule(VerdictWord.RISKY, "risk_score", is_at_least(75)),
+    Rule(VerdictWord.UNKNOWN, "dns_valid", is_false),
+    Rule(VerdictWord.OK, "unsafe", is_false),
+)
+
+#: The verdict on a phone number. The columns are documented, the limit is inferred from the one for e-mail addresses.
+#: Whether a line is prepaid or VOIP decides nothing: it says what the line is, not what was done with it.
+#:
+#: | column                                                            | verdict |
+#: |-------------------------------------------------------------------|---------|
+#: | valid = false                                                     | bad     |
+#: | risky, recent_abuse, spammer = true; fraud_score ≥ 85             | risky   |
+#: | active = false: a number that exists, not known to be in service  | unknown |
+#: | valid = true                                                      | ok      |
+_PHONE_RULES = (
+    Rule(VerdictWord.BAD, "valid", is_false),
+    Rule(VerdictWord.RISKY, "risky", is_true),
+    Rule(VerdictWord.RISKY, "recent_abuse", is_true),
+    Rule(VerdictWord.RISKY, "spammer", is_true),
+    Rule(VerdictWord.RISKY, "fraud_score", is_at_least(85)),
+    Rule(VerdictWord.UNKNOWN, "active", is_false),
+    Rule(VerdictWord.OK, "valid", is_true),
+)
+
+#: The verdict on an address, a password or a user name by whether it was found in leaked data.
+#:
+#: | column                                                            | verdict |
+#: |-------------------------------------------------------------------|---------|
+#: | exposed = true                                                    | bad     |
+#: | exposed = false                                                   | ok      |
+_LEAKED_RULES = (
+    Rule(VerdictWord.BAD, "exposed", is_true),
+    Rule(VerdictWord.OK, "exposed", is_false),
+)
+
+#: By kind: these are the kinds that the provider takes.
+VERDICT_RULES = MappingProxyType(
+    {
+        Kind.EMAIL: _EMAIL_RULES,
+        Kind.PROXY: _PROXY_RULES,
+        Kind.URL: _URL_RULES,
+        Kind.PHONE: _PHONE_RULES,
+        Kind.LEAKED_EMAIL: _LEAKED_RULES,
+        Kind.LEAKED_PASSWORD: _LEAKED_RULES,
+        Kind.LEAKED_USERNAME: _LEAKED_RULES,
+    }
+)

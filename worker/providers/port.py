@@ -22,6 +22,14 @@ class Kind(StrEnum):
     PROXY = "proxy"
     URL = "url"
     PHONE = "phone"
+    LEAKED_EMAIL = "leaked_email"
+    LEAKED_PASSWORD = "leaked_password"  # noqa: S105 - the name of a kind
+    LEAKED_USERNAME = "leaked_username"
+
+    @property
+    def secret(self) -> bool:
+        """Whether the values are secrets themselves: none may stand in a log, timeline, event or error."""
+        return self is Kind.LEAKED_PASSWORD
 
 
 class RemoteStatus(StrEnum):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.rows.errors import ColumnNotFound, ColumnUnclear
-from worker.rows.values import COLUMN_NAMES, looks_like, normal_name
+from worker.rows.values import looks_like, names_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,9 @@ def find_header(rows: Sequence[Sequence[str]], kind: Kind) -> tuple[bool, str]:
     first = rows[0]
     if any(looks_like(kind, cell) for cell in first):
         return False, f"no header (the first row holds a value of kind {kind.value})"
-    known = next((cell for cell in first if normal_name(cell) in COLUMN_NAMES[kind]), None)
+    known = next((index for index, cell in enumerate(first) if names_column(kind, cell)), None)
     if known is not None:
-        return True, f"header (the first row names {known!r})"
+        return True, f"header (the first row names {shown_column(kind, first, known)})"
     names = all(_NAME.fullmatch(cell.strip()) for cell in first if cell.strip())
     if names and len(rows) > 1 and any(looks_like(kind, cell) for cell in rows[1]):
         return True, "header (the first row has names, the second a value)"
@@ -47,24 +47,24 @@ def find_column(
     """
     if len(names) == 1:
         return 0, "its only column"
-    named = [i for i, n in enumerate(names) if header and normal_name(n) in COLUMN_NAMES[kind]]
+    named = [i for i, n in enumerate(names) if header and names_column(kind, n)]
     if len(named) == 1:
-        return named[0], f"column {names[named[0]]!r} by its name"
+        return named[0], f"column {shown_column(kind, names, named[0])} by its name"
     looking = [i for i in named or range(len(names)) if _mostly_values(rows, i, kind)]
     if len(looking) == 1:
-        return looking[0], f"column {names[looking[0]]!r}, the only one that looks like {kind.value}"
+        return looking[0], f"column {shown_column(kind, names, looking[0])}, the only one that looks like {kind.value}"
     if looking or named:
         raise ColumnUnclear(
-            f"{name}: columns {_listed(names, looking or named)} could all hold the {kind.value} values; "
+            f"{name}: columns {_listed(kind, names, looking or named)} could all hold the {kind.value} values; "
             "set options.column to the name or position of one",
         )
     raise ColumnNotFound(
-        f"{name}: no column looks like {kind.value}; it has {_listed(names, range(len(names)))}; "
+        f"{name}: no column looks like {kind.value}; it has {_listed(kind, names, range(len(names)))}; "
         "set options.column to a name or position",
     )
 
 
-def named_column(column: str | int, names: Sequence[str], name: str) -> tuple[int, str]:
+def named_column(column: str | int, names: Sequence[str], kind: Kind, name: str) -> tuple[int, str]:
     """The index of the column a request asks for by name, or by position counted from 0, and why.
 
     Exact names come first, then names that are the same but for case and white space. Raises like `find_column`.
@@ -76,12 +76,22 @@ def named_column(column: str | int, names: Sequence[str], name: str) -> tuple[in
         found = exact or [i for i, n in enumerate(names) if n.strip().lower() == column.strip().lower()]
     if not found:
         raise ColumnNotFound(
-            f"{name}: options.column is {column!r}, but it has {_listed(names, range(len(names)))}; "
+            f"{name}: options.column is {column!r}, but it has {_listed(kind, names, range(len(names)))}; "
             "set options.column to one of these names or positions",
         )
     if len(found) > 1:
-        raise ColumnUnclear(f"{name}: columns {_listed(names, found)} have that name; set options.column to a position")
-    return found[0], f"column {names[found[0]]!r} as asked"
+        raise ColumnUnclear(
+            f"{name}: columns {_listed(kind, names, found)} have that name; set options.column to a position"
+        )
+    return found[0], f"column {shown_column(kind, names, found[0])} as asked"
+
+
+def shown_column(kind: Kind, names: Sequence[str], index: int) -> str:
+    """How a message calls a column: by its name, but by its position where a name may be a secret in a header's place.
+
+    What stands in a first row is called a name on somebody's word; a list of passwords without a header has one there.
+    """
+    return f"at position {index}" if kind.secret else repr(names[index][:64])
 
 
 def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> bool:
@@ -90,8 +100,9 @@ def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> boo
     return bool(cells) and 2 * sum(looks_like(kind, cell) for cell in cells) >= len(cells)
 
 
-def _listed(names: Sequence[str], indices: Sequence[int]) -> str:
-    """Columns for a message: their names with their positions, counted from 0."""
-    listed = ", ".join(f"{names[i][:64]!r} (position {i})" for i in indices[:_LISTED_COLUMNS_MAX])
+def _listed(kind: Kind, names: Sequence[str], indices: Sequence[int]) -> str:
+    """Columns for a message: their names (see `shown_column`) with their positions, counted from 0."""
+    shown = indices[:_LISTED_COLUMNS_MAX]
+    listed = ", ".join(shown_column(kind, names, i) + ("" if kind.secret else f" (position {i})") for i in shown)
     more = len(indices) - _LISTED_COLUMNS_MAX
     return f"{listed} and {more} more" if more > 0 else listed

@@ -2,7 +2,9 @@
 
 A delimiter qualifies when it splits the first rows evenly, when it uncovers a column name known for the kind in the
 first row, or when it uncovers cells that look like values in most rows.
-Of those that qualify, the one that uncovers most values wins; a tie is not guessed.
+Of those that qualify, the one that uncovers most values wins; a tie is not guessed. Whole lines win where no delimiter
+uncovers more values. Whether a comma in lines that are URLs as a whole belongs to these URLs is told by the first row;
+where it is itself such a line, it is not guessed either.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from worker.rows.csv_rows import CsvRows
 from worker.rows.errors import CellTooLarge, DelimiterUnclear, QuoteOpen
-from worker.rows.values import COLUMN_NAMES, looks_like, normal_name
+from worker.rows.values import looks_like, names_column
 
 if TYPE_CHECKING:
     from worker.providers.port import Kind
@@ -33,7 +35,8 @@ def find_delimiter(text: str, kind: Kind, name: str) -> tuple[str | None, str]:
 
     Raises `DelimiterUnclear`.
     """
-    whole = _values_share(sample_rows(text, None, name), kind)
+    lines = sample_rows(text, None, name)
+    whole = _values_share(lines, kind)
     candidates = {candidate: sample_rows(text, candidate, name) for candidate in CANDIDATES if candidate in text}
     shares = {candidate: _values_share(rows, kind) for candidate, rows in candidates.items()}
     fit = [
@@ -42,16 +45,22 @@ def find_delimiter(text: str, kind: Kind, name: str) -> tuple[str | None, str]:
         if _is_even(rows) or _names_column(rows, kind) or shares[candidate] >= _VALUES_SHARE
     ]
     best = max((shares[candidate] for candidate in fit), default=0.0)
-    if whole > 0 and whole >= best:
-        return None, "one column (whole lines are values)"
     winners = [candidate for candidate in fit if shares[candidate] == best]
-    if len(winners) == 1:
+    guessed = False
+    if whole > 0 and whole >= best:
+        winners = [candidate for candidate in winners if _may_tear(candidate, candidates[candidate], lines, kind)]
+        if not winners:
+            return None, "one column (whole lines are values)"
+        guessed = looks_like(kind, lines[0][0])
+    if len(winners) == 1 and not guessed:
         return winners[0], f"delimiter {winners[0]!r}"
+    if not winners and lines and names_column(kind, lines[0][0]):
+        return None, "one column (the first line names it)"
     if not winners and not _mostly_split(candidates):
         return None, "one column (no delimiter found)"
     raise DelimiterUnclear(
         f"{name}: cannot tell which character separates cells (seen: {' '.join(map(repr, candidates))}); "
-        "set options.delimiter",
+        "set options.delimiter (to one that does not occur, such as a tab, if there is one column)",
     )
 
 
@@ -72,6 +81,12 @@ def sample_rows(text: str, delimiter: str | None, name: str) -> list[list[str]]:
     return rows
 
 
+def _may_tear(delimiter: str, rows: list[list[str]], lines: list[list[str]], kind: Kind) -> bool:
+    """Whether a delimiter splits rows credibly that hold it in lines which are values as they stand: URLs may."""
+    credible = _is_even(rows) or _names_column(rows, kind)
+    return credible and any(delimiter in cell and looks_like(kind, cell) for line in lines for cell in line)
+
+
 def _is_even(rows: list[list[str]]) -> bool:
     """Whether nearly all rows have the same number of cells, the first among them, and more than one."""
     widths = Counter(map(len, rows))
@@ -81,7 +96,7 @@ def _is_even(rows: list[list[str]]) -> bool:
 
 def _names_column(rows: list[list[str]], kind: Kind) -> bool:
     """Whether one of several cells of the first row is a column name known for the kind."""
-    return len(rows[0]) > 1 and any(normal_name(cell) in COLUMN_NAMES[kind] for cell in rows[0]) if rows else False
+    return len(rows[0]) > 1 and any(names_column(kind, cell) for cell in rows[0]) if rows else False
 
 
 def _values_share(rows: list[list[str]], kind: Kind) -> float:

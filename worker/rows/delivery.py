@@ -152,7 +152,7 @@ class _Joiner:
     def join(self, batch: Sequence[Sequence[str]]) -> Iterator[list[str]]:
         """The result's rows for some rows of the input."""
         kind, index = self._staged.kind, self._staged.dialect.column_index
-        values = [row_value(row[index] if index < len(row) else "") for row in batch]
+        values = [row_value(kind, row[index] if index < len(row) else "") for row in batch]
         keys = [None if state else fold_key(kind, value) for value, state in values]
         matches = self._verdicts.find({key for key in keys if key is not None})
         for row, (_, state), key in zip(batch, values, keys, strict=True):

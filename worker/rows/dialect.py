@@ -87,7 +87,7 @@ def detect(path: Path, kind: Kind, options: Options) -> Dialect:
     if not rows:
         index, why_column = 0, "no rows"
     elif options.column is not None:
-        index, why_column = named_column(options.column, columns, path.name)
+        index, why_column = named_column(options.column, columns, kind, path.name)
     else:
         index, why_column = find_column(rows[header:], columns, kind, path.name, header=header)
     if not header:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from worker.providers.port import VerdictWord
 from worker.rows.errors import CollectedUnreadable
-from worker.rows.values import fold_key
+from worker.rows.values import fold_key, loose_key
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,8 +56,9 @@ class Verdicts:
     """Verdicts to look up by fold key.
 
     A value finds the verdict with its own fold key; failing that, the only verdict that differs from it in nothing but
-    case, since providers answer in lower case as they like. A verdict on one value is never given to another: values
-    that differ in case only share one that came as often as they were sent. Otherwise the first of several counts.
+    case, since providers answer in lower case as they like (not so for passwords). A verdict on one value is never
+    given to another: values that differ in case only share one that came as often as they were sent. Otherwise the
+    first of several counts.
     """
 
     def __init__(self, database: sqlite3.Connection, kind: Kind, sent: Callable[[], Iterable[str]]) -> None:
@@ -81,7 +82,7 @@ class Verdicts:
             for verdict in verdicts:
                 total += 1
                 key = fold_key(self._kind, verdict.value)
-                yield key, key.casefold(), part, verdict.word.value, self._cells(verdict)
+                yield key, self._loose(key), part, verdict.word.value, self._cells(verdict)
 
         self._database.executemany(_ADD, records())
         return total
@@ -109,11 +110,14 @@ class Verdicts:
     def _find_loose(self, keys: Sequence[str]) -> dict[str, Match]:
         if not self._loose_index:
             self._database.execute("CREATE INDEX loosely ON verdict (loose)")
-            loose = ((fold_key(self._kind, value).casefold(),) for value in self._sent())
+            loose = ((self._loose(fold_key(self._kind, value)),) for value in self._sent())
             self._database.executemany(_ADD_SENT, loose)
             self._loose_index = True
-        found = {loose: rest for loose, *rest in self._select(_LOOSE, [key.casefold() for key in keys])}
-        return {key: _match(*found[key.casefold()]) for key in keys if key.casefold() in found}
+        found = {loose: rest for loose, *rest in self._select(_LOOSE, [self._loose(key) for key in keys])}
+        return {key: _match(*found[self._loose(key)]) for key in keys if self._loose(key) in found}
+
+    def _loose(self, key: str) -> str:
+        return loose_key(self._kind, key)
 
     def _select(self, query: str, keys: Collection[str]) -> sqlite3.Cursor:
         return self._database.execute(query, (_encode(list(keys)),))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.core.rows import RowState
+from worker.rows.columns import shown_column
 from worker.rows.dialect import Options, detect
 from worker.rows.digest import measured_text
 from worker.rows.errors import NoValues, ScratchFailed
@@ -87,8 +88,9 @@ def stage(
             database.executemany(_FOLD, tally)
             (distinct,) = database.execute("SELECT count(*) FROM value").fetchone()
             if not distinct:
+                column = shown_column(kind, dialect.columns, dialect.column_index)
                 raise NoValues(
-                    f"{path.name}: column {dialect.column_name!r} has no {kind.value} to verify "
+                    f"{path.name}: column {column} has no {kind.value} to verify "
                     f"in any of its {rows.rows} rows; check the file, or set options.column",
                 )
             parts = tuple(_write_parts(database, folder, kind, distinct, rows_per_part))
@@ -126,7 +128,7 @@ class _Tally:
             if cells != columns and cells:
                 self.ragged += 1
                 self.width = max(self.width, cells)
-            value, state = row_value(row[index] if index < cells else "")
+            value, state = row_value(self._kind, row[index] if index < cells else "")
             if state is None:
                 key = fold_key(self._kind, value)
                 yield number, key, None if key == value else value

@@ -35,6 +35,8 @@ LISTS = (
     SampleList("customers.csv", IPQS, "email", "customers-at-ipqs"),
     SampleList("customers.csv", WHOISXML, "email", "customers-at-whoisxml"),
     SampleList("visitors.csv", IPQS, "proxy", "visitors"),
+    SampleList("links.csv", IPQS, "url", "links"),
+    SampleList("callbacks.csv", IPQS, "phone", "callbacks"),
     SampleList("subscribers.txt", WHOISXML, "email", "subscribers"),
     SampleList("signups.csv", IPQS, "email", "signups-by-xadd", raw=True),
     SampleList("newsletter.csv", WHOISXML, "email", "newsletter"),

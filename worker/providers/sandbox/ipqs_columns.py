@@ -35,10 +35,13 @@ COLUMNS = {lookup: tuple(names.split()) for lookup, names in _NAMES.items()}
 #: Columns of numbers from 0 to 100.
 SCORES = frozenset({"fraud_score", "risk_score"})
 
-_FLAG_NAMES = """
-    unsafe dns_valid parking spamming malware phishing suspicious adult redirected short_link_redirect risky_tld
-    spf_record dmarc_record valid recent_abuse VOIP prepaid risky active leaked spammer do_not_call
-    accurate_country_code exposed
-"""
-#: Columns of `true` or `false`, of the lookups that have no rules of their own.
-FLAGS = frozenset(_FLAG_NAMES.split())
+_FLAG_NAMES = {
+    0.06: """
+        unsafe parking spamming malware phishing suspicious adult short_link_redirect risky_tld recent_abuse risky
+        spammer
+    """,
+    0.3: "redirected VOIP prepaid leaked do_not_call exposed",
+    0.9: "dns_valid spf_record dmarc_record valid active accurate_country_code",
+}
+#: Columns of `true` or `false`, of the lookups that have no rules of their own, with the share of values that have it.
+FLAGS = {name: share for share, names in _FLAG_NAMES.items() for name in names.split()}

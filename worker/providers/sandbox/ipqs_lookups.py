@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from worker.providers.sandbox.chance import seeded_digest
+from worker.providers.sandbox.chance import happens, seeded_digest
 from worker.providers.sandbox.ipqs_columns import COLUMNS, FLAGS, SCORES
 
 
@@ -31,12 +31,13 @@ class Lookup(NamedTuple):
 
 def _cell(column: str, byte: int) -> str:
     if column in SCORES:
-        return str(byte % 101)
+        # Most values are harmless: a score falls off towards its top.
+        return str(100 * byte * byte // (255 * 255))
     if column in FLAGS:
-        return "true" if byte % 2 else "false"
+        return "true" if happens(byte, FLAGS[column]) else "false"
     return "N/A"
 
 
-URL = Lookup(COLUMNS["url"], re.compile(r"(?:https?://)?[^\s/]+\.[^\s/]{2,}(?:/\S*)?"))
-PHONE = Lookup(COLUMNS["phone"], re.compile(r"\+?[0-9][0-9 ().-]{5,18}[0-9]"))
+URL = Lookup(COLUMNS["url"], re.compile(r"(?:https?://)?[^\s/]+\.[^\s/]{2,}(?:/\S*)?", re.IGNORECASE))
+PHONE = Lookup(COLUMNS["phone"], re.compile(r"\+?[0-9(][0-9 ().-]{5,20}[0-9]"))
 LEAKED = Lookup(COLUMNS["leaked"], re.compile(r"\S(?:.*\S)?"))

@@ -147,8 +147,10 @@ def running_line(folder: Path, redis_url: str, broker_url: str, **overrides: Any
             yield line
         finally:
             line.timekeeper.stop()
+            # Nobody may be reading from Redis any more when its connections are closed.
+            if line.timekeeper.is_alive():
+                line.timekeeper.join(10)
             if line.worker is not None:
-                line.timekeeper.join(5)
                 line.worker.stop(timeout=10_000)
             line.client.close()
             plant.close()

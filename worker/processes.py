@@ -32,6 +32,9 @@ log = structlog.get_logger()
 CONSUMER_WAIT_MILLISECONDS = 100
 #: Seconds between two looks at the threads of this process.
 WATCH_SECONDS = 1.0
+#: Most seconds to wait for all threads to have begun, and between two looks.
+START_SECONDS = 10.0
+START_LOOK_SECONDS = 0.01
 #: Seconds in which several signals are one: terminals and supervisors signal more than once.
 SAME_STOP_SECONDS = 1.0
 #: Seconds after which an object that was begun in storage and never finished belongs to a process that is gone.
@@ -89,6 +92,7 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     _clean_storage(plant)
     timekeeper = Timekeeper(plant.context, plant.broker)
     worker.start()
+    _await_threads(worker)
     timekeeper.start()
     _wait(name, lambda: [timekeeper, *worker.consumers.values(), *worker.workers])
     # The timekeeper beats the process's heart until the last step has ended.
@@ -97,6 +101,17 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     timekeeper.join(settings.shutdown_seconds)
     plant.close()
     log.info("process_stopped", process=name)
+
+
+def _await_threads(worker: dramatiq.Worker) -> None:
+    """Wait until every thread runs: one that is told to stop before it has begun would never hear of it."""
+    deadline = time.monotonic() + START_SECONDS
+    consumers = worker.consumers.values()
+    while not (all(consumer.running for consumer in consumers) and all(thread.running for thread in worker.workers)):
+        if time.monotonic() > deadline:
+            log.warning("threads_start_slowly", seconds=START_SECONDS)
+            return
+        time.sleep(START_LOOK_SECONDS)
 
 
 def _clean_storage(plant: Plant) -> None:

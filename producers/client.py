@@ -256,5 +256,5 @@ def _with_id(request: UploadRequest, on_bytes: Callable[[int], None] | None = No
     """The request with its upload id, derived from the file's content when it has none."""
     if request.upload_id is not None:
         return request
-    digest = hashed_source(Path(request.source.path), on_bytes)
+    digest = hashed_source(Path(str(request.source.path)), on_bytes)
     return request.model_copy(update={"upload_id": derive_upload_id(request, digest)})

@@ -24,6 +24,11 @@ REJECTED_STREAM = "bulkverify:rejected"
 REQUEST_BYTES_MAX = 64 * 1024
 #: Characters of a rejected request that are kept with the rejection.
 REJECTED_REQUEST_CHARS_MAX = 2_000
+#: Most values in a request itself, and the characters of one: the request's own limit counts too.
+INLINE_ROWS_MAX = 5_000
+INLINE_VALUE_CHARS_MAX = 4_096
+#: Characters of a URL.
+URL_CHARS_MAX = 2_048
 #: Characters of a path, a label, a producer's name, a column's name.
 PATH_CHARS_MAX = 4_096
 LABEL_CHARS_MAX = 100
@@ -34,6 +39,8 @@ COLUMN_POSITION_MAX = 9_999
 
 #: What an upload id may look like: 1 to 100 characters, for a key, a file name and a command line alike.
 UPLOAD_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+#: What the word may look like that makes a list another upload.
+AGAIN_PATTERN = r"^[A-Za-z0-9._-]{1,40}$"
 #: What an account's name may look like; the accounts file has the same rule.
 ACCOUNT_PATTERN = r"^[A-Za-z0-9_-]{1,40}$"
 #: Beginning of an id that was derived from the request and its content; ids given by a producer leave it alone.

@@ -22,8 +22,8 @@ HASH_BLOCK_BYTES = 1024 * 1024
 #: Hexadecimal digits of a derived upload id: 128 bits.
 DERIVED_ID_DIGITS = 32
 
-#: Fields that name or describe an upload and do not change what is verified.
-_NAMING_FIELDS = frozenset({"upload_id", "label", "producer"})
+#: Fields that name or describe an upload, or say how it travels, and do not change what is verified and delivered.
+_NAMING_FIELDS = frozenset({"upload_id", "label", "producer", "method"})
 
 
 def request_digest(request: UploadRequest) -> str:
@@ -40,9 +40,14 @@ def request_digest(request: UploadRequest) -> str:
 
 
 def derive_upload_id(request: UploadRequest, content_sha256: str) -> str:
-    """The id of a request that has none: `auto-` and 32 hexadecimal digits of account, kind, options and content."""
+    """The id of a request that has none: `auto-` and 32 hexadecimal digits.
+
+    They are of account, kind, options, content, and the word `again` where it is given.
+    """
     fields = given_fields(request)
     named = {"account": fields["account"], "kind": fields["kind"], "options": fields.get("options", {})}
+    if request.again is not None:
+        named["again"] = request.again
     return DERIVED_ID_PREFIX + _sha256({**named, "content_sha256": content_sha256})[:DERIVED_ID_DIGITS]
 
 

@@ -10,21 +10,24 @@ import codecs
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from producers.checked import Checked
 from producers.contract import (
     ACCOUNT_PATTERN,
+    AGAIN_PATTERN,
     COLUMN_CHARS_MAX,
     COLUMN_POSITION_MAX,
     CONTRACT_VERSION,
+    DERIVED_ID_PREFIX,
     LABEL_CHARS_MAX,
-    PATH_CHARS_MAX,
     PRODUCER_CHARS_MAX,
     REQUEST_BYTES_MAX,
     UPLOAD_ID_PATTERN,
 )
 from producers.errors import RequestInvalid
 from producers.problems import problems_of
+from producers.request_source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,33 +38,17 @@ _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 #: What a list can hold; which kinds an account verifies depends on its provider.
 Kind = Literal["email", "proxy", "url", "phone", "leaked_email", "leaked_password", "leaked_username"]
 
+#: How a list goes to the provider; which ways there are depends on the provider.
+Method = Literal["auto", "form", "json", "pull"]
 
-class _Checked(BaseModel):
-    """A frozen part of the request: exact types, no unknown fields, null read as absent."""
+#: Parts of a result that a provider also gives as files of their own.
+Segment = Literal["pristine", "clean", "bad"]
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: object) -> object:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+#: Where an application gets its result from.
+ResultPlace = Literal["storage", "rows"]
 
 
-class PathSource(_Checked):
-    """The list is a text file that the workers can open under the same path."""
-
-    path: Annotated[
-        str,
-        Field(
-            description="Absolute path of the file, inside one of the workers' input roots.",
-            pattern=r"^/[^\x00]*$",
-            max_length=PATH_CHARS_MAX,
-            examples=["/srv/lists/newsletter.csv"],
-        ),
-    ]
-
-
-class RowOptions(_Checked):
+class RowOptions(Checked):
     """How the file is to be read where it should not be found out: a field that is absent is detected."""
 
     column: Annotated[
@@ -105,7 +92,7 @@ class RowOptions(_Checked):
         return codecs.lookup(encoding).name
 
 
-class UploadRequest(_Checked):
+class UploadRequest(Checked):
     """One list of one kind, to be verified for one account."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.", examples=[1])]
@@ -139,8 +126,48 @@ class UploadRequest(_Checked):
             examples=["email"],
         ),
     ]
-    source: Annotated[PathSource, Field(description="Where the list is.")]
+    source: Annotated[Source, Field(description="Where the list is.")]
     options: Annotated[RowOptions, Field(description="How to read the list.")] = RowOptions()
+    method: Annotated[
+        Method,
+        Field(
+            description=(
+                "How the list goes to the provider: as a file in a form, as rows of JSON, or pulled by the provider "
+                "from source.remote_url. It changes nothing in what is verified or paid."
+            ),
+            examples=["auto"],
+        ),
+    ] = "auto"
+    segments: Annotated[
+        list[Segment],
+        Field(
+            description="Parts of the result that are wanted as the provider's own files too, besides all rows.",
+            max_length=3,
+            examples=[["clean"]],
+            default_factory=list,
+        ),
+    ]
+    result: Annotated[
+        ResultPlace,
+        Field(
+            description=(
+                "Where the result is wanted: only in storage, or also as rows in Redis for a while, for an application "
+                "that cannot read the storage."
+            ),
+            examples=["rows"],
+        ),
+    ] = "storage"
+    again: Annotated[
+        str | None,
+        Field(
+            description=(
+                "A word that makes a list another upload than the same list without it, to have it verified, and paid "
+                "for, once more. The same word is the same upload, however often it is sent."
+            ),
+            pattern=AGAIN_PATTERN,
+            examples=["2026-12"],
+        ),
+    ] = None
     label: Annotated[
         str,
         Field(
@@ -159,6 +186,25 @@ class UploadRequest(_Checked):
             examples=["crm"],
         ),
     ] = ""
+
+    @field_validator("segments")
+    @classmethod
+    def _each_segment_once(cls, segments: list[Segment]) -> list[Segment]:
+        if len(set(segments)) != len(segments):
+            raise ValueError("names the same segment twice")
+        return sorted(segments)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> UploadRequest:
+        if self.again is not None and self.upload_id is not None and not self.upload_id.startswith(DERIVED_ID_PREFIX):
+            raise ValueError("has both upload_id and again; another upload_id is another upload already")
+        if self.source.rows is not None and self.options != RowOptions():
+            raise ValueError("has options, which tell how to read a file, and source.rows, which are read already")
+        if self.source.rows is not None and self.kind == "leaked_password":
+            raise ValueError("has passwords in source.rows, where they would lie in Redis; put them into a file")
+        if self.method == "pull" and self.source.remote_url is None:
+            raise ValueError("has the method pull, for which source.remote_url has to name the list")
+        return self
 
 
 def parse(text: bytes | str) -> UploadRequest:
@@ -217,9 +263,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def given_fields(request: UploadRequest) -> dict[str, Any]:
-    """The fields of a request that say something: neither null, nor empty, nor an object without fields."""
-    fields = request.model_dump(mode="json", exclude_none=True)
-    return {key: value for key, value in fields.items() if value not in ("", {})}
+    """The fields of a request that say something: those that are neither null nor what they are by default."""
+    return request.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 def canonical_json(fields: Mapping[str, object]) -> str:

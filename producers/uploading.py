@@ -65,7 +65,7 @@ class Uploading:
                 away = error
             if away is not None:
                 self.names.pop(str(request.upload_id), None)
-                self.failed.append(report_of_error(str(request.upload_id), away, request.source.path))
+                self.failed.append(report_of_error(str(request.upload_id), away, str(request.source.path)))
 
     def reports_at_once(self) -> list[Report]:
         """Reports on the submitted uploads as they stand now, for who does not wait."""
@@ -94,7 +94,7 @@ class Uploading:
             return
         known = self.client.status(upload_id)
         self.names[upload_id] = name
-        self.files[upload_id] = request.source.path
+        self.files[upload_id] = str(request.source.path)
         if known is None or not is_derived(upload_id):
             self.client.submit_request(request)
         self.display.show(name, WAITING if known is None else stage_of(known))

@@ -174,7 +174,7 @@ class Intake:
                 f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
                 f"Its kinds are: {', '.join(kinds)}.",
             )
-        source = request.source.model_dump(mode="json")
+        source = request.source.model_dump(mode="json", exclude_none=True)
         content = self._content_sha256(source)
         now = self._context.store.now()
         return UploadRecord(
@@ -192,6 +192,9 @@ class Intake:
             producer=request.producer,
             source=source,
             options=request.options.model_dump(mode="json", exclude_none=True),
+            method=request.method,
+            segments=tuple(request.segments),
+            result_place=request.result,
             request_digest=digest,
             content_digest=content,
         )

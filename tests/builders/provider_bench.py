@@ -139,7 +139,8 @@ class Bench:
             for value in values:
                 file.write(value + "\n")
                 rows += 1
-        return Submission(path, rows, kind, name or "tk0123456789abcdef-people.csv", seconds)
+        method = self.provider.capabilities.submit_methods[0]
+        return Submission(path, rows, kind, name or "tk0123456789abcdef-people.csv", seconds, method)
 
     def submit(self, *values: str, kind: Kind = Kind.EMAIL) -> Submitted:
         """Have values accepted."""

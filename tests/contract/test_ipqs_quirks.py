@@ -21,7 +21,7 @@ from worker.providers.errors import (
     Unavailable,
 )
 from worker.providers.ipqs import DOWNLOAD_LINKS_MAX
-from worker.providers.port import Kind, RemoteStatus, Submission, VerdictWord
+from worker.providers.port import Kind, RemoteStatus, Submission, SubmitMethod, VerdictWord
 from worker.providers.registry import build
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def part(folder: Path, *values: str) -> Submission:
     """A staged part."""
     path = folder / "part.csv"
     path.write_text("".join(f"{value}\n" for value in values), encoding="utf-8")
-    return Submission(path, len(values), Kind.EMAIL, "tk0123456789abcdef-people", 5)
+    return Submission(path, len(values), Kind.EMAIL, "tk0123456789abcdef-people", 5, SubmitMethod.FORM)
 
 
 # --- where the key is -------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from worker.providers.errors import (
     Throttled,
     Unavailable,
 )
-from worker.providers.port import Artifact, Kind, RemoteStatus, Submission, VerdictWord
+from worker.providers.port import Artifact, Kind, RemoteStatus, Submission, SubmitMethod, VerdictWord
 from worker.providers.registry import build
 from worker.providers.whoisxml import BATCH_ROWS_MAX, COMPLETED
 
@@ -50,7 +50,9 @@ def part(folder: Path, *values: str, rows: int | None = None) -> Submission:
     """A staged part that says it has `rows` values."""
     path = folder / "part.csv"
     path.write_text("".join(f"{value}\n" for value in values), encoding="utf-8")
-    return Submission(path, len(values) if rows is None else rows, Kind.EMAIL, "tk0123456789abcdef-people", 5)
+    return Submission(
+        path, len(values) if rows is None else rows, Kind.EMAIL, "tk0123456789abcdef-people", 5, SubmitMethod.JSON
+    )
 
 
 def artifact(folder: Path, name: str, *records: dict[str, object]) -> Artifact:

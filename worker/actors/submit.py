@@ -151,6 +151,7 @@ def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: 
         kind=Kind(part.kind),
         name=remote_name(part.token, upload.label),
         deadline_seconds=context.settings.submit_deadline_seconds,
+        method=connected.provider.capabilities.submit_methods[0],
     )
     try:
         accepted = connected.provider.submit(submission)

@@ -172,6 +172,12 @@ class UploadRecord(WorkItem):
     state: UploadState
     source: dict[str, str] = {}
     options: dict[str, str | int | bool] = {}
+    #: How the values are to go to the provider: `auto` or the name of a submit method.
+    method: str = "auto"
+    #: Parts of the result that are wanted as the provider's own files too.
+    segments: tuple[str, ...] = ()
+    #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
+    result_place: str = "storage"
     request_digest: str
     content_digest: str
     #: How the input was read, decided once by prepare.

@@ -18,7 +18,17 @@ from worker.providers.csv_result import check_csv, read_csv, value_column
 from worker.providers.errors import Malformed, OutOfCredits, ProviderError, Refused, Unavailable
 from worker.providers.http import ReadClient
 from worker.providers.ipqs_words import STATUSES, SUBMIT_REFUSALS, VALUE_COLUMNS, VERDICT_RULES, read_refusal
-from worker.providers.port import Capabilities, Credits, Kind, ListPage, Observation, RemoteStatus, Submitted, Verdict
+from worker.providers.port import (
+    Capabilities,
+    Credits,
+    Kind,
+    ListPage,
+    Observation,
+    RemoteStatus,
+    SubmitMethod,
+    Submitted,
+    Verdict,
+)
 from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_unfit, submit_failure
 from worker.providers.submit_connection import SubmitConnection
@@ -26,7 +36,7 @@ from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id
 from worker.providers.verdict_rules import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from config.accounts import Account
@@ -54,6 +64,7 @@ CAPABILITIES = Capabilities(
     list_page_rows=LIST_PAGE_ROWS,
     name_echo=True,
     list_newest_first=True,
+    submit_methods=(SubmitMethod.FORM,),
 )
 
 
@@ -121,7 +132,7 @@ class Ipqs:
             following = str(page + 1) if page < pages else None
         return ListPage(jobs, following, as_int(document.get("total_csvs")))
 
-    def collect(self, remote_id: str, folder: Path) -> tuple[Artifact, ...]:
+    def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
         """Download the segment with all rows as `all.csv`.
 
         A link lives 15 minutes and for one use, and each status call makes fresh ones. So each try begins with a status
@@ -129,6 +140,8 @@ class Ipqs:
         job, `Malformed` for a job that is finished without a result (no row at all cannot be the result of a
         submission).
         """
+        if unknown := set(segments) - self.capabilities.segments:
+            raise ValueError(f"{', '.join(sorted(unknown))}: this provider has no such segment")
         partial, target = folder / f"{SEGMENT}.csv.part", folder / f"{SEGMENT}.csv"
         failures: list[ProviderError] = []
         for _ in range(DOWNLOAD_LINKS_MAX):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -30,6 +30,17 @@ class Kind(StrEnum):
     def secret(self) -> bool:
         """Whether the values are secrets themselves: none may stand in a log, timeline, event or error."""
         return self is Kind.LEAKED_PASSWORD
+
+
+class SubmitMethod(StrEnum):
+    """How values go to a provider."""
+
+    #: A file of values in a form.
+    FORM = "form"
+    #: Values as JSON, streamed.
+    JSON = "json"
+    #: The provider fetches the file from a URL.
+    PULL = "pull"
 
 
 class RemoteStatus(StrEnum):
@@ -71,11 +82,18 @@ class Capabilities:
     name_echo: bool
     #: Whether the list is ordered newest first (else oldest first).
     list_newest_first: bool
+    #: Ways to submit, the best first.
+    submit_methods: tuple[SubmitMethod, ...]
+    #: Parts of a result that the provider also gives as files of their own, by name.
+    segments: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One part to submit: `rows` values in the UTF-8 file `path`, one CSV cell per line, no header."""
+    """One part to submit: `rows` values in the UTF-8 file `path`, one CSV cell per line, no header.
+
+    With `SubmitMethod.PULL` the provider is told `url`, where it finds the same values.
+    """
 
     path: Path
     rows: int
@@ -84,6 +102,8 @@ class Submission:
     name: str
     #: Seconds for connect, the whole body and the answer together.
     deadline_seconds: float
+    method: SubmitMethod
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +212,11 @@ class Provider(Protocol):
     def list_page(self, cursor: str | None = None) -> ListPage:
         """One page of the account's remote jobs, unfiltered; `None` begins at the first page."""
 
-    def collect(self, remote_id: str, folder: Path) -> tuple[Artifact, ...]:
-        """Download the whole result of a finished job into `folder`; each file is complete and parses."""
+    def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
+        """Download the whole result of a finished job into `folder`; each file is complete and parses.
+
+        Named `segments` come as artifacts of their own besides it, called by their names; an empty one is left out.
+        """
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
         """Verdicts from collected files, one by one, in bounded memory. Raises `Malformed`."""

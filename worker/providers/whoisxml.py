@@ -17,7 +17,17 @@ from worker.providers.call import Call
 from worker.providers.errors import CredentialsRejected, Malformed, OutOfCredits, ProviderError, Refused, Unavailable
 from worker.providers.http import HEAD_BYTES, ReadClient
 from worker.providers.json_result import read_records
-from worker.providers.port import Capabilities, Credits, Kind, ListPage, Observation, RemoteStatus, Submitted, Verdict
+from worker.providers.port import (
+    Capabilities,
+    Credits,
+    Kind,
+    ListPage,
+    Observation,
+    RemoteStatus,
+    SubmitMethod,
+    Submitted,
+    Verdict,
+)
 from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_unfit, submit_failure
 from worker.providers.submit_connection import SubmitConnection
@@ -35,7 +45,7 @@ from worker.providers.whoisxml_words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from config.accounts import Account
@@ -71,6 +81,7 @@ CAPABILITIES = Capabilities(
     list_page_rows=LIST_PAGE_ROWS,
     name_echo=False,
     list_newest_first=False,
+    submit_methods=(SubmitMethod.JSON,),
 )
 
 
@@ -138,12 +149,14 @@ class WhoisXml:
         more = len(jobs) >= LIST_PAGE_ROWS if pages is None else page < pages
         return ListPage(jobs, str(page + 1) if more else None, as_int(envelope.get("total")))
 
-    def collect(self, remote_id: str, folder: Path) -> tuple[Artifact, ...]:
+    def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
         """Download `completed.json` and `failed.json`, which together are the result.
 
         Only for a job that was observed as finished: before, the provider answers with an empty or partial array that
         looks complete. Raises `Refused` for a job that is not known or whose result has expired.
         """
+        if unknown := set(segments) - self.capabilities.segments:
+            raise ValueError(f"{', '.join(sorted(unknown))}: this provider has no such segment")
         return tuple(self._half(half, remote_id, folder) for half in (COMPLETED, FAILED))
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:

@@ -20,7 +20,7 @@ from worker.providers.errors import (
     Throttled,
     Unavailable,
 )
-from worker.providers.ipqs import DOWNLOAD_LINKS_MAX
+from worker.providers.ipqs_downloads import DOWNLOAD_LINKS_MAX, is_trusted
 from worker.providers.port import Kind, RemoteStatus, Submission, SubmitMethod, VerdictWord
 from worker.providers.registry import build
 
@@ -233,11 +233,10 @@ def test_links_to_elsewhere_are_not_followed(tmp_path: Path, link: str) -> None:
 def test_an_encrypted_account_takes_no_plain_link() -> None:
     """With an https base URL, an http link is not followed even to the right host."""
     account = account_for("ipqs", "https://www.ipqualityscore.com/api")
-    provider = build(account, CountingGate(), Notes())
     host = "downloads.ipqualityscore.com"
-    assert provider._trusted(f"https://{host}/download?download=x")  # type: ignore[attr-defined]
-    assert not provider._trusted(f"http://{host}/download?download=x")  # type: ignore[attr-defined]
-    assert not provider._trusted("https://www.ipqualityscore.com/download")  # type: ignore[attr-defined]
+    assert is_trusted(f"https://{host}/download?download=x", account)
+    assert not is_trusted(f"http://{host}/download?download=x", account)
+    assert not is_trusted("https://www.ipqualityscore.com/download", account)
 
 
 def test_a_link_is_fetched_without_the_key(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -58,62 +57,7 @@ def part(folder: Path, *values: str) -> Submission:
     return Submission(path, len(values), Kind.EMAIL, "tk0123456789abcdef-people", 5, SubmitMethod.FORM)
 
 
-# --- where the key is -------------------------------------------------------------------------------------------------
-
-
-def test_the_key_travels_in_a_header_where_an_address_without_it_exists(tmp_path: Path) -> None:
-    """Upload and list carry the key in a header, status and account in the documented path."""
-    with ScriptedServer() as server:
-        server.then(job(status="NEW")).then({"success": True, "csvs": []}).then(job()).then(
-            {"success": True, "credits": 1}
-        )
-        provider, _ = scripted(server, key_in="header")
-        provider.submit(part(tmp_path, "a@example.com"))
-        provider.list_page()
-        provider.observe(["12"])
-        provider.credits()
-    heard = [(request.method, request.target, request.headers.get("ipqs-key")) for request in server.heard]
-    assert heard == [
-        ("POST", "/api/json/csv/upload?type=email&file_name=tk0123456789abcdef-people", KEY),
-        ("GET", "/api/json/csv/list?page=1", KEY),
-        ("GET", f"/api/json/csv/{KEY}/status/12", None),
-        ("GET", f"/api/json/account/{KEY}", None),
-    ]
-
-
-def test_the_key_may_travel_in_the_path_only(tmp_path: Path) -> None:
-    """With `key_in = "path"` every address is the documented one and no header has the key."""
-    with ScriptedServer() as server:
-        server.then(job(status="NEW")).then({"success": True, "csvs": []})
-        provider, _ = scripted(server, key_in="path")
-        provider.submit(part(tmp_path, "a@example.com"))
-        provider.list_page()
-    assert [request.target for request in server.heard] == [
-        f"/api/json/csv/{KEY}/email/upload?file_name=tk0123456789abcdef-people",
-        f"/api/json/csv/{KEY}/list?page=1",
-    ]
-    assert all("ipqs-key" not in request.headers for request in server.heard)
-
-
-def test_a_job_goes_all_the_way_with_the_key_in_the_path(bench: Bench) -> None:
-    """The documented addresses do the same as those without a key."""
-    bench.provider = bench.adapter(key_in="path")
-    remote_id = bench.submit().remote_id
-    assert [job.remote_id for job in bench.provider.list_page().jobs] == [remote_id]
-    assert bench.provider.collect(remote_id, bench.folder)
-
-
-@pytest.mark.parametrize("kind", ["http_404", "answer_lost", "bad_key", "refuse"])
-def test_no_error_holds_a_key_in_the_path(bench: Bench, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither errors nor log lines show a key that is part of the address."""
-    caplog.set_level(logging.DEBUG)
-    bench.provider = bench.adapter(key_in="path")
-    bench.fault("*", kind, times=2, text=KEY)
-    with pytest.raises(ProviderError) as reading:
-        bench.provider.list_page()
-    with pytest.raises(ProviderError) as submitting:
-        bench.submit()
-    assert KEY not in told(reading.value) + told(submitting.value) + caplog.text
+# --- the request ------------------------------------------------------------------------------------------------------
 
 
 def test_the_form_has_one_file_of_known_length_and_a_name_of_our_own(tmp_path: Path) -> None:

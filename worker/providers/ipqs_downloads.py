@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from worker.providers.ipqs_calls import IpqsCalls
     from worker.providers.port import Artifact
 
-#: Times that fresh links are taken for one result before it is left for later: a link dies with its first use, broken
-#: or not.
+#: Times that fresh links may bring nothing at all before a result is left for later: a link dies with its first use,
+#: broken or not. Times that bring something are not counted: long files outlive the links of those after them.
 DOWNLOAD_LINKS_MAX = 3
 
 #: The segment that has every row.
@@ -54,26 +54,26 @@ class IpqsDownloads:
         Raises what `offer` raises, `Malformed` for a job without a result (no row at all cannot be the result of a
         submission) and `Unavailable` or `Malformed` for what does not arrive intact. Then no file is left.
         """
-        missing = [WHOLE, *sorted(set(segments))]
-        collected: list[Artifact] = []
+        missing, fruitless = [WHOLE, *sorted(set(segments))], 0
+        collected: dict[str, Artifact] = {}
         failures: list[ProviderError] = []
         with ExitStack() as undo:
-            for _ in range(DOWNLOAD_LINKS_MAX):
-                broken: list[str] = []
-                for segment, link in self._links(remote_id, missing):
+            while fruitless < DOWNLOAD_LINKS_MAX:
+                broken = []
+                links = self._links(remote_id, missing)
+                for segment, link in links:
                     try:
-                        artifact = self._file(link, segment, folder)
+                        collected[segment] = self._file(link, segment, folder)
+                        undo.callback(collected[segment].path.unlink, missing_ok=True)
                     except (Unavailable, Malformed) as failure:
                         failures.append(failure)
                         broken.append(segment)
-                    else:
-                        undo.callback(artifact.path.unlink, missing_ok=True)
-                        collected.append(artifact)
-                missing = broken
-                if not missing:
+                if not broken:
                     undo.pop_all()
-                    return tuple(sorted(collected, key=lambda artifact: artifact.segment or ""))
-        # Three whole files that all are damaged are no accident of the line.
+                    return tuple(collected[segment] for segment in sorted(collected))
+                fruitless += len(broken) == len(links)
+                missing = broken
+        # So many whole files that all are damaged are no accident of the line.
         error = Malformed if all(isinstance(failure, Malformed) for failure in failures) else Unavailable
         raise error(
             f"the result of remote job {remote_id} (account {self._account.name}) did not arrive intact with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -129,7 +130,7 @@ def test_a_large_upload_takes_constant_memory(tmp_path: Path, method: SubmitMeth
     with ScriptedServer() as server:
         provider = scripted(server.then({"success": True, "id": 12}), "header")
         with traced_memory() as peak:
-            provider.submit(staged)
+            provider.submit(replace(staged, deadline_seconds=60))
     assert server.heard[0].body_bytes > staged.path.stat().st_size > 10_000_000
     assert peak.bytes < 3_000_000
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, told, traced_memory
+from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, told
 from tests.builders.scripted_server import Scripted, ScriptedServer
 from worker.providers.errors import (
     CredentialsRejected,
@@ -73,18 +73,6 @@ def test_the_form_has_one_file_of_known_length_and_a_name_of_our_own(tmp_path: P
     assert request.body.count(b"Content-Disposition: form-data") == 1
     assert b"\r\n\r\na@example.com\n--boundary\n\r\n--" in request.body
     assert (submitted.remote_id, submitted.name, submitted.word) == ("12", "tk0123456789abcdef-people", "NEW")
-
-
-def test_a_large_upload_takes_constant_memory(tmp_path: Path) -> None:
-    """A part of many megabytes is sent without being held in memory."""
-    staged = part(tmp_path, *(f"person.{number:0120}@example.com" for number in range(120_000)))
-    with ScriptedServer() as server:
-        provider, _ = scripted(server.then(job()))
-        with traced_memory() as peak:
-            provider.submit(staged)
-    size_bytes = staged.path.stat().st_size
-    assert server.heard[0].body_bytes > size_bytes > 10_000_000
-    assert peak.bytes < 3_000_000
 
 
 # --- results ----------------------------------------------------------------------------------------------------------

@@ -40,8 +40,8 @@ def kept_request(text: str) -> str:
     for part, names in (("source", _SOURCE), ("options", _OPTIONS)):
         if part in request:
             kept[part] = _known(request[part], names) if isinstance(request[part], dict) else _shape(request[part])
-    shown = json.dumps(kept, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
-    return redactor.redact(shown, sink="rejected")[:REJECTED_REQUEST_CHARS_MAX]
+    shown = json.dumps(redactor.redact_value(kept, sink="rejected"), ensure_ascii=False)
+    return shown.encode("utf-8", "backslashreplace").decode()[:REJECTED_REQUEST_CHARS_MAX]
 
 
 def _object_in(raw: bytes) -> dict[str, Any] | None:

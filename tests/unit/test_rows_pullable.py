@@ -82,8 +82,16 @@ def test_every_obstacle_is_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("found", "same"),
-    [(b"a\nb\n", True), (b"a\nb", True), (b"a\r\nb", True), (b"a\nb\nc", False), (b"a\n", False), (b"", False), (b"ab\n", False)],
-)  # fmt: skip
+    [
+        (b"a\nb\n", True),
+        (b"a\nb", True),
+        (b"a\r\nb", True),
+        (b"a\nb\nc", False),
+        (b"a\n", False),
+        (b"", False),
+        (b"ab\n", False),
+    ],
+)
 def test_lines_are_compared_to_the_end(tmp_path: Path, found: bytes, *, same: bool) -> None:
     """One line more or less, or two run together, is another list."""
     (tmp_path / "found").write_bytes(found)

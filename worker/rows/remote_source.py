@@ -102,9 +102,10 @@ def _host_of(url: str) -> str:
 
 def _port_of(url: str) -> int:
     try:
-        return urlsplit(url).port or _usual_port(url)
+        port = urlsplit(url).port
     except ValueError:
         return 0
+    return _usual_port(url) if port is None else port
 
 
 def _usual_port(url: str) -> int:

@@ -24,7 +24,7 @@ from worker.outages import OUTAGES
 from worker.rejected_request import kept_request
 from worker.rows.errors import InputError, SourceUnavailable
 from worker.rows.source import source_sha256
-from worker.sources import open_input
+from worker.sources import open_input, recorded_source
 from worker.storage import StorageError
 from worker.store.errors import Stale, StoreError, StoreUnavailable
 from worker.store.keys import INTAKE_GROUP
@@ -200,7 +200,7 @@ class Intake:
                 f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
                 f"Its kinds are: {', '.join(kinds)}.",
             )
-        source = _recorded(request)
+        source = recorded_source(request)
         content = self._content_sha256(request, source)
         now = self._context.store.now()
         return UploadRecord(
@@ -289,13 +289,6 @@ def _refusing() -> Iterator[None]:
         raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
     except (SourceUnavailable, StorageError) as error:
         raise NotAcceptable(error.reason, str(error), "Submit it again when that is mended.") from None
-
-
-def _recorded(request: UploadRequest) -> dict[str, str]:
-    """The source as the record holds it: where the list is, or how many rows the request has."""
-    if request.source.rows is not None:
-        return {"rows": str(len(request.source.rows))}
-    return request.source.model_dump(mode="json", exclude_none=True)
 
 
 def _text(fields: dict[str, str]) -> str:

@@ -11,10 +11,18 @@ from worker.rows.source import open_source, open_stored
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from producers.request import UploadRequest
     from worker.context import Context
 
 #: How many times as long as at intake a list may be read from its URL when it is staged, where nobody else waits.
 STAGING_FACTOR = 10.0
+
+
+def recorded_source(request: UploadRequest) -> dict[str, str]:
+    """A request's source as its record holds it: where the list is, or how many rows the request has."""
+    if request.source.rows is not None:
+        return {"rows": str(len(request.source.rows))}
+    return request.source.model_dump(mode="json", exclude_none=True)
 
 
 def open_input(context: Context, source: Mapping[str, str], *, factor: float = 1.0) -> BinaryIO:

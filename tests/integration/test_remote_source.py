@@ -190,6 +190,28 @@ def test_chunks_are_bounded_and_whole(tail: bytes) -> None:
     assert reason == ("too_large" if tail.startswith(b"400") else "source_unavailable")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 999999999999 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Header: y\r\n" * 200 + b"Content-Length: 1\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nX-Header: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: http://[\r\n\r\n",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_refused(answer: bytes) -> None:
+    """Whatever a host answers, the error is one of ours and names the list."""
+    with raw_server(answer) as base_url:
+        assert refusal(f"{base_url}/list.csv").reason in {"unreadable", "source_unavailable"}
+
+
 def test_a_host_that_is_not_there_is_unavailable() -> None:
     """Where nobody listens, another time may be better."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

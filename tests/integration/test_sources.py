@@ -12,6 +12,7 @@ import pytest
 
 from producers.errors import NotAccepted, Rejected, RequestInvalid, SourceUnusable
 from producers.inline_rows import rows_as_file
+from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.scripted_server import ScriptedServer
@@ -138,6 +139,7 @@ def test_a_record_holds_the_number_of_rows_and_none_of_them(tmp_path: Path, redi
         upload = line.upload(upload_id)
         assert upload.source == {"rows": "5"}
         assert line.plant.context.storage.read(input_name(upload), 10_000) == rows_as_file(ROWS)
+        assert "5 rows in the request" in CommandLine(redis_url, tmp_path)("show", upload_id).stdout
         held = list(everything_in(line.plant.context.store.client))
         assert len(held) > 3
         assert [text for text in held if "example.com" in text.lower()] == []

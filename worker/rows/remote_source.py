@@ -10,6 +10,7 @@ by the one deadline, which holds for the body. Certificates are checked against 
 from __future__ import annotations
 
 import io
+import re
 import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, BinaryIO
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
 #: Ports that a scheme means when a URL names none.
 _USUAL_PORTS = {"https": 443, "http": 80}
 #: Answers that another time may be others: too early, too many requests, a wait that the server gave up.
@@ -154,12 +156,12 @@ def _shortcoming(url: str, headers: Mapping[str, str], bytes_max: int) -> RowsEr
     length = headers.get("Content-Length", "")
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         return InputUnreadable(f"{url} comes compressed although it was not asked for; have it served as it is.")
-    if not length.isdigit() and "chunked" not in headers.get("Transfer-Encoding", "").lower():
+    if not _LENGTH.fullmatch(length) and "chunked" not in headers.get("Transfer-Encoding", "").lower():
         return InputUnreadable(
             f"{url} comes without its length, so that half a list would look like a whole one; have it served with "
             "Content-Length."
         )
-    if length.isdigit() and int(length) > bytes_max:
+    if _LENGTH.fullmatch(length) and int(length) > bytes_max:
         return _too_large(url, bytes_max)
     return None
 

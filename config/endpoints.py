@@ -26,6 +26,9 @@ IPQS_DOWNLOAD_HOST = "downloads.ipqualityscore.com"
 _WHOISXML_BASE_PATH = "/api/bevService"
 _WHOISXML_BALANCE_PATH = "/user-service/account-balance"
 
+#: Highest port number.
+PORT_MAX = 65_535
+
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -80,6 +83,18 @@ def checked_host(host: str) -> str:
     if not _HOST.fullmatch(host) and not _is_address(host):
         raise ValueError("has an entry that is no bare host name (no scheme, no port, no path)")
     return host.lower()
+
+
+def checked_place(place: str) -> str:
+    """`place` in lower case; raises `ValueError` unless it is a host, or `host:port`, an IPv6 address in brackets."""
+    host, port = place, ""
+    if place.startswith("[") or place.count(":") == 1:
+        host, _, port = place.rpartition(":") if not place.endswith("]") else (place, "", "")
+        if host != place and not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX):
+            raise ValueError("has an entry whose port is no number from 1 to 65535")
+    checked = checked_host(host.removeprefix("[").removesuffix("]"))
+    shown = f"[{checked}]" if ":" in checked else checked
+    return f"{shown}:{port}" if port else shown
 
 
 def is_private_line(url: str) -> bool:

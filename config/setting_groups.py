@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from config import redis_urls
+from config.endpoints import checked_place
 from config.fields import Doc
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def _absolute(path: Path) -> Path:
 
 def _split_roots(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
     return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+
+def _split_list(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _lower(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
@@ -134,6 +139,18 @@ class Places(BaseModel):
         ),
         Field(min_length=1, max_length=100),
     ] = Field(default_factory=_default_input_roots)
+    pull_hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(checked_place)], ...],
+        NoDecode,
+        BeforeValidator(_split_list),
+        Doc(
+            "Hosts that lists named by `remote_url` are read from, over https; without a port, the usual one is meant",
+            "host names or host:port, joined by commas",
+            "files.example.com,lists.example.com:8443",
+            "none",
+        ),
+        Field(max_length=100),
+    ] = ()
     accounts_file: Annotated[
         Folder, Doc("File that names the accounts", "file", "/etc/bulkverify/accounts.toml", "HOME/accounts.toml")
     ] = Field(default_factory=lambda validated: validated["home"] / "accounts.toml")
@@ -259,6 +276,15 @@ class Limits(BaseModel):
     """Limits."""
 
     intake_batch: Annotated[int, Doc("Most requests read at once", "requests"), Field(ge=1, le=10_000)] = 100
+    pull_seconds_max: Annotated[
+        float,
+        Doc(
+            "Longest that intake, which answers no other request meanwhile, reads a list at a `remote_url`; when it is "
+            "read again to be staged, ten times as long",
+            "seconds",
+        ),
+        Field(ge=1, le=60),
+    ] = 30.0
     columns_max: Annotated[int, Doc("Most columns of a list", "columns"), Field(ge=1, le=100_000)] = 1000
     cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=16_777_216)] = 131_072
     input_bytes_max: Annotated[int, Doc("Largest list", "bytes"), Field(ge=320, le=2**44)] = 10 * 2**30

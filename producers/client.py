@@ -17,12 +17,14 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from producers.answering import answered_upload_id
 from producers.contract import CONTRACT_VERSION
 from producers.errors import NoResult, NotAccepted, NotConfigured, ProducerError, RecordUnreadable, Unavailable
 from producers.identity import derive_upload_id, is_derived
-from producers.request import RowOptions, UploadRequest, from_fields, to_json
+from producers.inline_rows import rows_sha256
+from producers.request import RowOptions, UploadRequest, check_size, from_fields, to_json
 from producers.results import Result
-from producers.source import checked_source, hashed_source
+from producers.source import given_source, hashed_source
 from producers.waiting import LOOK_PERIOD_SECONDS, Submission, Waiting, Watch
 from producers.wire import Wire, connect, order_of
 
@@ -77,35 +79,55 @@ class Client:
 
     def submit(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None = None,
         *,
         account: str,
         kind: str,
+        rows: Sequence[str] | None = None,
+        url: str | None = None,
+        remote_url: str | None = None,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
         label: str = "",
     ) -> str:
-        """Ask for a file to be verified; the upload's id, derived from the file's content when none is given.
+        """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
-        Returns when the request is in the stream: `wait` tells whether intake accepted it. Raises `SourceUnusable`,
-        `RequestInvalid`, `NotAccepted`.
+        The list is a file at `path`, `rows` of values, an object of the workers' storage at `url`, or a file at a
+        `remote_url` that the workers may read: exactly one of them. Returns when the request is in the stream: `wait`
+        tells whether intake accepted it. Only where the workers alone can derive the id (`url` and `remote_url`
+        without an `upload_id`) it returns when intake has answered, and raises `Rejected` if it refused. Raises
+        `SourceUnusable`, `RequestInvalid`, `NotAccepted`.
         """
-        request = self.request(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+        request = self.request(
+            path,
+            account=account,
+            kind=kind,
+            rows=rows,
+            url=url,
+            remote_url=remote_url,
+            upload_id=upload_id,
+            options=options,
+            label=label,
+        )
         return self.submit_request(request)
 
     def request(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None = None,
         *,
         account: str,
         kind: str,
+        rows: Sequence[str] | None = None,
+        url: str | None = None,
+        remote_url: str | None = None,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
         label: str = "",
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
-        """The complete request for a file, with its upload id, and nothing sent; `on_bytes` follows the hashing.
+        """The complete request for a list, and nothing sent; `on_bytes` follows the hashing of a file.
 
+        It has its upload id, but for a `url` or `remote_url` that was given none: that id is for intake to derive.
         Raises `SourceUnusable`, `RequestInvalid`.
         """
         request = from_fields(
@@ -114,7 +136,7 @@ class Client:
                 "upload_id": upload_id,
                 "account": account,
                 "kind": kind,
-                "source": {"path": str(checked_source(path))},
+                "source": given_source(path=path, rows=rows, url=url, remote_url=remote_url),
                 "options": dict(options) if options is not None else None,
                 "label": label,
                 "producer": self._producer,
@@ -123,15 +145,22 @@ class Client:
         return _with_id(request, on_bytes)
 
     def submit_request(self, request: UploadRequest) -> str:
-        """Put a request into the stream; the upload's id. Raises `NotAccepted`; without an id also `SourceUnusable`."""
+        """Put a request into the stream; the upload's id.
+
+        Raises `NotAccepted`, and `RequestInvalid` for one that is too large; without an id also `SourceUnusable`, and
+        `Rejected` where intake has to be asked for the id.
+        """
         named = _with_id(request)
-        upload_id = str(named.upload_id)
+        upload_id, text = named.upload_id, to_json(named)
+        check_size(text.encode())
         try:
-            ambiguous = not is_derived(upload_id) and self._wire.known(upload_id)
+            ambiguous = upload_id is not None and not is_derived(upload_id) and self._wire.known(upload_id)
             positions = self._wire.positions()
         except Unavailable as error:
             raise NotAccepted(f"{error.message} Nothing was accepted.", certain=True) from None
-        entry = self._wire.add_request(to_json(named))
+        entry = self._wire.add_request(text)
+        if upload_id is None:
+            upload_id = answered_upload_id(self._wire, entry, positions)
         self._remember(upload_id, Submission(entry, ambiguous, positions))
         return upload_id
 
@@ -253,8 +282,14 @@ class Client:
 
 
 def _with_id(request: UploadRequest, on_bytes: Callable[[int], None] | None = None) -> UploadRequest:
-    """The request with its upload id, derived from the file's content when it has none."""
+    """The request with its upload id, derived from the list's content when it has none and the list is within reach."""
+    source = request.source
     if request.upload_id is not None:
         return request
-    digest = hashed_source(Path(str(request.source.path)), on_bytes)
+    if source.path is not None:
+        digest = hashed_source(Path(source.path), on_bytes)
+    elif source.rows is not None:
+        digest = rows_sha256(source.rows)
+    else:
+        return request
     return request.model_copy(update={"upload_id": derive_upload_id(request, digest)})

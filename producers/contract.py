@@ -21,8 +21,8 @@ EVENTS_STREAM = "bulkverify:events"
 REJECTED_STREAM = "bulkverify:rejected"
 
 #: Most bytes of one request's JSON text.
-REQUEST_BYTES_MAX = 64 * 1024
-#: Characters of a rejected request that are kept with the rejection.
+REQUEST_BYTES_MAX = 256 * 1024
+#: Characters that are kept of a rejected request, without its rows and secrets.
 REJECTED_REQUEST_CHARS_MAX = 2_000
 #: Most values in a request itself, and the characters of one: the request's own limit counts too.
 INLINE_ROWS_MAX = 5_000

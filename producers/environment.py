@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from producers.client import URL_VARIABLE, Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from producers.records import Event, Status
     from producers.request import RowOptions
@@ -17,16 +17,29 @@ if TYPE_CHECKING:
 
 
 def submit(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     account: str,
     kind: str,
+    rows: Sequence[str] | None = None,
+    url: str | None = None,
+    remote_url: str | None = None,
     upload_id: str | None = None,
     options: RowOptions | Mapping[str, object] | None = None,
     label: str = "",
 ) -> str:
     """`Client.submit`."""
-    return _client().submit(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+    return _client().submit(
+        path,
+        account=account,
+        kind=kind,
+        rows=rows,
+        url=url,
+        remote_url=remote_url,
+        upload_id=upload_id,
+        options=options,
+        label=label,
+    )
 
 
 def status(upload_id: str) -> Status | None:

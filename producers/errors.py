@@ -87,9 +87,9 @@ class NotAccepted(Unavailable):
     reason = "not_accepted"
     remedy = "Submit again when Redis is back: the same upload id is never paid for twice."
 
-    def __init__(self, message: str, *, certain: bool) -> None:
+    def __init__(self, message: str, *, certain: bool, remedy: str | None = None) -> None:
         """`certain`: nothing was accepted; else: nobody knows."""
-        super().__init__(message)
+        super().__init__(message, remedy=remedy)
         self.certain = certain
 
 

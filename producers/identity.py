@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from producers.contract import DERIVED_ID_PREFIX
+from producers.inline_rows import reading_options
 from producers.request import canonical_json, given_fields
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def derive_upload_id(request: UploadRequest, content_sha256: str) -> str:
 
     They are of account, kind, options, content, and the word `again` where it is given.
     """
-    fields = given_fields(request)
-    named = {"account": fields["account"], "kind": fields["kind"], "options": fields.get("options", {})}
+    options = reading_options(request).model_dump(mode="json", exclude_none=True)
+    named: dict[str, object] = {"account": request.account, "kind": request.kind, "options": options}
     if request.again is not None:
         named["again"] = request.again
     return DERIVED_ID_PREFIX + _sha256({**named, "content_sha256": content_sha256})[:DERIVED_ID_DIGITS]

@@ -18,6 +18,7 @@ _FORMS = {
     "upload_id": "must be 1 to 100 of A-Z a-z 0-9 . _ -, and begin with a letter or digit",
     "account": "must be 1 to 40 of A-Z a-z 0-9 _ -",
     "path": "must be an absolute path, beginning with /",
+    "rows": "must be text on one line, without a NUL character",
     "url": "must be a URL, such as file:///srv/storage/inputs/list.csv",
     "remote_url": "must be a URL that begins with https:// or http://",
     "again": "must be 1 to 40 of A-Z a-z 0-9 . _ -",
@@ -59,7 +60,7 @@ def _fault_of(detail: ErrorDetails) -> str:
         case "model_type":
             return "must be a JSON object"
         case "string_pattern_mismatch":
-            return _FORMS[str(detail["loc"][-1])]
+            return _FORMS[next(step for step in reversed(detail["loc"]) if isinstance(step, str) and step in _FORMS)]
         case "value_error":
             return str(detail["ctx"]["error"])
         case _:

@@ -213,12 +213,7 @@ def parse(text: bytes | str) -> UploadRequest:
     Raises `RequestInvalid`, whose message names every problem with the field it concerns.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if len(raw) > REQUEST_BYTES_MAX:
-        raise RequestInvalid(
-            f"The request has {len(raw):,} bytes; at most {REQUEST_BYTES_MAX:,} are read.",
-            reason="too_large",
-            remedy="Put the list into a file and name the file in source.path.",
-        )
+    check_size(raw)
     try:
         data = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -228,6 +223,16 @@ def parse(text: bytes | str) -> UploadRequest:
             remedy='Send one JSON object in the field "request", like the one in docs/contract.md.',
         ) from None
     return from_fields(data)
+
+
+def check_size(raw: bytes) -> None:
+    """Raise `RequestInvalid` for a request's text that is longer than any that is read."""
+    if len(raw) > REQUEST_BYTES_MAX:
+        raise RequestInvalid(
+            f"The request has {len(raw):,} bytes; at most {REQUEST_BYTES_MAX:,} are read.",
+            reason="too_large",
+            remedy="Put the list into a file and name the file in source.path.",
+        )
 
 
 def from_fields(data: object) -> UploadRequest:

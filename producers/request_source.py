@@ -24,9 +24,9 @@ class Source(Checked):
         ),
     ] = None
     rows: Annotated[
-        list[Annotated[str, Field(max_length=INLINE_VALUE_CHARS_MAX)]] | None,
+        list[Annotated[str, Field(max_length=INLINE_VALUE_CHARS_MAX, pattern=r"^[^\r\n\x00]*$")]] | None,
         Field(
-            description="The values themselves, one a row: for small lists.",
+            description="The values themselves, one a row, without line breaks: for small lists.",
             min_length=1,
             max_length=INLINE_ROWS_MAX,
             examples=[["ann@example.com", "bob@example.com"]],

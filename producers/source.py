@@ -1,4 +1,4 @@
-"""The file to verify, looked at before anything is sent: it is there, can be read, and holds still while hashed."""
+"""The list to verify, looked at before anything is sent: a file is there, can be read, and holds still while hashed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,29 @@ from producers.errors import SourceUnusable
 from producers.identity import content_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+
+def given_source(
+    *,
+    path: str | os.PathLike[str] | None = None,
+    rows: Sequence[str] | None = None,
+    url: str | None = None,
+    remote_url: str | None = None,
+) -> dict[str, object]:
+    """The request's field `source`. Raises `SourceUnusable` for an unusable file, and unless exactly one is given."""
+    given = {"path": path, "rows": rows, "url": url, "remote_url": remote_url}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise SourceUnusable(
+            f"A list comes from one place, but {' and '.join(named) or 'none'} was given.",
+            remedy=f"Give exactly one of {', '.join(given)}.",
+        )
+    if path is not None:
+        return {"path": str(checked_source(path))}
+    if isinstance(rows, str):
+        raise SourceUnusable("The rows are one text.", remedy="Give a list with one value for each row.")
+    return {named[0]: given[named[0]] if rows is None else list(rows)}
 
 
 def checked_source(path: str | os.PathLike[str]) -> Path:

@@ -1,7 +1,8 @@
-"""`bulkverify upload`: have files verified, and bring the results back if that is wanted."""
+"""`bulkverify upload`: have lists verified, and bring the results back if that is wanted."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,7 +22,8 @@ from producers.parameters import (
 )
 from producers.progress import progress
 from producers.request import Kind
-from producers.uploading import Uploading, Wish
+from producers.standard_input import STANDARD_INPUT, rows_of
+from producers.uploading import Elsewhere, Uploading, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,9 @@ _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
 
 
 @click.command(epilog=EPILOG)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE...]", type=click.Path(path_type=Path))
+@click.option("--url", metavar="URL", help="Instead of files: a list in the folder inputs of the workers' storage.")
+@click.option("--remote-url", metavar="URL", help="Instead of files: a list on a host that the workers may read from.")
 @click.option("--account", required=True, metavar="A", help="The account that pays.")
 @click.option(
     "--kind", type=click.Choice(get_args(Kind)), metavar="KIND", default="email", show_default=True,
@@ -59,18 +63,21 @@ def upload(
     /,
     *,
     files: tuple[Path, ...],
+    url: str | None,
+    remote_url: str | None,
     waits: bool,
     timeout_seconds: float | None,
     output: Path | None,
     as_json: bool,
     **wish: str | int | bool | None,
 ) -> None:
-    """Have each FILE verified.
+    """Have each FILE verified; with - for FILE, the values on standard input, one a line.
 
     A list that was uploaded before is recognised by its content, and not paid for again: the earlier upload is
     reported, and waited for. To verify the same content anew, give another --id. With --output the command waits, too.
     """
     waits = waits or output is not None
+    _check_source(files, url, remote_url)
     _check(files, output, timeout_seconds, waits=waits, named=wish["upload_id"] is not None)
     printer = Printer(as_json=as_json)
     names: dict[str, str] = {}
@@ -78,7 +85,11 @@ def upload(
         try:
             with progress(quiet=as_json) as display:
                 uploading = Uploading(ctx.obj.client(), wish_of(wish), display, names)
-                uploading.submit(files)
+                source = _elsewhere(files, url, remote_url)
+                if source is None:
+                    uploading.submit(files)
+                else:
+                    uploading.submit_elsewhere(source)
                 _report(uploading, display, printer, timeout_seconds, output, waits=waits)
         finally:
             printer.print_lines()
@@ -120,6 +131,25 @@ def wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
         options={name: given[name] for name in _ROW_OPTIONS if given[name] is not None},
         label=str(given["label"]),
     )
+
+
+def _check_source(files: tuple[Path, ...], url: str | None, remote_url: str | None) -> None:
+    """Refuse a command line that does not say where the list is, or says it twice."""
+    if sum((bool(files), url is not None, remote_url is not None)) != 1:
+        raise click.UsageError("Name what is to be verified: files, or one of --url and --remote-url.")
+    if len(files) > 1 and STANDARD_INPUT in map(str, files):
+        raise click.UsageError("- stands for the values on standard input, which are a list of their own.")
+
+
+def _elsewhere(files: tuple[Path, ...], url: str | None, remote_url: str | None) -> Elsewhere | None:
+    """The list that is no file of this machine, if it is that. Raises `SourceUnusable` for what cannot be read."""
+    if url is not None:
+        return Elsewhere(url, url=url)
+    if remote_url is not None:
+        return Elsewhere(remote_url, remote_url=remote_url)
+    if str(files[0]) == STANDARD_INPUT:
+        return Elsewhere(STANDARD_INPUT, rows=rows_of(sys.stdin.buffer))
+    return None
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""What `bulkverify upload` does, apart from its command line: files in, requests in the stream."""
+"""What `bulkverify upload` does, apart from its command line: lists in, requests in the stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from producers.errors import SourceUnusable, Unavailable
+from producers.errors import Rejected, SourceUnusable, Unavailable
 from producers.exit_codes import ExitCode
 from producers.identity import is_derived
 from producers.report import REQUESTED, Report, report_of_error, report_of_status
@@ -27,8 +27,18 @@ HASHING_SHOWN_BYTES_MIN = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A list that is no file of this machine: exactly one of its fields names it, and `name` names it to people."""
+
+    name: str
+    rows: Sequence[str] | None = None
+    url: str | None = None
+    remote_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for every file of one command line."""
+    """What is asked for every list of one command line."""
 
     account: str
     kind: str
@@ -39,33 +49,44 @@ class Wish:
 
 @dataclass(slots=True)
 class Uploading:
-    """Several files on their way into the stream; what is in it already survives whatever happens to the rest."""
+    """Several lists on their way into the stream; what is in it already survives whatever happens to the rest."""
 
     client: Client
     wish: Wish
     display: Display
-    #: Names of the files whose requests are in the stream, by upload id; filled in as they are sent.
+    #: Names of the lists whose requests are in the stream, by upload id; filled in as they are sent.
     names: dict[str, str] = field(default_factory=dict)
     #: Records that existed before, by upload id.
     known: dict[str, Status] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    #: Reports on the files that could not be submitted.
+    #: Reports on the lists that could not be submitted.
     failed: list[Report] = field(default_factory=list)
 
     def submit(self, paths: Sequence[Path]) -> None:
         """Submit every file, or none if one is unusable. Raises `SourceUnusable`, `RequestInvalid`."""
         sources = checked_sources(paths)
-        requests = {name: self._request(name, path) for name, path in sources.items()}
+        requests = {
+            name: self._request(path, on_bytes=_hashing(name, path, self.display)) for name, path in sources.items()
+        }
         away: Unavailable | None = None
         for name, request in requests.items():
             try:
                 if away is None:
-                    self._submit(name, request)
+                    self._submit(name, str(request.source.path), request)
             except Unavailable as error:
                 away = error
             if away is not None:
                 self.names.pop(str(request.upload_id), None)
                 self.failed.append(report_of_error(str(request.upload_id), away, str(request.source.path)))
+
+    def submit_elsewhere(self, source: Elsewhere) -> None:
+        """Submit a list that is no file of this machine. Raises `SourceUnusable`, `RequestInvalid`."""
+        request = self._request(rows=source.rows, url=source.url, remote_url=source.remote_url)
+        try:
+            self._submit(source.name, source.name, request)
+        except (Unavailable, Rejected) as error:
+            self.names.clear()
+            self.failed.append(report_of_error(request.upload_id or "", error, source.name))
 
     def reports_at_once(self) -> list[Report]:
         """Reports on the submitted uploads as they stand now, for who does not wait."""
@@ -75,26 +96,43 @@ class Uploading:
         """The report, which also says of which file it is and whether its upload is older than this command."""
         return replace(report, file=self.files.get(report.upload_id), already_known=report.upload_id in self.known)
 
-    def _request(self, name: str, path: Path) -> UploadRequest:
+    def _request(
+        self,
+        path: Path | None = None,
+        *,
+        rows: Sequence[str] | None = None,
+        url: str | None = None,
+        remote_url: str | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> UploadRequest:
         return self.client.request(
             path,
+            rows=rows,
+            url=url,
+            remote_url=remote_url,
             account=self.wish.account,
             kind=self.wish.kind,
             upload_id=self.wish.upload_id,
             options=self.wish.options,
             label=self.wish.label,
-            on_bytes=_hashing(name, path, self.display),
+            on_bytes=on_bytes,
         )
 
-    def _submit(self, name: str, request: UploadRequest) -> None:
+    def _submit(self, name: str, file: str, request: UploadRequest) -> None:
         """Put a request into the stream, unless the record that exists is certainly of the same request."""
-        upload_id = str(request.upload_id)
+        upload_id = request.upload_id
+        if upload_id is None:
+            # Only intake can say whether it is a new one, and by then there is a record either way.
+            upload_id = self.client.submit_request(request)
+            self.names[upload_id], self.files[upload_id] = name, file
+            self.display.show(name, WAITING)
+            return
         if upload_id in self.names:
             self.display.note(f"{name} holds the same as {self.names[upload_id]}: they are one upload, {upload_id}.")
             return
         known = self.client.status(upload_id)
         self.names[upload_id] = name
-        self.files[upload_id] = str(request.source.path)
+        self.files[upload_id] = file
         if known is None or not is_derived(upload_id):
             self.client.submit_request(request)
         self.display.show(name, WAITING if known is None else stage_of(known))

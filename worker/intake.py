@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import redis
 import structlog
 
-from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_FIELD, UPLOADS_STREAM
+from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
 from producers.errors import RequestInvalid
 from producers.identity import derive_upload_id, request_digest
+from producers.inline_rows import reading_options, rows_as_file, rows_sha256
 from producers.request import UploadRequest, parse
+from worker.actors.names import input_name
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
-from worker.rows.errors import InputError
-from worker.rows.source import open_source, source_sha256
+from worker.rejected_request import kept_request
+from worker.rows.errors import InputError, SourceUnavailable
+from worker.rows.source import source_sha256
+from worker.sources import open_input, recorded_source
+from worker.storage import StorageError
 from worker.store.errors import Stale, StoreError, StoreUnavailable
 from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.context import Context
 
 log = structlog.get_logger()
@@ -49,14 +58,24 @@ class NotAcceptable(Exception):
         self.remedy = remedy
 
 
+class _LeftForLater(Exception):
+    """A request whose turn is another one: it stays unanswered, and is taken over like one of a dead intake."""
+
+
 class Intake:
-    """One consumer of the request stream."""
+    """One consumer of the request stream.
+
+    Lists on other hosts may be slow to read, and nobody else is answered meanwhile. So once those of one batch have
+    taken `pull_seconds_max`, the batch's other ones wait for a later batch, or for another intake.
+    """
 
     def __init__(self, context: Context) -> None:
         """The consumer is named like the process."""
         self._context = context
         self._client = context.store.client
         self._stopping = threading.Event()
+        #: Seconds that the present batch has spent on lists on other hosts.
+        self._pulled_seconds = 0.0
 
     def run(self) -> None:
         """Read until stopped. An outage of Redis is waited out."""
@@ -81,6 +100,7 @@ class Intake:
 
     def read(self) -> int:
         """Answer one batch of requests, taken-over ones first; how many."""
+        self._pulled_seconds = 0.0
         entries = self._taken_over() or self._new()
         for entry_id, fields in entries:
             if self._stopping.is_set():
@@ -89,7 +109,10 @@ class Intake:
         return len(entries)
 
     def answer(self, entry_id: str, fields: dict[str, str]) -> None:
-        """Accept or reject one request; either way its entry is acknowledged in the same write."""
+        """Accept or reject one request; either way its entry is acknowledged in the same write.
+
+        One that has to wait, see the class, stays as it is.
+        """
         request: UploadRequest | None = None
         try:
             request = parse(_text(fields))
@@ -98,6 +121,8 @@ class Intake:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
         except NotAcceptable as error:
             self._reject(entry_id, fields, request, error)
+        except _LeftForLater:
+            log.info("request_waits", entry=entry_id, seconds=TAKEOVER_MILLISECONDS / 1000)
         except (StoreError, redis.RedisError):
             raise
         except Exception as error:
@@ -146,6 +171,7 @@ class Intake:
         upload = self._upload(request, digest)
         known = self._context.store.upload(upload.upload_id)
         if known is None:
+            self._keep_rows(upload, request)
             try:
                 self._context.apply(core.accept(upload, entry_id))
             except Stale:
@@ -174,8 +200,8 @@ class Intake:
                 f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
                 f"Its kinds are: {', '.join(kinds)}.",
             )
-        source = request.source.model_dump(mode="json", exclude_none=True)
-        content = self._content_sha256(source)
+        source = recorded_source(request)
+        content = self._content_sha256(request, source)
         now = self._context.store.now()
         return UploadRecord(
             account=request.account,
@@ -191,7 +217,7 @@ class Intake:
             label=request.label,
             producer=request.producer,
             source=source,
-            options=request.options.model_dump(mode="json", exclude_none=True),
+            options=reading_options(request).model_dump(mode="json", exclude_none=True),
             method=request.method,
             segments=tuple(request.segments),
             result_place=request.result,
@@ -199,13 +225,25 @@ class Intake:
             content_digest=content,
         )
 
-    def _content_sha256(self, source: dict[str, str]) -> str:
+    def _content_sha256(self, request: UploadRequest, source: dict[str, str]) -> str:
+        if request.source.rows is not None:
+            return rows_sha256(request.source.rows)
         settings = self._context.settings
+        remote = request.source.remote_url is not None
+        if remote and self._pulled_seconds >= settings.pull_seconds_max:
+            raise _LeftForLater
+        began = time.monotonic()
         try:
-            with open_source(source, settings.input_roots) as file:
+            with _refusing(), open_input(self._context, source) as file:
                 return source_sha256(file, settings.input_bytes_max)
-        except InputError as error:
-            raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
+        finally:
+            self._pulled_seconds += (time.monotonic() - began) if remote else 0.0
+
+    def _keep_rows(self, upload: UploadRecord, request: UploadRequest) -> None:
+        """Put the rows of a request where its upload will find them; a record holds none."""
+        if request.source.rows is not None:
+            with _refusing():
+                self._context.storage.create(input_name(upload), rows_as_file(request.source.rows))
 
     def _recognise(self, entry_id: str, known: UploadRecord) -> None:
         event = Event("accepted", known.upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
@@ -226,7 +264,6 @@ class Intake:
     ) -> None:
         upload_id = (request.upload_id if request else None) or ""
         told = {"entry": entry_id, "reason": error.reason, "message": str(error), "remedy": error.remedy}
-        text = _text(fields)[:REJECTED_REQUEST_CHARS_MAX]
         log.warning("reject", upload_id=upload_id, **told)
         self._context.apply(
             Change(
@@ -236,11 +273,22 @@ class Intake:
                 reason=error.reason,
                 events=(Event("rejected", upload_id, told),),
                 acknowledge=Acknowledgement(entry_id),
-                rejected=told | {"upload_id": upload_id, "request": text},
+                rejected=told | {"upload_id": upload_id, "request": kept_request(_text(fields))},
                 details=None,
                 counters={("requests", "", request.kind if request else "", "rejected"): 1},
             )
         )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What is wrong with a list, or with getting at it, as the answer to its request."""
+    try:
+        yield
+    except InputError as error:
+        raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
+    except (SourceUnavailable, StorageError) as error:
+        raise NotAcceptable(error.reason, str(error), "Submit it again when that is mended.") from None
 
 
 def _text(fields: dict[str, str]) -> str:

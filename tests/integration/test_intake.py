@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX
 from tests.builders.intake_bench import IntakeBench, an_intake
 from worker.core.states import Lane, UploadState
 
@@ -122,7 +123,7 @@ BAD_TEXTS: list[tuple[str | bytes, str]] = [
     ('{"version": NaN}', "not_json"),
     ("[" * 50_000, "not_json"),
     ('{"version": 1, "account": "\\ud800", "kind": "email", "source": {"path": "/x"}}', "schema"),
-    ("x" * 70_000, "too_large"),
+    ("x" * (REQUEST_BYTES_MAX + 1), "too_large"),
     (b"\xff\xfe\x00", "not_json"),
     (b'{"version": 1, "account": "main\xff"}', "not_json"),
 ]
@@ -224,7 +225,12 @@ def test_text_that_is_not_utf_8_is_not_accepted_with_other_text(bench: IntakeBen
 
 
 def test_what_a_rejection_repeats_of_a_request_is_bounded(bench: IntakeBench) -> None:
-    """Of a huge bad request the beginning is kept."""
+    """Of a huge bad request the beginning is kept; of one that cannot be read, and of rows, only the size."""
     bench.send("{" + "x" * 60_000)
+    bench.send(bench.request(**{f"field-{number}": "x" for number in range(1_000)}))
+    bench.send(bench.request(kind="fax", source={"rows": ["secret@example.com"] * 1_000}))
     bench.intake.read()
-    assert len(bench.rejections()[0]["request"]) == 2_000
+    kept = [rejection["request"] for rejection in bench.rejections()]
+    assert kept[0].startswith("(60,001 bytes that are not kept, SHA-256 ")
+    assert len(kept[1]) == REJECTED_REQUEST_CHARS_MAX
+    assert json.loads(kept[2])["source"] == {"rows": "(1,000 values)"}

@@ -349,3 +349,25 @@ def test_a_root_that_cannot_be_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="could not open"):
         open_storage((tmp_path / "file").as_uri())
+
+
+def test_an_address_leads_back_to_its_object(tmp_path: Path) -> None:
+    """The address that storage gives an object, and no other way to write it, is the object's."""
+    storage = storage_in(tmp_path)
+    url = storage.url("inputs/a/list.csv")
+    assert storage.name_of(url) == "inputs/a/list.csv"
+    beginning = url.removesuffix("inputs/a/list.csv")
+    others = (
+        "",
+        "..",
+        "../list.csv",
+        "inputs/../list.csv",
+        "inputs//list.csv",
+        "inputs%2Flist.csv",
+        ".unfinished/x",
+        "a b",
+    )
+    assert [storage.name_of(beginning + other) for other in others] == [None] * len(others)
+    assert storage.name_of(url.replace("%20", " ")) is None
+    assert storage.name_of(url.replace("file:", "http:")) is None
+    assert storage.name_of("") is None

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
     "worker.broker": {"config", "worker.core", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
-    "worker.rows": {"worker.core", "worker.providers.port", "worker.storage"},
+    "worker.rows": {"config", "worker.core", "worker.providers.port", "worker.storage"},
 }
 
 #: What an application that only feeds must not have to load.

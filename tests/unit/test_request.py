@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -16,9 +17,11 @@ from producers.contract import REQUEST_BYTES_MAX, UPLOAD_ID_PATTERN
 from producers.errors import RequestInvalid, SourceUnusable
 from producers.exit_codes import ExitCode, worst
 from producers.identity import content_sha256, derive_upload_id, is_derived, request_digest
+from producers.inline_rows import INLINE_OPTIONS, rows_as_file, rows_sha256
 from producers.problems import PROBLEMS_NAMED_MAX
 from producers.request import UploadRequest, json_schema, parse, to_json
 from producers.source import checked_source, hashed_source
+from worker.rows.csv_rows import CsvRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -309,3 +312,39 @@ def test_the_worst_exit_code_is_the_one_reported() -> None:
     assert worst([ExitCode.OK, ExitCode.NOT_FINISHED, ExitCode.ATTENTION]) is ExitCode.ATTENTION
     assert worst([ExitCode.ATTENTION, ExitCode.FAILED]) is ExitCode.FAILED
     assert worst([ExitCode.FAILED, ExitCode.UNAVAILABLE]) is ExitCode.UNAVAILABLE
+
+
+# Rows
+
+
+def test_rows_become_a_file_with_a_line_for_each() -> None:
+    """Values stand in quotes only where they would be read as something else, and an empty one is a line, too."""
+    rows = ["a@x.org", "", 'say "hi"', "a,b", " c ", "\ufeffd", "ü", "'e'"]
+    assert rows_as_file(rows).decode() == 'a@x.org\n""\n"say ""hi"""\n"a,b"\n c \n"\ufeffd"\nü\n\'e\'\n'
+
+
+_VALUES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")), min_size=1)
+
+
+@given(_VALUES)
+def test_rows_are_read_back_as_they_were(rows: list[str]) -> None:
+    """Whatever values a request has, the file that they become gives the same ones, in their order."""
+    text = io.StringIO(rows_as_file(rows).decode("utf-8"), newline="")
+    assert [row for (row,) in CsvRows(text, ",", "rows.csv", 10**6)] == rows
+
+
+def test_rows_with_one_id_are_the_same_rows() -> None:
+    """The derived id of rows depends on them and their order, and is that of a file read in the same way."""
+    one, other = (request(source={"rows": rows}) for rows in (["a", "b"], ["b", "a"]))
+    ids = {derive_upload_id(each, rows_sha256(each.source.rows or [])) for each in (one, other)}
+    assert len(ids) == 2
+    options = INLINE_OPTIONS.model_dump(exclude_none=True)
+    assert derive_upload_id(request(options=options), rows_sha256(["a", "b"])) in ids
+    assert derive_upload_id(request(), rows_sha256(["a", "b"])) not in ids
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "\0", "\n"])
+def test_a_value_of_several_lines_is_named_by_its_place(value: str) -> None:
+    """A line break or a NUL in a value is a problem of that row, which is named and not repeated."""
+    error = refusal(json.dumps(fields(source={"rows": ["a", "b", "c", value]})))
+    assert error.message.endswith(": source.rows.3: must be text on one line, without a NUL character.")

@@ -219,3 +219,18 @@ def test_default_storage_url_keeps_odd_folder_names(tmp_path: Path) -> None:
     """A space or percent sign in HOME is quoted in the URL."""
     url = load(HOME=str(tmp_path / "a b%20")).storage_url
     assert urlsplit(url).path.endswith("/a%20b%2520/storage")
+
+
+def test_hosts_to_read_lists_from_are_names_with_or_without_a_port() -> None:
+    """By default there is none; names are compared in lower case, and addresses of IPv6 stand in brackets."""
+    assert load().pull_hosts == ()
+    hosts = load(PULL_HOSTS="Files.example.com, lists.example.com:8443,,127.0.0.1:80,::1,[::1]:80").pull_hosts
+    assert hosts == ("files.example.com", "lists.example.com:8443", "127.0.0.1:80", "[::1]", "[::1]:80")
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example", "a.example/x", "a.example:0", "a.example:https", "*.example", "u@a"]
+)
+def test_hosts_to_read_lists_from_are_nothing_else(host: str) -> None:
+    """A URL, a path, a pattern and a port that is none are refused."""
+    assert list(problems_of({"BULKVERIFY_PULL_HOSTS": f"good.example,{host}"})) == ["BULKVERIFY_PULL_HOSTS"]

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from worker.core.records import UploadRecord
 
 #: Most characters that are kept of an input's file name.
 NAME_CHARACTERS_MAX = 80
@@ -15,10 +15,21 @@ NAME_CHARACTERS_MAX = 80
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def input_name(upload_id: str, source: Mapping[str, str]) -> str:
-    """The staged copy of the input; it keeps the file's name, so that errors about its rows name what people know."""
-    name = _UNSAFE.sub("-", PurePosixPath(source.get("path", "")).name)[-NAME_CHARACTERS_MAX:].strip(".-")
-    return f"uploads/{upload_id}/input/{name or 'input'}"
+#: Hexadecimal digits of a content's digest that tell the rows of one request from those of another.
+_CONTENT_DIGITS = 16
+
+
+def input_name(upload: UploadRecord) -> str:
+    """The staged copy of the input; it keeps the file's name, so that errors about its rows name what people know.
+
+    Rows are named by their content too: they are kept before their upload exists, and two requests may want one id.
+    """
+    folder = f"uploads/{upload.upload_id}/input"
+    if "rows" in upload.source:
+        return f"{folder}/{upload.content_digest[:_CONTENT_DIGITS]}/rows.csv"
+    (place,) = upload.source.values()
+    name = _UNSAFE.sub("-", PurePosixPath(place).name)[-NAME_CHARACTERS_MAX:].strip(".-")
+    return f"{folder}/{name or 'input'}"
 
 
 def values_name(upload_id: str, index: int) -> str:

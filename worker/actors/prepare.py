@@ -12,11 +12,13 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
-from worker.providers.port import Kind
-from worker.rows.dialect import Options
-from worker.rows.errors import InputChanged, InputError, ScratchFailed
-from worker.rows.source import open_source
+from worker.providers.port import Kind, SubmitMethod
+from worker.rows.dialect import Options, plain_values
+from worker.rows.digest import MeasuredOutput
+from worker.rows.errors import InputChanged, InputError, NotPullable, ScratchFailed, SourceUnavailable
+from worker.rows.pullable import has_same_lines, pull_obstacles
 from worker.rows.staging import Staged, StagedPart, stage
+from worker.sources import STAGING_FACTOR, open_input
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 
@@ -54,14 +56,16 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         context.workspace.folder() as folder,
     ):
         try:
-            staged = _stage(context, upload, connected, folder, keeper)
+            copy = _copy_input(context, upload, folder)
+            staged = _stage(context, upload, connected, keeper, copy=copy, folder=folder)
+            obstacles = _pull_obstacles(upload, staged, copy)
             parts = _publish(context, upload, staged)
             failure = None
-        except (InputError, StorageError, ScratchFailed) as error:
+        except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
             failure = error
     now = context.store.now()
     if failure is None:
-        found, safety = _found(upload, staged), context.settings.safety_look_seconds
+        found, safety = _found(upload, staged, obstacles), context.settings.safety_look_seconds
         keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety))
     elif isinstance(failure, InputError):
         reason, message = failure.reason, str(failure)
@@ -73,31 +77,60 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
 
 
 def _stage(
-    context: Context, upload: UploadRecord, connected: Connected, folder: Path, keeper: Keeper[UploadRecord]
+    context: Context,
+    upload: UploadRecord,
+    connected: Connected,
+    keeper: Keeper[UploadRecord],
+    *,
+    copy: Path,
+    folder: Path,
 ) -> Staged:
-    copy = _copy_input(context, upload, folder)
+    kind = Kind(upload.kind)
     caps = (connected.provider.capabilities.batch_rows_max, connected.account.max_part_rows)
     limits = context.limits
     staged = stage(
         copy,
         folder,
-        kind=Kind(upload.kind),
+        kind=kind,
         options=Options.model_validate(upload.options),
         limits=limits,
         rows_per_part=min((cap for cap in caps if cap is not None), default=limits.input_rows_max),
         on_progress=lambda rows: keeper.progress(staged_rows=rows),
+        dialect=plain_values(kind) if "rows" in upload.source else None,
     )
-    if staged.input_sha256 != upload.content_digest:
-        raise InputChanged("The file is not the one that was accepted: it changed meanwhile. Submit it again.")
+    _check_unchanged(upload, staged.input_sha256)
     return staged
+
+
+def _check_unchanged(upload: UploadRecord, sha256: str) -> None:
+    if sha256 != upload.content_digest:
+        raise InputChanged("The list is not the one that was accepted: it changed meanwhile. Submit it again.")
+
+
+def _pull_obstacles(upload: UploadRecord, staged: Staged, copy: Path) -> tuple[str, ...]:
+    """Why the provider may not fetch the list itself. Raises `NotPullable` when that was asked for by name."""
+    if "remote_url" not in upload.source:
+        return ()
+    obstacles = pull_obstacles(staged, same_lines=has_same_lines(copy, staged.parts[0].path))
+    if obstacles and upload.method == SubmitMethod.PULL:
+        raise NotPullable(
+            f"{upload.source['remote_url']} cannot be pulled by the provider: {'; '.join(obstacles)}. It would charge "
+            "for what is not to be sent. Leave the method out (auto), or submit a file of nothing but the values."
+        )
+    return obstacles
 
 
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
-    name = input_name(upload.upload_id, upload.source)
+    name = input_name(upload)
     if not context.storage.exists(name):
-        with open_source(upload.source, context.settings.input_roots) as source, context.storage.write(name) as target:
-            shutil.copyfileobj(source, target, COPY_BYTES)
+        with (
+            open_input(context, upload.source, factor=STAGING_FACTOR) as source,
+            context.storage.write(name) as target,
+        ):
+            measured = MeasuredOutput(target)
+            shutil.copyfileobj(source, measured, COPY_BYTES)
+            _check_unchanged(upload, measured.sha256)
     return local_file(context.storage, name, folder)
 
 
@@ -136,16 +169,18 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
     )
 
 
-def _found(upload: UploadRecord, staged: Staged) -> core.Prepared:
+def _found(upload: UploadRecord, staged: Staged, obstacles: tuple[str, ...]) -> core.Prepared:
+    remote = "remote_url" in upload.source
     return core.Prepared(
         dialect=staged.dialect.model_dump(mode="json"),
-        input_object=input_name(upload.upload_id, upload.source),
+        input_object=input_name(upload),
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         empty=staged.empty,
         folded=staged.folded,
         withheld=staged.withheld,
         distinct=staged.distinct,
+        pullable=remote and not obstacles,
         details={
             "rows": staged.rows,
             "empty": staged.empty,
@@ -154,5 +189,6 @@ def _found(upload: UploadRecord, staged: Staged) -> core.Prepared:
             "to_send": staged.distinct,
             "parts": len(staged.parts),
             "why": staged.dialect.why,
-        },
+        }
+        | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
     )

@@ -117,7 +117,7 @@ def _shown(name: str, value: object) -> str:
         case float():
             return f"{value:g}"
         case tuple():
-            return os.pathsep.join(map(str, value))
+            return ("," if name == "pull_hosts" else os.pathsep).join(map(str, value)) or "(none)"
         case str() if name in {"redis_url", "broker_url"}:
             return redis_urls.masked(value)
         case _:

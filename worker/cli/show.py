@@ -79,7 +79,10 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "reason", upload.reason
     yield "message", upload.message
     yield "cancellation", "requested" if upload.cancel_requested and not upload.terminal else None
-    yield "source", ", ".join(upload.source.values())
+    yield (
+        "source",
+        f"{rows} rows in the request" if (rows := upload.source.get("rows")) else ", ".join(upload.source.values()),
+    )
     yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items())
     yield "rows", f"{upload.rows:,} ({upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty)"
     if parts:

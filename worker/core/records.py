@@ -185,6 +185,8 @@ class UploadRecord(WorkItem):
     #: Storage name of the staged copy of the input.
     input_object: str | None = None
     input_bytes: int = 0
+    #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
+    pullable: bool = False
     staged_rows: int = 0
     rows: int = 0
     empty: int = 0

@@ -35,6 +35,7 @@ class Prepared:
     folded: int
     withheld: int
     distinct: int
+    pullable: bool = False
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -74,6 +75,7 @@ def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord]
         folded=staged.folded,
         withheld=staged.withheld,
         distinct=staged.distinct,
+        pullable=staged.pullable,
         parts_total=len(parts),
         reason="",
         message="",

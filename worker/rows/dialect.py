@@ -68,6 +68,19 @@ class Dialect(BaseModel):
         return self.model_copy(update={"columns": _named(self.columns, width)})
 
 
+def plain_values(kind: Kind) -> Dialect:
+    """The dialect of one column of values in UTF-8 without a header, whatever the values look like."""
+    return Dialect(
+        encoding="utf-8",
+        delimiter=",",
+        header=False,
+        column_index=0,
+        column_name=kind.value,
+        columns=(kind.value,),
+        why="values as they stood in the request",
+    )
+
+
 def detect(path: Path, kind: Kind, options: Options) -> Dialect:
     """The dialect of the file at `path`, from its first `SAMPLE_BYTES`; the options win over what is seen.
 

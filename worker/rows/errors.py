@@ -4,8 +4,11 @@
     ├── InputError              the list as it is cannot be used; nothing was spent
     │   ├── InputNotFound         there is no such file
     │   ├── OutsideRoots          the file is not in a folder that may be read
+    │   ├── OutsideStorage        the URL is not one of the storage's folder for inputs
+    │   ├── HostNotAllowed        the URL is on a host that may not be read from
     │   ├── InputUnreadable       the file is there, but cannot be read
     │   ├── InputChanged          the file is not the one that was staged
+    │   ├── NotPullable           the provider is to pull it, and it does not hold just what is to be sent
     │   ├── NotText               a spreadsheet, an archive or other binary data
     │   ├── EncodingUnclear       not the encoding it should be
     │   ├── DelimiterUnclear      it cannot be told how rows split into cells
@@ -17,6 +20,7 @@
     │   ├── TooManyRows           more rows than allowed
     │   ├── TooManyColumns        more columns than allowed
     │   └── CellTooLarge          a cell or row larger than allowed
+    ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
@@ -56,6 +60,18 @@ class OutsideRoots(InputError):
     reason = "outside_roots"
 
 
+class OutsideStorage(InputError):
+    """The URL is not one of the storage's folder for inputs."""
+
+    reason = "url_outside_storage"
+
+
+class HostNotAllowed(InputError):
+    """The URL is on a host that may not be read from."""
+
+    reason = "host_not_allowed"
+
+
 class InputUnreadable(InputError):
     """The file is there, but cannot be read."""
 
@@ -66,6 +82,12 @@ class InputChanged(InputError):
     """The file is not the one that was staged."""
 
     reason = "changed"
+
+
+class NotPullable(InputError):
+    """The provider is to pull it, and it does not hold just what is to be sent."""
+
+    reason = "not_pullable"
 
 
 class NotText(InputError):
@@ -132,6 +154,13 @@ class CellTooLarge(InputError):
     """A cell or row larger than allowed."""
 
     reason = "cell_too_large"
+
+
+class SourceUnavailable(RowsError):
+    """The host of a list cannot be reached, or not in time; trying again may help."""
+
+    reason = "source_unavailable"
+    retryable = True
 
 
 class CollectedUnreadable(RowsError):

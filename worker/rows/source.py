@@ -1,4 +1,4 @@
-"""Where a list comes from: opening what a request names, and nothing outside the folders that may be read."""
+"""Where a list comes from: opening the files that a request names, and nothing outside the folders that may be read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from worker.rows.errors import InputError, InputNotFound, InputTooLarge, InputUnreadable, NoValues, OutsideRoots
+from worker.rows.errors import (
+    InputError,
+    InputNotFound,
+    InputTooLarge,
+    InputUnreadable,
+    NoValues,
+    OutsideRoots,
+    OutsideStorage,
+)
+from worker.storage import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from worker.storage import Storage
+
 #: Bytes read at once.
 BLOCK_BYTES = 1024 * 1024
+#: Folder of the storage that applications put their lists into.
+INPUTS_FOLDER = "inputs"
 
 
 def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
@@ -31,6 +44,43 @@ def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
         listed = ", ".join(str(root) for root in allowed) or "none"
         raise OutsideRoots(f"{path} is not inside a folder that may be read ({listed}); see BULKVERIFY_INPUT_ROOTS.")
     return _open(path, resolved)
+
+
+def open_stored(url: str, storage: Storage) -> BinaryIO:
+    """The bytes of an object below `INPUTS_FOLDER`. Raises `InputError`, and `StorageError` when storage is at fault.
+
+    Where objects are files, no link leads out of that folder.
+    """
+    name = storage.name_of(url)
+    if name is None or not name.startswith(f"{INPUTS_FOLDER}/"):
+        raise _outside_storage(url, storage)
+    local = storage.local_path(name)
+    if local is None:
+        try:
+            return storage.open(name)
+        except NotFound:
+            raise _no_object(url) from None
+    # The folder itself is resolved, and nothing below it: it may not be a link either.
+    folder = local.parents[name.count("/")].resolve() / INPUTS_FOLDER
+    resolved = _resolved(local)
+    if not resolved.is_relative_to(folder):
+        raise _outside_storage(url, storage)
+    try:
+        return _open(local, resolved)
+    except InputNotFound:
+        raise _no_object(url) from None
+
+
+def _no_object(url: str) -> InputNotFound:
+    return InputNotFound(f"There is no object {url}; put the list there, and then submit it.")
+
+
+def _outside_storage(url: str, storage: Storage) -> OutsideStorage:
+    allowed = storage.url(f"{INPUTS_FOLDER}/list.csv").removesuffix("list.csv")
+    return OutsideStorage(
+        f"{url} is not in the folder of the workers' storage that lists are read from; its URL has to begin with "
+        f"{allowed} and to go on with letters, digits, '.', '_', '-' and '/', and no link may lead out of the folder."
+    )
 
 
 def _resolved(path: Path) -> Path:

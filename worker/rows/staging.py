@@ -74,13 +74,15 @@ def stage(
     limits: Limits,
     rows_per_part: int,
     on_progress: Callable[[int], None],
+    dialect: Dialect | None = None,
 ) -> Staged:
     """Read the input at `path` and write its parts into the private `folder`, which exists.
 
-    `on_progress` is told the rows read so far, every `PROGRESS_ROWS`; what it raises ends staging. The same input and
-    arguments always give the same parts. Raises `InputError`, or `ScratchFailed` when `folder` cannot be written.
+    The `dialect` is found out with the help of `options` unless it is known already. `on_progress` is told the rows
+    read so far, every `PROGRESS_ROWS`; what it raises ends staging. The same input and arguments always give the same
+    parts. Raises `InputError`, or `ScratchFailed` when `folder` cannot be written.
     """
-    dialect = detect(path, kind, options)
+    dialect = dialect or detect(path, kind, options)
     with scratch(folder / "fold.sqlite3") as database:
         database.execute(_CREATE)
         with InputRows(path, dialect, limits) as rows:

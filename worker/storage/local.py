@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.storage.durable import sync_folders, sync_path
-from worker.storage.errors import NotFound, ObjectTooLarge, from_os_error
+from worker.storage.errors import InvalidName, NotFound, ObjectTooLarge, from_os_error
 from worker.storage.names import check_name
 
 if TYPE_CHECKING:
@@ -163,6 +163,14 @@ class LocalStorage:
     def url(self, name: str) -> str:
         """See `Storage.url`."""
         return self._path(name).absolute().as_uri()
+
+    def name_of(self, url: str) -> str | None:
+        """See `Storage.name_of`. Names need no escapes, so an address with one is none of this storage."""
+        beginning = self.url("x").removesuffix("x")
+        try:
+            return check_name(url.removeprefix(beginning)) if url.startswith(beginning) else None
+        except InvalidName:
+            return None
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """See `Storage.remove_leftovers`."""

@@ -59,5 +59,8 @@ class Storage(Protocol):
     def url(self, name: str) -> str:
         """The object's address for people and applications; carries no credentials."""
 
+    def name_of(self, url: str) -> str | None:
+        """The name of which `url` would give this very address; None for the address of anything else."""
+
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """Remove what crashed writers left behind, invisible to `list`, and return how many there were."""

@@ -210,14 +210,14 @@ class Client:
         return refused, position
 
     def result(self, upload_id: str) -> Result:
-        """Where an upload's result is and what it holds.
+        """Where an upload's result is and what it holds, with its rows out of Redis where its file cannot be read here.
 
         Raises `NoResult`, which says where the upload stands and what happens next; `UploadFailed` when there will be
         none; `Rejected` when intake refused the request; `RecordUnreadable`.
         """
         status = self.status(upload_id)
         if status is not None:
-            return Result.of(status)
+            return self.with_rows(Result.of(status))
         for rejection in self._wire.newest_rejections():
             if rejection.upload_id == upload_id:
                 raise rejection.as_error()
@@ -226,6 +226,12 @@ class Client:
             upload_id=upload_id,
             state=None,
         )
+
+    def with_rows(self, result: Result) -> Result:
+        """The result with its rows out of Redis, where its file cannot be read here and they were put there."""
+        if result.readable_here or not result.rows_in_redis:
+            return result
+        return result.model_copy(update={"rows_csv": self._wire.result_rows(result.upload_id)})
 
     def _remember(self, upload_id: str, submission: Submission) -> None:
         self._submissions[upload_id] = submission

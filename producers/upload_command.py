@@ -106,7 +106,7 @@ def _report(
     for ended in follow(uploading.client, uploading.names, display, timeout_seconds):
         report = uploading.complete(ended)
         if output is not None:
-            report = deliver(report, target_of(report, output))
+            report = deliver(uploading.client, report, target_of(report, output))
         printer.add(report)
 
 

@@ -14,6 +14,7 @@ from producers.identity import derive_upload_id, request_digest
 from producers.request import UploadRequest, parse
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
+from worker.core.method import AUTO
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
@@ -23,7 +24,7 @@ from worker.store.errors import Stale, StoreError, StoreUnavailable
 from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
-    from worker.context import Context
+    from worker.context import Connected, Context
 
 log = structlog.get_logger()
 
@@ -174,6 +175,7 @@ class Intake:
                 f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
                 f"Its kinds are: {', '.join(kinds)}.",
             )
+        _check_wishes(request, connected)
         source = request.source.model_dump(mode="json", exclude_none=True)
         content = self._content_sha256(source)
         now = self._context.store.now()
@@ -240,6 +242,25 @@ class Intake:
                 details=None,
                 counters={("requests", "", request.kind if request else "", "rejected"): 1},
             )
+        )
+
+
+def _check_wishes(request: UploadRequest, connected: Connected) -> None:
+    """Refuse a method or a segment that the account's provider has not."""
+    account, has = f"{request.account!r} ({connected.account.provider})", connected.provider.capabilities
+    methods = ", ".join(has.submit_methods)
+    if request.method not in {AUTO, *has.submit_methods}:
+        raise NotAcceptable(
+            "method_unsupported",
+            f"The account {account} cannot be sent a list by the method {request.method}.",
+            f"Its methods are: {methods}. Leave method out to have one chosen.",
+        )
+    if unknown := sorted(set(request.segments) - has.segments):
+        segments = ", ".join(sorted(has.segments)) or "none"
+        raise NotAcceptable(
+            "segment_unsupported",
+            f"The account {account} gives no segment {', '.join(unknown)}.",
+            f"Its segments are: {segments}. The result has every row without any.",
         )
 
 

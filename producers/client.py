@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from producers.contract import CONTRACT_VERSION
 from producers.errors import NoResult, NotAccepted, NotConfigured, ProducerError, RecordUnreadable, Unavailable
-from producers.identity import derive_upload_id, is_derived
+from producers.identity import derive_upload_id, said_by_id
 from producers.request import RowOptions, UploadRequest, from_fields, to_json
 from producers.results import Result
 from producers.source import checked_source, hashed_source
@@ -83,14 +83,29 @@ class Client:
         kind: str,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
+        method: str = "auto",
+        segments: Sequence[str] = (),
+        result: str = "storage",
         label: str = "",
     ) -> str:
         """Ask for a file to be verified; the upload's id, derived from the file's content when none is given.
 
+        `method` is how it goes to the provider, `segments` what is wanted as the provider's own files too, and `result`
+        where the result is wanted: in `storage`, or as `rows` in Redis too, for an application without the storage.
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Raises `SourceUnusable`,
         `RequestInvalid`, `NotAccepted`.
         """
-        request = self.request(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+        request = self.request(
+            path,
+            account=account,
+            kind=kind,
+            upload_id=upload_id,
+            options=options,
+            method=method,
+            segments=segments,
+            result=result,
+            label=label,
+        )
         return self.submit_request(request)
 
     def request(
@@ -101,6 +116,9 @@ class Client:
         kind: str,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
+        method: str = "auto",
+        segments: Sequence[str] = (),
+        result: str = "storage",
         label: str = "",
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
@@ -116,6 +134,9 @@ class Client:
                 "kind": kind,
                 "source": {"path": str(checked_source(path))},
                 "options": dict(options) if options is not None else None,
+                "method": method,
+                "segments": list(segments),
+                "result": result,
                 "label": label,
                 "producer": self._producer,
             }
@@ -127,7 +148,7 @@ class Client:
         named = _with_id(request)
         upload_id = str(named.upload_id)
         try:
-            ambiguous = not is_derived(upload_id) and self._wire.known(upload_id)
+            ambiguous = not said_by_id(named) and self._wire.known(upload_id)
             positions = self._wire.positions()
         except Unavailable as error:
             raise NotAccepted(f"{error.message} Nothing was accepted.", certain=True) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from producers.client import URL_VARIABLE, Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from producers.records import Event, Status
     from producers.request import RowOptions
@@ -23,10 +23,23 @@ def submit(
     kind: str,
     upload_id: str | None = None,
     options: RowOptions | Mapping[str, object] | None = None,
+    method: str = "auto",
+    segments: Sequence[str] = (),
+    result: str = "storage",
     label: str = "",
 ) -> str:
     """`Client.submit`."""
-    return _client().submit(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+    return _client().submit(
+        path,
+        account=account,
+        kind=kind,
+        upload_id=upload_id,
+        options=options,
+        method=method,
+        segments=segments,
+        result=result,
+        label=label,
+    )
 
 
 def status(upload_id: str) -> Status | None:

@@ -12,6 +12,7 @@ from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_FIELD, UPLOAD
 from producers.errors import RequestInvalid
 from producers.identity import derive_upload_id, request_digest
 from producers.request import UploadRequest, parse
+from worker.actors.result_rows import ROWS, want_rows
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.method import AUTO
@@ -36,6 +37,8 @@ BLOCK_SHARE = 0.5
 TAKEOVER_MILLISECONDS = 60_000
 #: How Redis says, by version and moment, that the stream or its group is not there any more.
 STREAM_GONE = ("NOGROUP", "UNBLOCKED")
+#: Times the record of a known upload is written again when it moves on meanwhile.
+RECOGNISE_TRIES = 5
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
@@ -142,7 +145,7 @@ class Intake:
         known = self._context.store.upload(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
         if known is not None and known.request_digest == digest:
-            self._recognise(entry_id, known)
+            self._recognise(entry_id, known, request)
             return
         upload = self._upload(request, digest)
         known = self._context.store.upload(upload.upload_id)
@@ -159,7 +162,13 @@ class Intake:
                 f"The upload id {upload.upload_id!r} belongs to another request.",
                 "Use another upload_id for another list; leave it out to have one derived from the content.",
             )
-        self._recognise(entry_id, known)
+        if missing := sorted(set(upload.segments) - set(known.segments)):
+            raise NotAcceptable(
+                "conflict",
+                f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
+                "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
+            )
+        self._recognise(entry_id, known, request)
 
     def _upload(self, request: UploadRequest, digest: str) -> UploadRecord:
         connected = self._context.accounts.get(request.account)
@@ -209,13 +218,28 @@ class Intake:
         except InputError as error:
             raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
 
-    def _recognise(self, entry_id: str, known: UploadRecord) -> None:
+    def _recognise(self, entry_id: str, known: UploadRecord, request: UploadRequest) -> None:
+        """Answer that the upload is known; if the request wants its result in Redis, it is put there, or will be."""
+        for _ in range(RECOGNISE_TRIES if request.result == ROWS else 0):
+            wanted = want_rows(self._context, known)
+            if wanted is known:
+                break
+            try:
+                self._write_recognised(entry_id, wanted, uploads=(wanted,))
+            except Stale:
+                known = self._context.store.upload(known.upload_id) or known
+            else:
+                return
+        self._write_recognised(entry_id, known)
+
+    def _write_recognised(self, entry_id: str, known: UploadRecord, uploads: tuple[UploadRecord, ...] = ()) -> None:
         event = Event("accepted", known.upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
         self._context.apply(
             Change(
                 "recognise",
                 known.upload_id,
                 known.account,
+                uploads=uploads,
                 events=(event,),
                 acknowledge=Acknowledgement(entry_id),
                 details={"entry": entry_id},

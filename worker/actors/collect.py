@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.actors.accounts import pause_account
@@ -80,10 +79,10 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     kind, upload = Kind(part.kind), context.store.upload(part.upload_id)
     wanted = upload.segments if upload is not None else ()
     artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
-    found = {segment: artifact for artifact in artifacts if (segment := PurePath(artifact.name).stem) in wanted}
+    found = {artifact.segment: artifact for artifact in artifacts if artifact.segment is not None}
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)
     # The rows are accounted for by the whole result alone: segments only repeat what is in it.
-    whole = [artifact for artifact in artifacts if artifact not in found.values()]
+    whole = [artifact for artifact in artifacts if artifact.segment is None]
     for artifact in whole:
         context.storage.put_file(raw_name(part.upload_id, part.index, artifact.name), artifact.path)
     with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.version import version
 from worker.actors.names import manifest_name, result_name
-from worker.actors.result_rows import put_rows
+from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
 from worker.core import part as parts
 from worker.core import upload as core
@@ -74,7 +74,11 @@ def _settle(context: Context, upload: UploadRecord) -> None:
         return
     failed = sum(part.state is PartState.FAILED for part in found)
     days = settings.retention_days
-    ended = keeper.conclude(lambda record: core.delivered(record, summary, failed, now, days)).uploads[0]
+    # Rows may have been asked for meanwhile: then they are put into Redis before the record is written.
+    change = keeper.conclude(
+        lambda record: core.delivered(record, with_rows(context, record, summary), failed, now, days)
+    )
+    ended = change.uploads[0]
     context.metrics.stage_finished(
         "upload", provider=ended.provider, account=ended.account, kind=ended.kind, seconds=now - ended.created_at
     )
@@ -131,7 +135,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         size_bytes=delivered.bytes,
         segments=tuple(file for part in found for file in part.segments),
     )
-    return put_rows(context, upload.upload_id, summary) if upload.result_place == "rows" else summary
+    return with_rows(context, upload, summary)
 
 
 def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:

@@ -153,6 +153,8 @@ class Artifact:
     path: Path
     size_bytes: int
     sha256: str
+    #: The segment that the file is, `None` for the whole result or a part of it that no other file repeats.
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

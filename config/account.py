@@ -23,10 +23,16 @@ NAME_PATTERN = r"^[A-Za-z0-9_-]{1,40}$"
 WHOISXML_PART_ROWS_MAX = 50_000
 
 ProviderName = Literal["ipqs", "whoisxml"]
-KeyIn = Literal["header", "path", "body"]
+#: `header`: an HTTP header · `path`: the address · `param`: a parameter, in the body where there is one, else in the
+#: query · `json`: a field of JSON bodies, else the address · `body`: the JSON body that every call has.
+KeyIn = Literal["header", "path", "param", "json", "body"]
+
+#: The version of WhoisXML's verification, or `omit` to send none and get what the provider takes for granted.
+VerificationVersion = Literal[2, 3, "omit"]
+ListOrder = Literal["asc", "desc"]
 
 #: Where each provider accepts its key, the best place first: that one is the default.
-KEY_PLACES: Mapping[str, tuple[KeyIn, ...]] = {"ipqs": ("header", "path"), "whoisxml": ("body",)}
+KEY_PLACES: Mapping[str, tuple[KeyIn, ...]] = {"ipqs": ("header", "path", "param", "json"), "whoisxml": ("body",)}
 
 
 def _best_key_place(validated: dict[str, Any]) -> KeyIn:
@@ -75,6 +81,14 @@ class Account(BaseModel):
     key_in: Annotated[KeyIn, Doc("where a call carries the key", "a word", '"header"')] = Field(
         default_factory=_best_key_place
     )
+    #: WhoisXML only. The provider announced the end of version 2.
+    verification_version: Annotated[
+        VerificationVersion, Doc("version of the verification", "a number or a word", "3")
+    ] = 3
+    #: WhoisXML only; at IPQS a page has 50 rows, always.
+    list_page_rows: Annotated[int, Doc("jobs on a page of the list", "rows", "50"), Field(ge=10, le=50)] = 50
+    #: WhoisXML only; IPQS lists the newest first. Oldest first, pages that were read do not shift under new jobs.
+    list_order: Annotated[ListOrder, Doc("order of the list", "a word", '"asc"')] = "asc"
 
     @field_validator("base_url", "balance_url")
     @classmethod
@@ -107,6 +121,13 @@ class Account(BaseModel):
         if provider and place not in KEY_PLACES[provider]:
             raise ValueError(f"is not where {provider} takes a key, which is: {', '.join(KEY_PLACES[provider])}")
         return place
+
+    @field_validator("verification_version", "list_page_rows", "list_order")
+    @classmethod
+    def _check_whoisxml_only(cls, value: int | str, info: ValidationInfo) -> int | str:
+        if info.data.get("provider") == "ipqs":
+            raise ValueError("is given, but ipqs has nothing of the kind to choose")
+        return value
 
     @field_validator("max_part_rows")
     @classmethod

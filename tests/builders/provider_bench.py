@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
+from config.account import KEY_PLACES
 from config.accounts import Account, Timeouts
+from tests.builders.file_server import FileServer
 from worker.providers.errors import Throttled
-from worker.providers.port import Kind, Reporter, Submission
+from worker.providers.port import Kind, Reporter, Submission, SubmitMethod
 from worker.providers.registry import build
 from worker.providers.sandbox.clock import ManualClock
 from worker.providers.sandbox.ipqs import IpqsSandbox
@@ -32,6 +34,37 @@ KEYS = {"ipqs": "Q7xT2mZp9LrK4vBn8WcJ5hYd3FgS6aEu", "whoisxml": "at_q7xT2mZp9LrK
 
 #: A provider's API below a server, and where its balance is.
 PATHS = {"ipqs": "/ipqs/api", "whoisxml": "/whoisxml/api/bevService"}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way to a provider: who it is, how values go there and where the key does."""
+
+    provider: str
+    method: SubmitMethod
+    key_in: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}-{self.method}-{self.key_in}"
+
+
+#: By which method a provider takes a list if nobody chooses.
+BEST_METHODS = {"ipqs": SubmitMethod.FORM, "whoisxml": SubmitMethod.JSON}
+
+#: Every method of every provider, with the key in the best place.
+METHODS = (
+    *(Door("ipqs", method, "header") for method in (SubmitMethod.FORM, SubmitMethod.JSON, SubmitMethod.PULL)),
+    Door("whoisxml", SubmitMethod.JSON, "body"),
+)
+
+#: Every method of every provider with the key in every place that the provider has for it.
+DOORS = tuple(Door(door.provider, door.method, place) for door in METHODS for place in KEY_PLACES[door.provider])
+
+#: Every place of the key, with the provider's best method.
+PLACES = tuple(door for door in DOORS if door.method is BEST_METHODS[door.provider])
+
+#: The doors through which the body of the submit is the whole list.
+STREAMED_DOORS = tuple(door for door in DOORS if door.method is not SubmitMethod.PULL)
 
 
 class CountingGate:
@@ -83,11 +116,14 @@ def account_for(provider: str, base_url: str, **changes: object) -> Account:
 
 
 class Bench:
-    """A context: the server runs inside it."""
+    """A context: the server runs inside it, and one for the files that a provider pulls."""
 
-    def __init__(self, provider: str, folder: Path, **account: object) -> None:
+    def __init__(self, provider: str, folder: Path, method: SubmitMethod | None = None, **account: object) -> None:
+        """Parts go by `method`, by default the provider's best."""
         self.name = provider
         self.folder = folder
+        self.files = FileServer(folder)
+        self._method = method
         self.clock = ManualClock()
         self.ipqs = IpqsSandbox(key=KEYS["ipqs"], clock=self.clock, folder=folder / "ipqs", seed=7)
         self.whoisxml = WhoisXmlSandbox(key=KEYS["whoisxml"], clock=self.clock, folder=folder / "whoisxml", seed=7)
@@ -97,19 +133,29 @@ class Bench:
         self.provider: Provider
 
     def __enter__(self) -> Self:
+        self.files.__enter__()
         self.server.start()
-        self.provider = self.adapter(**self._account)
+        self.provider = self.adapter()
         return self
+
+    @classmethod
+    def at(cls, door: Door, folder: Path) -> Self:
+        """A bench whose parts and keys go through one door."""
+        return cls(door.provider, folder, door.method, key_in=door.key_in)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.server.stop()
+        self.files.__exit__(kind, error, trace)
 
     def adapter(self, **account: object) -> Provider:
         """Another adapter to the same simulated provider, with the same gate and notes."""
-        base_url = self.server.base_url + PATHS[self.name]
-        return build(account_for(self.name, base_url, **account), self.gate, self.notes)
+        return build(self.account(self.server.base_url, **account), self.gate, self.notes)
+
+    def account(self, server: str, **account: object) -> Account:
+        """The account of the bench at another server, with changes."""
+        return account_for(self.name, server + PATHS[self.name], **(self._account | account))
 
     @property
     def simulated(self) -> SimulatedProvider:  # type: ignore[type-arg]  # either provider's knobs
@@ -139,8 +185,9 @@ class Bench:
             for value in values:
                 file.write(value + "\n")
                 rows += 1
-        method = self.provider.capabilities.submit_methods[0]
-        return Submission(path, rows, kind, name or "tk0123456789abcdef-people.csv", seconds, method)
+        method = self._method or self.provider.capabilities.submit_methods[0]
+        url = self.files.url_of(path) if method is SubmitMethod.PULL else None
+        return Submission(path, rows, kind, name or "tk0123456789abcdef-people.csv", seconds, method, url)
 
     def submit(self, *values: str, kind: Kind = Kind.EMAIL) -> Submitted:
         """Have values accepted."""

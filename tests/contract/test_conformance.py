@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.provider_bench import KEYS, PATHS, Bench, CountingGate, Notes, account_for, told, traced_memory
+from tests.builders.file_server import LINK_SECRET
+from tests.builders.provider_bench import (
+    DOORS,
+    KEYS,
+    METHODS,
+    PATHS,
+    PLACES,
+    Bench,
+    CountingGate,
+    Notes,
+    account_for,
+    told,
+    traced_memory,
+)
 from worker.providers.errors import (
     CredentialsRejected,
     Malformed,
@@ -49,11 +62,16 @@ SPELLINGS: dict[Kind, Callable[[int], str]] = {
 }
 
 
-@pytest.fixture(params=["ipqs", "whoisxml"])
+@pytest.fixture(params=PLACES, ids=str)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """Each provider in turn."""
-    with Bench(request.param, tmp_path) as running:
+    """Each provider in turn, with the key in each place."""
+    with Bench.at(request.param, tmp_path) as running:
         yield running
+
+
+#: For tests that a submit is a part of: each provider by each method, with the key in each place, or in the best one.
+by_every_door = pytest.mark.parametrize("bench", DOORS, ids=str, indirect=True)
+by_every_method = pytest.mark.parametrize("bench", METHODS, ids=str, indirect=True)
 
 
 @pytest.fixture(params=["status", "list", "collect", "credits"])
@@ -65,6 +83,7 @@ def read(request: pytest.FixtureRequest) -> Read:
 # --- the way of a job -------------------------------------------------------------------------------------------------
 
 
+@by_every_door
 def test_a_job_goes_all_the_way(bench: Bench) -> None:
     """A submitted part is observed, listed, collected and read back value by value, for one credit each."""
     values = ["anna@gmail.com", "no address", "bounce1@example.com", "ben@gmail.com"]
@@ -86,6 +105,7 @@ def test_a_job_goes_all_the_way(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
+@by_every_method
 def test_a_job_of_every_kind_goes_all_the_way(bench: Bench, kind: Kind) -> None:
     """Whatever kind a provider takes, each value comes back as it was sent, with a verdict and columns of its own."""
     values = [SPELLINGS[kind](number) for number in range(100)]
@@ -103,6 +123,7 @@ def test_a_job_of_every_kind_goes_all_the_way(bench: Bench, kind: Kind) -> None:
     assert [charge.rows for charge in bench.simulated.ledger] == [len(values)]
 
 
+@by_every_method
 def test_values_survive_quoting_and_scripts(bench: Bench) -> None:
     """Values with commas, quotes and letters beyond ASCII come back unchanged."""
     submitted = bench.submit('"a,b"', '"say ""hi"""', "jürgen@exämple.com", "плохо@пример.рф")
@@ -185,6 +206,27 @@ def test_strings_for_numbers_and_booleans_are_read(bench: Bench) -> None:
     assert bench.provider.collect(submitted.remote_id, bench.folder)
 
 
+# --- segments ---------------------------------------------------------------------------------------------------------
+
+
+def test_segments_come_beside_the_whole_result(bench: Bench) -> None:
+    """Each wanted segment with rows is a file of its own; what is read are the rows of the whole result, once each."""
+    values = [f"person{number}@shop{number % 40}.com" for number in range(200)] + ["no address"]
+    remote_id = bench.submit(*values).remote_id
+    wanted = bench.provider.capabilities.segments
+    artifacts = bench.provider.collect(remote_id, bench.folder, wanted)
+    assert {artifact.segment for artifact in artifacts if artifact.segment} == set(wanted)
+    assert all(artifact.path.stat().st_size == artifact.size_bytes for artifact in artifacts)
+    assert sorted(verdict.value for verdict in bench.provider.read(artifacts, Kind.EMAIL)) == sorted(values)
+
+
+def test_a_segment_that_the_provider_has_not_is_a_defect(bench: Bench) -> None:
+    """Asking for a segment outside the capabilities never reaches the provider."""
+    with pytest.raises(ValueError, match="greenish: this provider has no such segment"):
+        bench.provider.collect("5", bench.folder, ["greenish"])
+    assert bench.calls == 0
+
+
 # --- reading calls ----------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +307,7 @@ def test_an_unknown_job_cannot_be_collected(bench: Bench) -> None:
 # --- calls are counted, keys are kept ---------------------------------------------------------------------------------
 
 
+@by_every_door
 def test_every_call_takes_a_token_and_is_reported(bench: Bench) -> None:
     """Tokens taken, calls reported and calls that arrived are the same, operation by operation."""
     remote_id = bench.submit().remote_id
@@ -290,6 +333,7 @@ def test_without_a_token_nothing_is_called(bench: Bench, read: Read) -> None:
     "kind",
     ["bad_key", "html_block", "http_301", "http_404", "http_500", "answer_lost", "answer_hang", "truncate", "refuse"],
 )
+@by_every_door
 def test_no_error_holds_the_key(bench: Bench, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the text, the arguments, the traceback nor the linked errors of a failure hold the key or a link."""
     caplog.set_level(logging.DEBUG)
@@ -307,7 +351,9 @@ def test_no_error_holds_the_key(bench: Bench, kind: str, caplog: pytest.LogCaptu
         assert (error.__cause__, error.__context__) == (None, None)
         assert key not in told(error)
         assert "download=" not in told(error)
+        assert LINK_SECRET not in told(error)
     assert key not in caplog.text
+    assert LINK_SECRET not in caplog.text
 
 
 def test_an_adapter_and_its_account_do_not_show_the_key(bench: Bench) -> None:
@@ -315,6 +361,7 @@ def test_an_adapter_and_its_account_do_not_show_the_key(bench: Bench) -> None:
     assert KEYS[bench.name] not in f"{bench.provider!r} {bench.provider}"
 
 
+@by_every_method
 def test_one_adapter_serves_many_threads(bench: Bench) -> None:
     """Threads that share an adapter each see the jobs that they asked for."""
 
@@ -336,6 +383,7 @@ def test_one_adapter_serves_many_threads(bench: Bench) -> None:
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
+@by_every_method
 def test_a_large_list_is_read_in_constant_memory(bench: Bench) -> None:
     """The largest list makes the whole way, and reading its result takes far less memory than the result."""
     rows = bench.provider.capabilities.batch_rows_max or 120_000

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, told, traced_memory
+from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, told
 from tests.builders.scripted_server import Scripted, ScriptedServer
 from worker.providers.errors import (
     CredentialsRejected,
@@ -20,7 +19,7 @@ from worker.providers.errors import (
     Throttled,
     Unavailable,
 )
-from worker.providers.ipqs import DOWNLOAD_LINKS_MAX
+from worker.providers.ipqs_downloads import DOWNLOAD_LINKS_MAX, is_trusted
 from worker.providers.port import Kind, RemoteStatus, Submission, SubmitMethod, VerdictWord
 from worker.providers.registry import build
 
@@ -58,62 +57,7 @@ def part(folder: Path, *values: str) -> Submission:
     return Submission(path, len(values), Kind.EMAIL, "tk0123456789abcdef-people", 5, SubmitMethod.FORM)
 
 
-# --- where the key is -------------------------------------------------------------------------------------------------
-
-
-def test_the_key_travels_in_a_header_where_an_address_without_it_exists(tmp_path: Path) -> None:
-    """Upload and list carry the key in a header, status and account in the documented path."""
-    with ScriptedServer() as server:
-        server.then(job(status="NEW")).then({"success": True, "csvs": []}).then(job()).then(
-            {"success": True, "credits": 1}
-        )
-        provider, _ = scripted(server, key_in="header")
-        provider.submit(part(tmp_path, "a@example.com"))
-        provider.list_page()
-        provider.observe(["12"])
-        provider.credits()
-    heard = [(request.method, request.target, request.headers.get("ipqs-key")) for request in server.heard]
-    assert heard == [
-        ("POST", "/api/json/csv/upload?type=email&file_name=tk0123456789abcdef-people", KEY),
-        ("GET", "/api/json/csv/list?page=1", KEY),
-        ("GET", f"/api/json/csv/{KEY}/status/12", None),
-        ("GET", f"/api/json/account/{KEY}", None),
-    ]
-
-
-def test_the_key_may_travel_in_the_path_only(tmp_path: Path) -> None:
-    """With `key_in = "path"` every address is the documented one and no header has the key."""
-    with ScriptedServer() as server:
-        server.then(job(status="NEW")).then({"success": True, "csvs": []})
-        provider, _ = scripted(server, key_in="path")
-        provider.submit(part(tmp_path, "a@example.com"))
-        provider.list_page()
-    assert [request.target for request in server.heard] == [
-        f"/api/json/csv/{KEY}/email/upload?file_name=tk0123456789abcdef-people",
-        f"/api/json/csv/{KEY}/list?page=1",
-    ]
-    assert all("ipqs-key" not in request.headers for request in server.heard)
-
-
-def test_a_job_goes_all_the_way_with_the_key_in_the_path(bench: Bench) -> None:
-    """The documented addresses do the same as those without a key."""
-    bench.provider = bench.adapter(key_in="path")
-    remote_id = bench.submit().remote_id
-    assert [job.remote_id for job in bench.provider.list_page().jobs] == [remote_id]
-    assert bench.provider.collect(remote_id, bench.folder)
-
-
-@pytest.mark.parametrize("kind", ["http_404", "answer_lost", "bad_key", "refuse"])
-def test_no_error_holds_a_key_in_the_path(bench: Bench, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither errors nor log lines show a key that is part of the address."""
-    caplog.set_level(logging.DEBUG)
-    bench.provider = bench.adapter(key_in="path")
-    bench.fault("*", kind, times=2, text=KEY)
-    with pytest.raises(ProviderError) as reading:
-        bench.provider.list_page()
-    with pytest.raises(ProviderError) as submitting:
-        bench.submit()
-    assert KEY not in told(reading.value) + told(submitting.value) + caplog.text
+# --- the request ------------------------------------------------------------------------------------------------------
 
 
 def test_the_form_has_one_file_of_known_length_and_a_name_of_our_own(tmp_path: Path) -> None:
@@ -129,18 +73,6 @@ def test_the_form_has_one_file_of_known_length_and_a_name_of_our_own(tmp_path: P
     assert request.body.count(b"Content-Disposition: form-data") == 1
     assert b"\r\n\r\na@example.com\n--boundary\n\r\n--" in request.body
     assert (submitted.remote_id, submitted.name, submitted.word) == ("12", "tk0123456789abcdef-people", "NEW")
-
-
-def test_a_large_upload_takes_constant_memory(tmp_path: Path) -> None:
-    """A part of many megabytes is sent without being held in memory."""
-    staged = part(tmp_path, *(f"person.{number:0120}@example.com" for number in range(120_000)))
-    with ScriptedServer() as server:
-        provider, _ = scripted(server.then(job()))
-        with traced_memory() as peak:
-            provider.submit(staged)
-    size_bytes = staged.path.stat().st_size
-    assert server.heard[0].body_bytes > size_bytes > 10_000_000
-    assert peak.bytes < 3_000_000
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -233,11 +165,10 @@ def test_links_to_elsewhere_are_not_followed(tmp_path: Path, link: str) -> None:
 def test_an_encrypted_account_takes_no_plain_link() -> None:
     """With an https base URL, an http link is not followed even to the right host."""
     account = account_for("ipqs", "https://www.ipqualityscore.com/api")
-    provider = build(account, CountingGate(), Notes())
     host = "downloads.ipqualityscore.com"
-    assert provider._trusted(f"https://{host}/download?download=x")  # type: ignore[attr-defined]
-    assert not provider._trusted(f"http://{host}/download?download=x")  # type: ignore[attr-defined]
-    assert not provider._trusted("https://www.ipqualityscore.com/download")  # type: ignore[attr-defined]
+    assert is_trusted(f"https://{host}/download?download=x", account)
+    assert not is_trusted(f"http://{host}/download?download=x", account)
+    assert not is_trusted("https://www.ipqualityscore.com/download", account)
 
 
 def test_a_link_is_fetched_without_the_key(bench: Bench) -> None:

@@ -36,6 +36,7 @@ def test_a_whoisxml_account_needs_provider_and_key_only(tmp_path: Path) -> None:
     assert account.balance_url == "https://user.whoisxmlapi.com/user-service/account-balance"
     assert account.download_hosts == ()
     assert account.key_in == "body"
+    assert (account.verification_version, account.list_page_rows, account.list_order) == (3, 50, "asc")
 
 
 def test_given_fields_win(tmp_path: Path) -> None:
@@ -93,6 +94,9 @@ def test_downloads_may_come_from_the_base_urls_host_too(tmp_path: Path) -> None:
         ("download_hosts", '["example.com:443"]', "no bare host name"),
         ("key_in", '"body"', "is not where ipqs takes a key"),
         ("key_in", '"cookie"', "is none of the possible words"),
+        ("verification_version", "3", "ipqs has nothing of the kind"),
+        ("list_page_rows", "50", "ipqs has nothing of the kind"),
+        ("list_order", '"asc"', "ipqs has nothing of the kind"),
         ("max_active", "0", "is 0, which is out of bounds"),
         ("requests_per_second", '"fast"', "is not a number"),
         ("max_part_rows", "1.5", "is not a whole number"),
@@ -113,13 +117,40 @@ def test_a_bad_field_is_named_with_its_fault(tmp_path: Path, field: str, value: 
     [
         ("download_hosts", '["example.com"]', "whoisxml has no download links"),
         ("key_in", '"header"', "is not where whoisxml takes a key"),
+        ("key_in", '"param"', "is not where whoisxml takes a key"),
         ("max_part_rows", "50001", "at most 50,000 rows"),
+        ("verification_version", "1", "is none of the possible words"),
+        ("verification_version", '"3"', "is none of the possible words"),
+        ("list_page_rows", "9", "is 9, which is out of bounds"),
+        ("list_page_rows", "51", "is 51, which is out of bounds"),
+        ("list_order", '"newest"', "is none of the possible words"),
         ("balance_url", '"http://example.com/balance"', "the key would travel readable"),
     ],
 )
 def test_whoisxml_has_limits_of_its_own(tmp_path: Path, field: str, value: str, fault: str) -> None:
     """What the provider does not have cannot be set."""
     assert fault in Folder(tmp_path, table("whoisxml", **{field: value})).faults()[f"[accounts.main] {field}"]
+
+
+@pytest.mark.parametrize("place", ["header", "path", "param", "json"])
+def test_an_ipqs_key_may_go_to_any_place_that_works(tmp_path: Path, place: str) -> None:
+    """Each placement can be chosen by name."""
+    assert Folder(tmp_path, table(key_in=f'"{place}"')).account().key_in == place
+
+
+@pytest.mark.parametrize(("value", "version"), [("2", 2), ("3", 3), ('"omit"', "omit")])
+def test_the_version_of_a_verification_may_be_chosen_or_left_out(
+    tmp_path: Path, value: str, version: int | str
+) -> None:
+    """WhoisXML's version is a number that it documents, or the word for sending none."""
+    account = Folder(tmp_path, table("whoisxml", verification_version=value, list_order='"desc"')).account()
+    assert (account.verification_version, account.list_order) == (version, "desc")
+
+
+def test_a_wrong_version_is_told_the_right_ones(tmp_path: Path) -> None:
+    """The remedy lists what there is to choose from."""
+    (problem,) = Folder(tmp_path, table("whoisxml", verification_version="4")).refusal().problems
+    assert "one of 2, 3, omit" in problem.remedy
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/api", "http://localhost:1/api", "http://[::1]:1/api"])

@@ -71,10 +71,10 @@ class Download:
     #: Whether HTTP framing proves completeness; without it the content has to.
     length_known: bool
 
-    def publish(self, target: Path) -> Artifact:
+    def publish(self, target: Path, segment: str | None = None) -> Artifact:
         """Give the file its name in one step."""
         self.path.replace(target)
-        return Artifact(name=target.name, path=target, size_bytes=self.size_bytes, sha256=self.sha256)
+        return Artifact(target.name, target, self.size_bytes, self.sha256, segment)
 
     def discard(self) -> None:
         """Remove the file."""

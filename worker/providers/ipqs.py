@@ -1,22 +1,20 @@
 """IPQualityScore's CSV API behind the provider port. Facts: its documentation and OpenAPI file unless said otherwise.
 
-Where the key goes: uploads and the list have an address without a key, for which it travels in a header (seen in
-third-party use; `key_in = "path"` puts it into the address instead, the documented form). Status and account are
-documented with the key in the path only. Addresses are built from ids: the `status_url` in answers holds the key and is
-neither followed nor kept.
+Its rooms: `ipqs_calls` (addresses and where the key goes), `ipqs_downloads` (result files), `ipqs_words` (what words
+and columns mean). Addresses are built from ids: the `status_url` in answers holds the key and is neither followed nor
+kept.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
 
-from worker.providers.answer import Answer, failure_of
-from worker.providers.body import FormFile
-from worker.providers.call import Call
-from worker.providers.csv_result import check_csv, read_csv, value_column
-from worker.providers.errors import Malformed, OutOfCredits, ProviderError, Refused, Unavailable
+from worker.providers.answer import failure_of
+from worker.providers.csv_result import read_csv, value_column
+from worker.providers.errors import Malformed, OutOfCredits, Refused, Unavailable
 from worker.providers.http import ReadClient
+from worker.providers.ipqs_calls import IpqsCalls, secrets_of
+from worker.providers.ipqs_downloads import SEGMENTS, IpqsDownloads
 from worker.providers.ipqs_words import STATUSES, SUBMIT_REFUSALS, VALUE_COLUMNS, VERDICT_RULES, read_refusal
 from worker.providers.port import (
     Capabilities,
@@ -30,7 +28,7 @@ from worker.providers.port import (
     Verdict,
 )
 from worker.providers.quotation import quoted
-from worker.providers.refusals import refuse_unfit, submit_failure
+from worker.providers.refusals import refuse_unfit, refuse_unknown_segments, submit_failure
 from worker.providers.submit_connection import SubmitConnection
 from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id
 from worker.providers.verdict_rules import decide
@@ -40,17 +38,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from config.accounts import Account
-    from worker.providers.http import Download
+    from worker.providers.call import Call
     from worker.providers.port import Artifact, Gate, Reporter, Submission
 
 #: Jobs on a page of the list; documented, not adjustable.
 LIST_PAGE_ROWS = 50
-
-#: Fresh links taken for one result before it is left for later: a link dies with its first use, broken or not.
-DOWNLOAD_LINKS_MAX = 3
-
-#: The segment that has every row; the others are parts of it.
-SEGMENT = "all"
 
 #: Characters of a status word that are kept.
 WORD_CHARACTERS_MAX = 40
@@ -64,7 +56,9 @@ CAPABILITIES = Capabilities(
     list_page_rows=LIST_PAGE_ROWS,
     name_echo=True,
     list_newest_first=True,
-    submit_methods=(SubmitMethod.FORM,),
+    # A file is streamed whatever its size and its answer says that it arrived; a pull depends on a third server.
+    submit_methods=(SubmitMethod.FORM, SubmitMethod.JSON, SubmitMethod.PULL),
+    segments=SEGMENTS,
 )
 
 
@@ -79,13 +73,15 @@ class Ipqs:
         self._reporter = reporter
         self._reads = ReadClient(account.timeouts, gate, reporter)
         self._posts = SubmitConnection(account.timeouts, gate, reporter)
+        self._calls = IpqsCalls(account)
+        self._downloads = IpqsDownloads(account, self._calls, self._reads, self._offer)
 
     def submit(self, submission: Submission) -> Submitted:
-        """Upload the file as a form. See `Provider.submit`; definite refusals are listed in `ipqs_words`."""
+        """Upload by any of the three methods. See `Provider.submit`; definite refusals are listed in `ipqs_words`."""
         deadline = self._posts.deadline(submission.deadline_seconds)
         refuse_unfit(submission, self.capabilities)
-        call = self._upload_call(submission.kind, submission.name)
-        answer = self._posts.post(call, FormFile(submission.path, f"{submission.name}.csv"), deadline)
+        call, body = self._calls.upload(submission)
+        answer = self._posts.post(call, body, deadline)
         document = answer.document() or {}
         remote_id, agreed = as_remote_id(document.get("id")), as_bool(document.get("success"))
         if answer.success and not answer.premature and remote_id is not None and agreed is not False:
@@ -93,7 +89,10 @@ class Ipqs:
         if answer.success:
             self._reporter.soft_error("submit", "not_accepted")
         message = str(document.get("message", ""))
-        raise submit_failure(call.subject, answer, SUBMIT_REFUSALS, message=message, remote_id=remote_id, key=self._key)
+        secrets = (self._key, *secrets_of(submission.url or ""))
+        raise submit_failure(
+            call.subject, answer, SUBMIT_REFUSALS, message=message, remote_id=remote_id, secrets=secrets
+        )
 
     def observe(self, remote_ids: Sequence[str]) -> Mapping[str, Observation]:
         """Look at one job. An answer that says no in words nobody knows means that the job is not known.
@@ -116,7 +115,7 @@ class Ipqs:
         """
         page, guessed = int((cursor or "1").rstrip("?")), (cursor or "").endswith("?")
         try:
-            document = self._ask(self._call("list", "GET", "csv/{key}/list", "csv/list", {"page": str(page)}))
+            document = self._ask(self._calls.listing(page))
         except Refused:
             if not guessed:
                 raise
@@ -133,37 +132,22 @@ class Ipqs:
         return ListPage(jobs, following, as_int(document.get("total_csvs")))
 
     def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
-        """Download the segment with all rows as `all.csv`.
+        """Download `all.csv` and the files of `segments`, see `ipqs_downloads`; one status call if nothing breaks.
 
-        A link lives 15 minutes and for one use, and each status call makes fresh ones. So each try begins with a status
-        call, and after anything that breaks the next one takes a new link. Raises `Refused` for an aborted or unknown
-        job, `Malformed` for a job that is finished without a result (no row at all cannot be the result of a
-        submission).
+        Raises `Refused` for an aborted or unknown job, `Unavailable` for an unfinished one, `Malformed` for a finished
+        one without a result.
         """
-        if unknown := set(segments) - self.capabilities.segments:
-            raise ValueError(f"{', '.join(sorted(unknown))}: this provider has no such segment")
-        partial, target = folder / f"{SEGMENT}.csv.part", folder / f"{SEGMENT}.csv"
-        failures: list[ProviderError] = []
-        for _ in range(DOWNLOAD_LINKS_MAX):
-            link = self._link(remote_id)
-            try:
-                download = self._download(link, partial)
-                check_csv(partial, length_known=download.length_known)
-                return (download.publish(target),)
-            except (Unavailable, Malformed) as failure:
-                failures.append(failure)
-            finally:
-                partial.unlink(missing_ok=True)
-        # Three whole files that all are damaged are no accident of the line.
-        error = Malformed if all(isinstance(failure, Malformed) for failure in failures) else Unavailable
-        raise error(
-            f"the result of remote job {remote_id} (account {self._account.name}) did not arrive intact with "
-            f"{DOWNLOAD_LINKS_MAX} fresh links, last: {failures[-1]}; fresh links can be taken again at any time"
-        )
+        refuse_unknown_segments(segments, self.capabilities)
+        return self._downloads.collect(remote_id, folder, segments)
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
-        """Verdicts by the tables of `ipqs_words`; all columns but the value's own are kept as they are."""
+        """Verdicts by the tables of `ipqs_words`; all columns but the value's own are kept as they are.
+
+        Segments repeat rows of the whole result and are not read.
+        """
         for artifact in artifacts:
+            if artifact.segment is not None:
+                continue
             rows = read_csv(artifact.path)
             header = next(rows)
             lowered = [name.strip().lower() for name in header]
@@ -176,7 +160,7 @@ class Ipqs:
     def credits(self) -> Credits:
         """Credits and usage by kind. An account without credits may answer with the refusal for that instead."""
         try:
-            document = self._ask(self._call("credits", "GET", "account/{key}"))
+            document = self._ask(self._calls.credits())
         except OutOfCredits:
             return Credits(balance=0)
         balance = as_int(document.get("credits"))
@@ -189,21 +173,16 @@ class Ipqs:
         """Close idle connections."""
         self._reads.close()
 
-    def _upload_call(self, kind: Kind, name: str) -> Call:
-        if self._account.key_in == "header":
-            return self._call("submit", "POST", "", "csv/upload", {"type": kind.value, "file_name": name})
-        return self._call("submit", "POST", f"csv/{{key}}/{kind}/upload", parameters={"file_name": name})
-
     def _status(self, remote_id: str) -> Mapping[str, object]:
         if as_remote_id(remote_id) != remote_id:
             raise Refused(f"{quoted(remote_id)!r} is no remote id of this provider; it is a whole number")
-        document = self._ask(self._call("status", "GET", f"csv/{{key}}/status/{remote_id}"))
+        document = self._ask(self._calls.status(remote_id))
         if as_remote_id(document.get("id")) != remote_id:
             raise Malformed(f"the status of remote job {remote_id} (account {self._account.name}) is about another job")
         return document
 
-    def _link(self, remote_id: str) -> Call:
-        """A fresh link to the result, checked to lead where results may come from."""
+    def _offer(self, remote_id: str) -> Mapping[str, object]:
+        """Fresh links to the result of a finished job, by segment."""
         document = self._status(remote_id)
         seen = self._observation("status", document)
         subject = f"remote job {remote_id} (account {self._account.name})"
@@ -211,34 +190,7 @@ class Ipqs:
             raise Refused(f"{subject} was aborted by the provider; it has no result")
         if seen.status is not RemoteStatus.FINISHED:
             raise Unavailable(f"{subject} is not finished (status {seen.word or 'missing'!r}); collect it later")
-        link = as_mapping(document.get("downloads")).get(SEGMENT)
-        if not isinstance(link, str) or not link:
-            raise Malformed(f"{subject} is finished but offers no result; look at it in the provider's own pages")
-        if not self._trusted(link):
-            hosts = ", ".join(self._account.download_hosts)
-            raise Malformed(
-                f"{subject}: its link leads elsewhere than to download_hosts ({hosts}); it was not followed"
-            )
-        return Call("download", "GET", f"{{download link of {remote_id}}}", self._account.name, link)
-
-    def _download(self, link: Call, partial: Path) -> Download:
-        """The file behind a link; what a used or expired link answers is not documented, so pages count as that."""
-        download = self._reads.download(link, partial)
-        if isinstance(download, Answer):
-            spent = Unavailable(f"{link.subject}: HTTP {download.status}, the link was used or has expired")
-            raise failure_of(download, link.subject) or spent
-        if download.answer.is_page or "json" in download.answer.content_type.lower():
-            raise Unavailable(f"{link.subject}: a page in place of a file, the link was used or has expired")
-        return download
-
-    def _trusted(self, link: str) -> bool:
-        try:
-            parts = urlsplit(link)
-        except ValueError:
-            return False
-        schemes = {"https", urlsplit(self._account.base_url).scheme}
-        plain = parts.username is None and parts.password is None
-        return plain and parts.scheme in schemes and parts.hostname in self._account.download_hosts
+        return as_mapping(document.get("downloads"))
 
     def _ask(self, call: Call) -> Mapping[str, object]:
         """The document of a reading call that succeeded, by HTTP and by its own word."""
@@ -254,24 +206,6 @@ class Ipqs:
         if document is None or not answer.success:
             raise Malformed(f"{call.subject}: HTTP {answer.status} without a JSON object; check base_url")
         return document
-
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        keyed: str,
-        keyless: str | None = None,
-        parameters: Mapping[str, str] | None = None,
-    ) -> Call:
-        """A call by its path with `{key}`, or by the path without one where that exists and the account says so."""
-        headers = {}
-        path = keyed
-        if keyless is not None and self._account.key_in == "header":
-            path, headers = keyless, {"IPQS-KEY": self._key}
-        query = f"?{urlencode(parameters)}" if parameters else ""
-        template = f"{{base_url}}/json/{path}{query}"
-        url = f"{self._account.base_url}/json/{path.replace('{key}', quote(self._key, safe=''))}{query}"
-        return Call(operation, method, template, self._account.name, url, headers)
 
     def _observation(self, operation: str, item: Mapping[str, object]) -> Observation:
         remote_id = as_remote_id(item.get("id"))

@@ -92,7 +92,7 @@ class Capabilities:
 class Submission:
     """One part to submit: `rows` values in the UTF-8 file `path`, one CSV cell per line, no header.
 
-    With `SubmitMethod.PULL` the provider is told `url`, where it finds the same values.
+    With `SubmitMethod.PULL` the provider is told `url`, where it finds the same values; the file then is not read.
     """
 
     path: Path
@@ -103,7 +103,8 @@ class Submission:
     #: Seconds for connect, the whole body and the answer together.
     deadline_seconds: float
     method: SubmitMethod
-    url: str | None = None
+    #: May hold credentials, as a link to a private file does.
+    url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +218,12 @@ class Provider(Protocol):
     def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
         """Download the whole result of a finished job into `folder`; each file is complete and parses.
 
-        Named `segments` come as artifacts of their own besides it, called by their names; an empty one is left out.
+        Each of the named `segments` comes as an artifact of its own besides it, see `Artifact.segment`; an empty one is
+        left out.
         """
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
-        """Verdicts from collected files, one by one, in bounded memory. Raises `Malformed`."""
+        """Verdicts from the whole result, one by one, in bounded memory; segments are skipped. Raises `Malformed`."""
 
     def credits(self) -> Credits:
         """What the account can still spend. Never charged."""

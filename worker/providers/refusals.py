@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.providers.errors import NotSent, OutcomeUnknown, ProviderError, Refused, Throttled
+from worker.providers.port import SubmitMethod
 from worker.providers.quotation import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from worker.providers.answer import Answer
     from worker.providers.port import Capabilities, Submission
@@ -33,10 +34,19 @@ class Refusal:
 
 
 def submit_failure(
-    subject: str, answer: Answer, refusals: Sequence[Refusal], *, message: str, remote_id: str | None, key: str
+    subject: str,
+    answer: Answer,
+    refusals: Sequence[Refusal],
+    *,
+    message: str,
+    remote_id: str | None,
+    secrets: Sequence[str],
 ) -> ProviderError:
-    """The error for an answer to a submit that is no acceptance; `message` and `remote_id` as found in its body."""
-    told = f"{subject}: HTTP {answer.status} {quoted(message, key) or '(no message)'}"
+    """The error for an answer to a submit that is no acceptance; `message` and `remote_id` as found in its body.
+
+    `secrets` are never repeated, whatever the message says.
+    """
+    told = f"{subject}: HTTP {answer.status} {quoted(message, *secrets) or '(no message)'}"
     if remote_id is not None:
         return OutcomeUnknown(
             f"{told}; yet it names remote job {remote_id}, which may have been charged: look at it first",
@@ -62,9 +72,27 @@ def refuse_unfit(submission: Submission, capabilities: Capabilities) -> None:
     if submission.kind not in capabilities.kinds:
         kinds = ", ".join(sorted(capabilities.kinds))
         raise Refused(f"values of kind {submission.kind} are not taken by this provider; it takes: {kinds}")
+    if submission.method not in capabilities.submit_methods:
+        methods = ", ".join(capabilities.submit_methods)
+        raise Refused(f"the method {submission.method} is not known to this provider; it has: {methods}")
     if submission.rows < 1 or (rows_max is not None and submission.rows > rows_max):
         raise Refused(
             f"{submission.rows:,} values at once are not taken; a part has 1 to {rows_max or 'any number of'} values"
         )
-    if not submission.path.is_file():
+    if submission.method is SubmitMethod.PULL:
+        if not submission.url:
+            raise Refused("the method pull needs the URL of the list; name it, or submit by another method")
+    elif not submission.path.is_file():
         raise NotSent("the staged file of the part is missing on this machine; stage it again")
+
+
+def refuse_miscounted(submission: Submission, rows: int) -> None:
+    """Raise `Refused`, before anything is sent, when the staged file has another number of `rows` than was said."""
+    if rows != submission.rows:
+        raise Refused(f"the staged file has {rows:,} values, the part {submission.rows:,}; stage it again")
+
+
+def refuse_unknown_segments(segments: Collection[str], capabilities: Capabilities) -> None:
+    """Raise `ValueError` for segments that the provider does not have: to ask for them is a defect."""
+    if unknown := set(segments) - capabilities.segments:
+        raise ValueError(f"{', '.join(sorted(unknown))}: this provider has no such segment")

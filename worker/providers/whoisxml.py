@@ -8,13 +8,14 @@ GET, see `http`.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from worker.providers.answer import Answer, failure_of
+from worker.providers.answer import Answer
 from worker.providers.body import JsonValues
 from worker.providers.call import Call
-from worker.providers.errors import CredentialsRejected, Malformed, OutOfCredits, ProviderError, Refused, Unavailable
+from worker.providers.errors import Malformed, Refused, Unavailable
 from worker.providers.http import HEAD_BYTES, ReadClient
 from worker.providers.json_result import read_records
 from worker.providers.port import (
@@ -29,16 +30,15 @@ from worker.providers.port import (
     Verdict,
 )
 from worker.providers.quotation import quoted
-from worker.providers.refusals import refuse_unfit, submit_failure
+from worker.providers.refusals import refuse_miscounted, refuse_unfit, refuse_unknown_segments, submit_failure
 from worker.providers.submit_connection import SubmitConnection
 from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id, as_text
 from worker.providers.verdict_rules import decide
+from worker.providers.whoisxml_failures import errors_of, read_failure
 from worker.providers.whoisxml_words import (
     COLUMNS,
     COMPLETED_RULES,
     FAILED_RULES,
-    KEY_CODES,
-    KEY_WORDS,
     RESULT_WORDS,
     SUBMIT_REFUSALS,
     VALIDATION_REFUSALS,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 #: Documented: addresses in one request.
 BATCH_ROWS_MAX = 50_000
 
-#: Jobs on a page of the list; documented: 10 to 50.
+#: Jobs on a page of the list unless the account says otherwise; documented: 10 to 50.
 LIST_PAGE_ROWS = 50
 
 #: Ids in one status call. No limit is documented; so many make an answer of some 20,000 bytes.
@@ -63,15 +63,13 @@ OBSERVE_IDS_MAX = 100
 #: Documented: results are kept for seven days.
 RETENTION_SECONDS = 7 * 86_400
 
-#: Documented: the version of the verification that is asked for; the older one is being switched off.
-VERSION = 3
-
 #: The product of the balance that pays for e-mail verification (seen in third-party use).
 PRODUCT_ID = 7
 
 #: The two halves of a result, by the call that gives them.
 COMPLETED, FAILED = "completed", "failed"
 
+#: What the provider can do, with the list as it is asked for unless the account says otherwise.
 CAPABILITIES = Capabilities(
     kinds=frozenset({Kind.EMAIL}),
     batch_rows_max=BATCH_ROWS_MAX,
@@ -88,9 +86,10 @@ CAPABILITIES = Capabilities(
 class WhoisXml:
     """One WhoisXML account."""
 
-    capabilities = CAPABILITIES
-
     def __init__(self, account: Account, gate: Gate, reporter: Reporter) -> None:
+        self.capabilities = replace(
+            CAPABILITIES, list_page_rows=account.list_page_rows, list_newest_first=account.list_order == "desc"
+        )
         self._account = account
         self._key = account.key.get_secret_value()
         self._reporter = reporter
@@ -103,22 +102,22 @@ class WhoisXml:
         """Create a request. See `Provider.submit`; definite refusals are listed in `whoisxml_words`."""
         deadline = self._posts.deadline(submission.deadline_seconds)
         refuse_unfit(submission, self.capabilities)
-        fields = {"apiKey": self._key, "version": VERSION, "format": "json"}
+        version = self._account.verification_version
+        fields = {"apiKey": self._key, **({} if version == "omit" else {"version": version}), "format": "json"}
         body = JsonValues(fields, "emails", submission.path)
-        if body.rows != submission.rows:
-            raise Refused(f"the staged file has {body.rows:,} values, the part {submission.rows:,}; stage it again")
+        refuse_miscounted(submission, body.rows)
         call = self._post("submit", "request")
         answer = self._posts.post(call, body, deadline)
         document = answer.document() or {}
         remote_id = as_remote_id(as_mapping(document.get("response")).get("id"))
-        errors, validation = _errors_of(document)
+        errors, validation = errors_of(document)
         if answer.success and not answer.premature and remote_id is not None and not errors:
             self._key_proven = True
             return Submitted(remote_id)
         if answer.success:
             self._reporter.soft_error("submit", "not_accepted")
         refusals = VALIDATION_REFUSALS if validation else SUBMIT_REFUSALS
-        raise submit_failure(call.subject, answer, refusals, message=errors, remote_id=remote_id, key=self._key)
+        raise submit_failure(call.subject, answer, refusals, message=errors, remote_id=remote_id, secrets=(self._key,))
 
     def observe(self, remote_ids: Sequence[str]) -> Mapping[str, Observation]:
         """Look at jobs in one call. The provider leaves out what it does not know, in any order."""
@@ -137,16 +136,21 @@ class WhoisXml:
         return {job.remote_id: job for job in seen if job.remote_id in asked.values()}
 
     def list_page(self, cursor: str | None = None) -> ListPage:
-        """One page, oldest first: new jobs are added at the end, so that pages already read do not shift."""
-        page = int(cursor or "1")
-        options = {"page": page, "perPage": LIST_PAGE_ROWS, "sort": "asc", "onlyIds": False}
+        """One page in the account's order. Oldest first, new jobs are added at the end and pages read do not shift.
+
+        Newest first they do: a job that was on one page may be on the next as well, and none is passed over.
+        """
+        page, page_rows = int(cursor or "1"), self._account.list_page_rows
+        options = {"page": page, "perPage": page_rows, "sort": self._account.list_order, "onlyIds": False}
         envelope = as_mapping(self._ask(self._post("list", "request/list", options)).get("response"))
         items = envelope.get("data")
         if not isinstance(items, list) or as_int(envelope.get("current_page")) not in {None, page}:
             raise Malformed(f"page {page} of the list (account {self._account.name}): not the page that was asked for")
         jobs = tuple(self._observation("list", as_mapping(item)) for item in items)
         pages = as_int(envelope.get("last_page"))
-        more = len(jobs) >= LIST_PAGE_ROWS if pages is None else page < pages
+        # A provider that gives smaller pages than asked for says so: then a page may be full and not look it.
+        full = len(jobs) >= (as_int(envelope.get("per_page")) or page_rows)
+        more = full if pages is None else page < pages
         return ListPage(jobs, str(page + 1) if more else None, as_int(envelope.get("total")))
 
     def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
@@ -155,8 +159,7 @@ class WhoisXml:
         Only for a job that was observed as finished: before, the provider answers with an empty or partial array that
         looks complete. Raises `Refused` for a job that is not known or whose result has expired.
         """
-        if unknown := set(segments) - self.capabilities.segments:
-            raise ValueError(f"{', '.join(sorted(unknown))}: this provider has no such segment")
+        refuse_unknown_segments(segments, self.capabilities)
         return tuple(self._half(half, remote_id, folder) for half in (COMPLETED, FAILED))
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
@@ -232,31 +235,14 @@ class WhoisXml:
     def _check(self, call: Call, answer: Answer, *, whole: bool) -> None:
         """Raise what an answer says is wrong; a body that is not `whole` is too long to be an error."""
         document = (answer.document() if whole else None) or {}
-        errors, _ = _errors_of(document)
-        failure = self._failure(call.subject, answer, errors)
+        errors, _ = errors_of(document)
+        failure = read_failure(call.subject, answer, errors, self._key, key_proven=self._key_proven)
         if failure is None:
             self._key_proven = True
             return
         if answer.success:
             self._reporter.soft_error(call.operation, failure.reason)
         raise failure
-
-    def _failure(self, subject: str, answer: Answer, errors: str) -> ProviderError | None:
-        told = f"{subject}: HTTP {answer.status} {quoted(errors, self._key)}"
-        lowered = errors.lower()
-        if any(word in lowered for word in KEY_WORDS):
-            return CredentialsRejected(f"{told}; check the account's key")
-        if answer.status == 402 or "insufficient balance" in lowered:  # noqa: PLR2004 - documented: create
-            return OutOfCredits(f"{told}; buy credits or use another account")
-        general = failure_of(answer, subject)
-        if answer.success:
-            return Refused(told) if errors else general
-        if general is not None and (self._key_proven or answer.status not in KEY_CODES):
-            return general
-        if self._key_proven or (errors and answer.status in {400, 422}):
-            return Refused(told)
-        # Which code a wrong key gets is not certain: the documents and the vendor's own tests differ.
-        return CredentialsRejected(f"{told}; no call with this key has succeeded yet: check the key, then base_url")
 
     def _observation(self, operation: str, job: Mapping[str, object]) -> Observation:
         remote_id = as_remote_id(job.get("id"))
@@ -279,16 +265,6 @@ class WhoisXml:
             started_at=_epoch(job.get("date_start")),
             ended_at=_epoch(job.get("date_end")),
         )
-
-
-def _errors_of(document: Mapping[str, object]) -> tuple[str, bool]:
-    """The texts of an error body in one, and whether it has the shape of a validation (`errors[]`)."""
-    response = as_mapping(document.get("response"))
-    errors = response.get("errors")
-    if isinstance(errors, list) and errors:
-        return "; ".join(as_text(error) for error in errors), True
-    error = response.get("error")
-    return (as_text(error) if error else ""), False
 
 
 def _number(remote_id: str) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import shake_256
@@ -12,9 +10,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from worker.providers.sandbox import ipqs_answers as answers
+from worker.providers.sandbox.ipqs_addresses import ROUTES, Addresses
 from worker.providers.sandbox.ipqs_downloads import Links, result_csv
 from worker.providers.sandbox.ipqs_types import SEGMENTS, TYPES, in_segment
-from worker.providers.sandbox.ipqs_upload import BadUpload, Upload, read_upload, without_header
+from worker.providers.sandbox.ipqs_upload import (
+    LINK_PARAMETERS,
+    PARAMETERS,
+    BadUpload,
+    Upload,
+    read_upload,
+    without_header,
+)
 from worker.providers.sandbox.knobs import IpqsKnobs
 from worker.providers.sandbox.simulated import Call, SimulatedProvider
 from worker.providers.sandbox.values import Spool, TooManyRows, spool_values
@@ -22,6 +28,7 @@ from worker.providers.sandbox.wire import Response, html_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from worker.providers.sandbox.clock import TimeSource
@@ -32,24 +39,6 @@ if TYPE_CHECKING:
 PAGE_JOBS = 50
 #: Seconds of the plan's quota period.
 DAY_SECONDS = 86_400.0
-
-#: Operation, allowed methods, path. A key is optional in the path except for status and account (documented).
-_ROUTES = (
-    ("submit", {"POST"}, re.compile(r"/api/(?P<format>json|xml)/csv(?:/(?P<key>[^/]+)/(?P<type>[^/]+))?/upload")),
-    ("status", {"GET"}, re.compile(r"/api/(?P<format>json|xml)/csv/(?P<key>[^/]+)/status/(?P<id>[0-9]{1,18})")),
-    ("list", {"GET"}, re.compile(r"/api/(?P<format>json|xml)/csv(?:/(?P<key>[^/]+))?/list")),
-    ("credits", {"GET"}, re.compile(r"/api/(?P<format>json|xml)/account/(?P<key>[^/]+)")),
-    ("download", {"GET"}, re.compile(r"/download")),
-)
-
-
-@dataclass(slots=True)
-class Addresses:
-    """Where the provider says that it is, in links that it hands out."""
-
-    #: Holds `/api` (documented: samples name the `www` host).
-    root: str = "https://www.ipqualityscore.com"
-    download: str = "https://downloads.ipqualityscore.com/download"
 
 
 class Refuse(Exception):
@@ -98,7 +87,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
             return html_response(301, "Moved Permanently", {"location": f"{scheme}://{target}{request.path}"})
         if not agent or agent.startswith(self.knobs.blocked_agents):
             return html_response(403, "Attention Required! | Cloudflare")
-        for operation, methods, pattern in _ROUTES:
+        for operation, methods, pattern in ROUTES:
             if match := pattern.fullmatch(request.path):
                 if request.method not in methods:
                     return html_response(405, "Method Not Allowed")
@@ -133,10 +122,10 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
     # --- submit -------------------------------------------------------------------------------------------------------
 
     def _submit(self, request: Request, path: Mapping[str, str | None]) -> dict[str, object]:
-        self._check_parameters(request, {"key", "type", "file_name"})
+        self._check_parameters(request, PARAMETERS | LINK_PARAMETERS)
         if path["key"] is not None:
             self._check_key(request, path)
-        with read_upload(request, self.folder) as upload:
+        with read_upload(request, self.folder, self.knobs) as upload:
             self._check_key(request, path, upload.parameters)
             given = {**request.query, **upload.parameters}
             type_word = path["type"] or given.get("type", "")
@@ -282,7 +271,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
         self._check_parameters(request, parameters)
         self._check_key(request, path)
 
-    def _check_parameters(self, request: Request, known: set[str]) -> None:
+    def _check_parameters(self, request: Request, known: AbstractSet[str]) -> None:
         if unknown := sorted(set(request.query) - known):
             raise Refuse(answers.BAD_PARAMETER.format(names=", ".join(unknown)))
 

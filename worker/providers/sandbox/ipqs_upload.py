@@ -1,4 +1,4 @@
-"""IPQualityScore's upload: a form with one file, or JSON rows. A form is streamed, so that its size does not matter."""
+"""IPQualityScore's upload: a form with one file, JSON rows, or the URL of a file. Memory does not grow with a file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header  # type: ignore[import-untyped] # its annotations lack the marker file
 
+from worker.providers.sandbox.ipqs_pull import PullFailed, pull
 from worker.providers.sandbox.wire import CHUNK_BYTES, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from worker.providers.sandbox.knobs import IpqsKnobs
 
 #: Bytes of a JSON body at most: it is held in memory.
 JSON_BYTES_MAX = 32 * 1024 * 1024
@@ -27,6 +31,10 @@ FIELD_BYTES_MAX = 4 * 1024
 FORM_PARTS_MAX = 8
 #: Parameters of an upload, wherever they are given.
 PARAMETERS = frozenset({"key", "type", "file_name"})
+#: Further parameters of an upload that is pulled, of which one is given: the link to the file (documented).
+LINK_PARAMETERS = frozenset({"url", "input"})
+#: Bytes of a body that has nothing but parameters at most.
+PARAMETERS_BYTES_MAX = 16 * 1024
 
 
 class BadUpload(ValueError):
@@ -42,12 +50,17 @@ class Upload:
 
 
 @contextmanager
-def read_upload(request: Request, folder: Path) -> Iterator[Upload]:
-    """The request's body; a form's file is kept in `folder` within the context.
+def read_upload(request: Request, folder: Path, knobs: IpqsKnobs) -> Iterator[Upload]:
+    """The request's body; a file is kept in `folder` within the context, a list's URL is followed by reading values.
 
     Raises `BadUpload`, also while the values are read, and `BodyCut`.
     """
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    link = LINK_PARAMETERS & set(request.query)
+    if request.method == "GET" or link or content_type == "application/x-www-form-urlencoded":
+        with tempfile.TemporaryFile(dir=folder) as file:
+            yield _pulled(request, file, knobs)
+        return
     length = request.headers.get("content-length", "")
     if not length.isdigit() or length == "0":
         raise BadUpload("The Content-Length header is required and must not be 0.")
@@ -58,7 +71,7 @@ def read_upload(request: Request, folder: Path) -> Iterator[Upload]:
             yield _form(request, options["boundary"], int(length), file)
     else:
         raise BadUpload(
-            "The Content-Type must be multipart/form-data or application/json; pulling from a URL is not simulated."
+            "The Content-Type must be multipart/form-data or application/json, unless the URL of the file is given."
         )
 
 
@@ -67,6 +80,35 @@ def without_header(values: Iterable[str], column: str) -> Iterator[str]:
     for position, value in enumerate(values):
         if position or value.strip().lower() != column:
             yield value
+
+
+def _pulled(request: Request, file: IO[bytes], knobs: IpqsKnobs) -> Upload:
+    """Parameters of a list's URL may be in query and body alike; nothing is fetched before the first value is read."""
+    fields = _parameters(request)
+    links = [fields.pop(name, request.query.get(name)) for name in sorted(LINK_PARAMETERS)]
+    given = [link for link in links if link]
+    if len(given) != 1:
+        raise BadUpload("Exactly one of url and input must name the file.")
+    return Upload(_pulled_cells(given[0], file, knobs), fields)
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > PARAMETERS_BYTES_MAX:
+        raise BadUpload(f"Parameters have a Content-Length of at most {PARAMETERS_BYTES_MAX} bytes.")
+    fields = dict(parse_qsl(request.body.read(int(length)).decode(errors="replace"), keep_blank_values=True))
+    if not set(fields) <= PARAMETERS | LINK_PARAMETERS:
+        raise BadUpload("The body has a parameter other than url, input, key, type and file_name.")
+    return fields
+
+
+def _pulled_cells(url: str, file: IO[bytes], knobs: IpqsKnobs) -> Iterator[str]:
+    try:
+        pull(url, file, knobs)
+    except PullFailed as failed:
+        raise BadUpload(str(failed)) from None
+    file.seek(0)
+    yield from _cells(file)
 
 
 def _json_rows(request: Request, length_bytes: int) -> Upload:

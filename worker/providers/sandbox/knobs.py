@@ -103,6 +103,11 @@ class IpqsKnobs(Knobs):
     #: Characters of a given file name that are kept; 0: a name is made up all the same. Frozen at acceptance.
     name_characters_max: int = 255
 
+    #: Hosts from which a list is pulled when its URL is given; links to others fail.
+    pull_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
+    #: Every pull fails: the upload is answered with `success: false`, without the link being followed.
+    pull_fails: bool = False
+
     #: Only jobs of this type are in a list that was asked for without a type; `None`: all are.
     list_only_type: str | None = None
     #: List answers have only what the older documentation shows: no totals, no `page`.

@@ -35,16 +35,18 @@ def with_rows(context: Context, upload: UploadRecord, result: ResultSummary) -> 
 def want_rows(context: Context, upload: UploadRecord) -> UploadRecord:
     """The record of a known upload whose result is wanted in Redis now: put there once more, or to be put there.
 
-    Raises `StoreUnavailable`.
+    The record itself where nothing changes. Raises `StoreUnavailable`.
     """
-    wanted = upload.model_copy(update={"result_place": ROWS})
+    if upload.result is None and (upload.terminal or upload.result_place == ROWS):
+        return upload
+    wanted = upload.model_copy(update={"result_place": ROWS, "updated_at": context.store.now()})
     if upload.result is None:
-        return upload if upload.terminal else wanted
+        return wanted
     try:
         result = _put(context, upload.upload_id, upload.result)
     except StorageError as error:
         result = _absent(upload.result, error.reason)
-    return wanted.model_copy(update={"result": result, "updated_at": context.store.now()})
+    return wanted.model_copy(update={"result": result})
 
 
 def _put(context: Context, upload_id: str, result: ResultSummary) -> ResultSummary:

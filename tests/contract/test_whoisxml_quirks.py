@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, told, traced_memory
+from tests.builders.provider_bench import KEYS, Bench, CountingGate, Notes, account_for, traced_memory
 from tests.builders.scripted_server import Scripted, ScriptedServer
 from worker.providers.errors import (
-    CredentialsRejected,
     Malformed,
-    OutcomeUnknown,
-    OutOfCredits,
-    ProviderError,
     Refused,
-    Throttled,
     Unavailable,
 )
 from worker.providers.port import Artifact, Kind, RemoteStatus, Submission, SubmitMethod, VerdictWord
@@ -116,99 +111,6 @@ def test_parts_that_do_not_fit_are_refused_without_a_call(
     with pytest.raises(Refused, match=message):
         bench.provider.submit(part(bench.folder, *values, rows=rows))
     assert bench.calls == 0
-
-
-# --- refusals ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 418])
-def test_a_wrong_key_is_recognised_whatever_its_code(bench: Bench, status: int) -> None:
-    """Until a key has been accepted once, an unknown refusal of a reading call counts as being about the key."""
-    bench.whoisxml.knobs.update({"wrong_key_status": status})
-    provider = bench.adapter(key="at_anotherkeyanotherkeyanotherke")
-    with pytest.raises(CredentialsRejected):
-        provider.credits()
-    with pytest.raises(CredentialsRejected if status in {401, 403} else OutcomeUnknown):
-        provider.submit(bench.part(["a@example.com"]))
-    assert bench.whoisxml.ledger == []
-
-
-def test_a_proven_key_is_not_doubted_for_an_unknown_code(bench: Bench) -> None:
-    """Once a key has worked, an odd refusal is about the call."""
-    bench.provider.credits()
-    bench.fault("list", "http_404")
-    with pytest.raises(Unavailable):
-        bench.provider.list_page()
-
-
-@pytest.mark.parametrize(
-    ("status", "response", "expected"),
-    [
-        (400, {"errors": ["The format field should have one of the following values: json, xml."]}, Refused),
-        (422, {"errors": ["The emails field has too many values."]}, Refused),
-        (401, {"error": "Authorisation or authentication failed"}, CredentialsRejected),
-        (499, {"error": "Authorization or authentication failed."}, CredentialsRejected),
-        (403, {"error": "Access denied"}, CredentialsRejected),
-        (200, {"error": "Access denied"}, CredentialsRejected),
-        (402, {"error": "Insufficient balance"}, OutOfCredits),
-        (429, {"error": "Slow down"}, Throttled),
-        (400, {"error": "Something"}, OutcomeUnknown),
-        (402, {"error": "Something"}, OutcomeUnknown),
-        (500, {"error": "Access denied"}, OutcomeUnknown),
-        (200, {"error": "Insufficient balance"}, OutcomeUnknown),
-        (200, {"errors": ["Something"]}, OutcomeUnknown),
-        (401, {"error": "Access denied", "id": 5}, OutcomeUnknown),
-        (200, {"id": None}, OutcomeUnknown),
-        (200, [], OutcomeUnknown),
-    ],
-)
-def test_only_listed_refusals_close_an_attempt(
-    tmp_path: Path, status: int, response: object, expected: type[ProviderError]
-) -> None:
-    """Code and text together decide whether a submit was refused; everything else stays open."""
-    with ScriptedServer() as server:
-        provider, _ = scripted(server.then({"response": response}, status))
-        with pytest.raises(expected) as caught:
-            provider.submit(part(tmp_path, "a@example.com"))
-    assert type(caught.value) is expected
-
-
-@pytest.mark.parametrize(
-    ("status", "document", "expected"),
-    [
-        (200, {"response": {"error": "Authorisation or authentication failed"}}, CredentialsRejected),
-        (200, {"response": {"error": "Insufficient balance"}}, OutOfCredits),
-        (200, {"response": {"errors": ["The id field is wrong."]}}, Refused),
-        (400, {"response": {"errors": ["The page field is wrong."]}}, Refused),
-        (500, {"response": {"error": "Access denied"}}, CredentialsRejected),
-        (200, {"response": "later"}, Malformed),
-        (200, {}, Malformed),
-        (200, [], Malformed),
-    ],
-)
-def test_errors_of_reading_calls_are_found_in_any_body(
-    status: int, document: object, expected: type[ProviderError]
-) -> None:
-    """A success that holds an error is that error."""
-    with ScriptedServer() as server:
-        provider, _ = scripted(server.then(document, status).then(document, status))
-        for call in (provider.list_page, lambda: provider.observe(["5"])):
-            with pytest.raises(expected) as caught:
-                call()
-            assert type(caught.value) is expected
-
-
-def test_a_success_with_an_error_is_reported_as_soft(bench: Bench) -> None:
-    """An error with status 200 in place of a result is refused, told to whoever counts, and leaves no file."""
-    remote_id = bench.submit().remote_id
-    folder = bench.folder / "result"
-    folder.mkdir()
-    bench.fault("completed", "refuse", text=f"Odd: {KEY}")
-    with pytest.raises(Refused, match="Odd: <hidden>") as caught:
-        bench.provider.collect(remote_id, folder)
-    assert KEY not in told(caught.value)
-    assert bench.notes.soft_errors == [("completed", "refused")]
-    assert list(folder.iterdir()) == []
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------

@@ -200,8 +200,6 @@ class UploadRecord(WorkItem):
     options: dict[str, str | int | bool] = {}
     #: How the values are to go to the provider: `auto` or the name of a submit method.
     method: str = "auto"
-    #: Whether the provider would find exactly the values that are to be sent at `source["remote_url"]`.
-    pullable: bool = False
     #: Parts of the result that are wanted as the provider's own files too.
     segments: tuple[str, ...] = ()
     #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
@@ -213,6 +211,8 @@ class UploadRecord(WorkItem):
     #: Storage name of the staged copy of the input.
     input_object: str | None = None
     input_bytes: int = 0
+    #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
+    pullable: bool = False
     staged_rows: int = 0
     rows: int = 0
     empty: int = 0

@@ -298,6 +298,14 @@ class Limits(BaseModel):
     rejected_entries_max: Annotated[
         int, Doc("Entries kept in the stream of rejected requests", "entries"), Field(ge=100, le=10_000_000)
     ] = 10_000
+    result_rows_bytes_max: Annotated[
+        int,
+        Doc("Largest result that is also put into Redis where that was asked for; 0 for none", "bytes"),
+        Field(ge=0, le=64 * 2**20),
+    ] = 4 * 2**20
+    result_rows_ttl_seconds: Annotated[
+        int, Doc("How long such a copy is kept in Redis", "seconds"), Field(ge=1, le=30 * 86_400)
+    ] = 86_400
     retention_days: Annotated[
         float, Doc("How long the records of ended uploads are kept", "days"), Field(gt=0, le=3650)
     ] = 30.0

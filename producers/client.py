@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from producers.answering import answered_upload_id
 from producers.contract import CONTRACT_VERSION
 from producers.errors import NoResult, NotAccepted, NotConfigured, ProducerError, RecordUnreadable, Unavailable
-from producers.identity import derive_upload_id, is_derived
+from producers.identity import derive_upload_id, said_by_id
 from producers.inline_rows import rows_sha256
 from producers.request import RowOptions, UploadRequest, check_size, from_fields, to_json
 from producers.results import Result
@@ -88,15 +88,21 @@ class Client:
         remote_url: str | None = None,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
+        method: str = "auto",
+        segments: Sequence[str] = (),
+        result: str = "storage",
         label: str = "",
     ) -> str:
         """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
         The list is a file at `path`, `rows` of values, an object of the workers' storage at `url`, or a file at a
-        `remote_url` that the workers may read: exactly one of them. Returns when the request is in the stream: `wait`
-        tells whether intake accepted it. Only where the workers alone can derive the id (`url` and `remote_url`
-        without an `upload_id`) it returns when intake has answered, and raises `Rejected` if it refused. Raises
-        `SourceUnusable`, `RequestInvalid`, `NotAccepted`.
+        `remote_url` that the workers may read: exactly one of them. `method` is how it goes to the provider, `segments`
+        what is wanted as the provider's own files too, and `result` where the result is wanted: in `storage`, or as
+        `rows` in Redis too, for an application without the storage.
+
+        Returns when the request is in the stream: `wait` tells whether intake accepted it. Only where the workers alone
+        can derive the id (`url` and `remote_url` without an `upload_id`) it returns when intake has answered, and
+        raises `Rejected` if it refused. Raises `SourceUnusable`, `RequestInvalid`, `NotAccepted`.
         """
         request = self.request(
             path,
@@ -107,6 +113,9 @@ class Client:
             remote_url=remote_url,
             upload_id=upload_id,
             options=options,
+            method=method,
+            segments=segments,
+            result=result,
             label=label,
         )
         return self.submit_request(request)
@@ -122,6 +131,9 @@ class Client:
         remote_url: str | None = None,
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
+        method: str = "auto",
+        segments: Sequence[str] = (),
+        result: str = "storage",
         label: str = "",
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
@@ -138,6 +150,9 @@ class Client:
                 "kind": kind,
                 "source": given_source(path=path, rows=rows, url=url, remote_url=remote_url),
                 "options": dict(options) if options is not None else None,
+                "method": method,
+                "segments": list(segments),
+                "result": result,
                 "label": label,
                 "producer": self._producer,
             }
@@ -154,7 +169,7 @@ class Client:
         upload_id, text = named.upload_id, to_json(named)
         check_size(text.encode())
         try:
-            ambiguous = upload_id is not None and not is_derived(upload_id) and self._wire.known(upload_id)
+            ambiguous = upload_id is not None and not said_by_id(named) and self._wire.known(upload_id)
             positions = self._wire.positions()
         except Unavailable as error:
             raise NotAccepted(f"{error.message} Nothing was accepted.", certain=True) from None
@@ -239,14 +254,14 @@ class Client:
         return refused, position
 
     def result(self, upload_id: str) -> Result:
-        """Where an upload's result is and what it holds.
+        """Where an upload's result is and what it holds, with its rows out of Redis where its file cannot be read here.
 
         Raises `NoResult`, which says where the upload stands and what happens next; `UploadFailed` when there will be
         none; `Rejected` when intake refused the request; `RecordUnreadable`.
         """
         status = self.status(upload_id)
         if status is not None:
-            return Result.of(status)
+            return self.with_rows(Result.of(status))
         for rejection in self._wire.newest_rejections():
             if rejection.upload_id == upload_id:
                 raise rejection.as_error()
@@ -255,6 +270,12 @@ class Client:
             upload_id=upload_id,
             state=None,
         )
+
+    def with_rows(self, result: Result) -> Result:
+        """The result with its rows out of Redis, where its file cannot be read here and they were put there."""
+        if result.readable_here or not result.rows_in_redis:
+            return result
+        return result.model_copy(update={"rows_csv": self._wire.result_rows(result.upload_id)})
 
     def _remember(self, upload_id: str, submission: Submission) -> None:
         self._submissions[upload_id] = submission

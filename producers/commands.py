@@ -32,10 +32,12 @@ from producers.upload_command import upload
 from producers.watch_command import watch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from producers.client import Client
     from producers.records import Event
+    from producers.results import Result
 
 __all__ = ["COMMANDS", "Door", "events", "result", "schema", "upload", "wait", "watch"]
 
@@ -70,17 +72,18 @@ def wait(ctx: click.Context, *, upload_ids: tuple[str, ...], timeout_seconds: fl
 def result(ctx: click.Context, *, upload_id: str, output: Path | None, as_json: bool) -> None:
     """Print where an upload's result is, a path or a URL and nothing else, or copy it to OUT."""
     with ends_well(ctx):
-        report = _result_report(ctx.obj.client(), upload_id)
+        client = ctx.obj.client()
+        report = _result_report(client, upload_id)
         if output is not None:
-            report = deliver(report, target_of(report, output))
+            report = deliver(client, report, target_of(report, output))
     if as_json:
         click.echo(report.as_json())
     elif report.result is None or report.failed:
         click.echo(f"Error: {shown(f'{report.message} {report.remedy}')}", err=True)
     else:
         click.echo(report.output or report.result.path or report.result.url)
-        if report.result.partial:
-            click.echo(f"The result is partial: {report.result.counts.missing:,} rows are missing.", err=True)
+        for line in _notes(report.result, copied=report.output is not None):
+            click.echo(shown(line), err=True)
     ctx.exit(report.code)
 
 
@@ -113,6 +116,16 @@ def _result_report(client: Client, upload_id: str) -> Report:
         return report_of_result(client.result(upload_id))
     except (NoResult, Rejected) as error:
         return report_of_error(upload_id, error)
+
+
+def _notes(result: Result, *, copied: bool) -> Iterator[str]:
+    """What else is to be known of a result."""
+    if result.partial:
+        yield f"The result is partial: {result.counts.missing:,} rows are missing."
+    if result.rows_csv is not None and not copied:
+        yield "It cannot be read on this machine; with --output it is copied out of Redis."
+    for file in result.segments:
+        yield f"Segment {file.segment} of part {file.part}: {file.url or 'empty'}"
 
 
 def _line_of(event: Event) -> str:

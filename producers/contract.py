@@ -86,3 +86,8 @@ def upload_key(upload_id: str) -> str:
 def parts_key(upload_id: str) -> str:
     """Key of the upload's part counts: a hash of part state, and `rows_done`, to a number."""
     return f"bulkverify:upload:{upload_id}:parts"
+
+
+def result_key(upload_id: str) -> str:
+    """Key of the upload's result where rows were asked for: a string that holds the CSV, until its time is up."""
+    return f"bulkverify:result:{upload_id}"

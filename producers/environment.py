@@ -26,6 +26,9 @@ def submit(
     remote_url: str | None = None,
     upload_id: str | None = None,
     options: RowOptions | Mapping[str, object] | None = None,
+    method: str = "auto",
+    segments: Sequence[str] = (),
+    result: str = "storage",
     label: str = "",
 ) -> str:
     """`Client.submit`."""
@@ -38,6 +41,9 @@ def submit(
         remote_url=remote_url,
         upload_id=upload_id,
         options=options,
+        method=method,
+        segments=segments,
+        result=result,
         label=label,
     )
 

@@ -40,13 +40,13 @@ def follow(
             yield report_of_error(upload_id, error)
 
 
-def deliver(report: Report, target: Path) -> Report:
-    """The report after its result, if it has one, was copied to `target`."""
+def deliver(client: Client, report: Report, target: Path) -> Report:
+    """The report after its result, if it has one, was copied to `target`, from its file or else from Redis."""
     if report.result is None:
         return report
     try:
-        report.result.copy_to(target)
-    except NoResult as error:
+        client.with_rows(report.result).copy_to(target)
+    except (NoResult, Unavailable) as error:
         return report.with_error(error)
     return replace(report, output=target)
 

@@ -57,6 +57,14 @@ def is_derived(upload_id: str) -> bool:
     return upload_id.startswith(DERIVED_ID_PREFIX)
 
 
+def said_by_id(request: UploadRequest) -> bool:
+    """Whether a known upload of the request's id certainly is what the request asks for, so that nobody has to judge.
+
+    A derived id says nothing of where a result is wanted, and what besides it.
+    """
+    return is_derived(str(request.upload_id)) and request.result == "storage" and not request.segments
+
+
 def content_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
     """SHA-256, hexadecimal, of a file's bytes, read in blocks; `on_bytes` is told the size of each block.
 

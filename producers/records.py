@@ -46,6 +46,23 @@ class VerdictCounts(Readable):
     unknown: int = 0
 
 
+class SegmentFile(Readable):
+    """A part of the result that the provider also gave as a file of its own, for one part of the upload."""
+
+    segment: str
+    part: int
+    #: Where the file is; None when no row belongs to the segment: then there is no file.
+    url: str | None = None
+    size_bytes: int = 0
+    #: Hexadecimal digest of the file.
+    sha256: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row belongs to it."""
+        return self.url is None
+
+
 class ResultSummary(Readable):
     """Where the result is (two URLs) and what it holds."""
 
@@ -57,6 +74,13 @@ class ResultSummary(Readable):
     partial: bool = False
     #: Credits spent at the provider.
     credits: int = 0
+    #: Bytes of the CSV.
+    size_bytes: int = 0
+    segments: tuple[SegmentFile, ...] = ()
+    #: Whether the CSV is in Redis too; until when, epoch seconds; or why it is not though that was asked for.
+    rows_in_redis: bool = False
+    rows_until: float | None = None
+    rows_reason: str = ""
 
 
 class PartCounts(Readable):

@@ -202,6 +202,8 @@ class UploadRequest(Checked):
             raise ValueError("has options, which tell how to read a file, and source.rows, which are read already")
         if self.source.rows is not None and self.kind == "leaked_password":
             raise ValueError("has passwords in source.rows, where they would lie in Redis; put them into a file")
+        if self.result == "rows" and self.kind == "leaked_password":
+            raise ValueError("has passwords and wants rows as result, where they would lie in Redis; use storage")
         if self.method == "pull" and self.source.remote_url is None:
             raise ValueError("has the method pull, for which source.remote_url has to name the list")
         return self

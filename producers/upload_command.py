@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import click
 
@@ -21,7 +21,7 @@ from producers.parameters import (
     timeout_option,
 )
 from producers.progress import progress
-from producers.request import Kind
+from producers.request import Kind, Method, ResultPlace, Segment
 from producers.standard_input import STANDARD_INPUT, rows_of
 from producers.uploading import Elsewhere, Uploading, Wish
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from producers.display import Display
 
+#: What an option may hold.
+Asked: TypeAlias = str | int | bool | tuple[str, ...] | None
 #: Options of the command that say how to read the files.
 _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
 
@@ -52,6 +54,18 @@ _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
     "--delimiter", type=delimiter, metavar="D", help="The character between cells, or tab.  [default: found out]"
 )
 @click.option("--encoding", metavar="E", help="The files' encoding.  [default: found out]")
+@click.option(
+    "--method", type=click.Choice(get_args(Method)), metavar="M", default="auto", show_default=True,
+    help=f"How the lists go to the provider: {', '.join(get_args(Method))}.",
+)  # fmt: skip
+@click.option(
+    "--segment", "segments", type=click.Choice(get_args(Segment)), metavar="S", multiple=True,
+    help=f"What of the result is wanted as the provider's own file, too: {', '.join(get_args(Segment))}. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--result", type=click.Choice(get_args(ResultPlace)), metavar="PLACE", default="storage", show_default=True,
+    help="Where the result is wanted: storage; or rows, in Redis too, for a machine without the storage.",
+)  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the uploads end, and show their progress.")
 @timeout_option
@@ -69,7 +83,7 @@ def upload(
     timeout_seconds: float | None,
     output: Path | None,
     as_json: bool,
-    **wish: str | int | bool | None,
+    **wish: Asked,
 ) -> None:
     """Have each FILE verified; with - for FILE, the values on standard input, one a line.
 
@@ -117,19 +131,22 @@ def _report(
     for ended in follow(uploading.client, uploading.names, display, timeout_seconds):
         report = uploading.complete(ended)
         if output is not None:
-            report = deliver(report, target_of(report, output))
+            report = deliver(uploading.client, report, target_of(report, output))
         printer.add(report)
 
 
-def wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
+def wish_of(given: Mapping[str, Asked]) -> Wish:
     """What the command line asks for every file."""
-    upload_id = given["upload_id"]
+    upload_id, segments = given["upload_id"], given.get("segments")
     return Wish(
         account=str(given["account"]),
         kind=str(given["kind"]),
         upload_id=None if upload_id is None else str(upload_id),
         options={name: given[name] for name in _ROW_OPTIONS if given[name] is not None},
         label=str(given["label"]),
+        method=str(given.get("method", "auto")),
+        segments=segments if isinstance(segments, tuple) else (),
+        result=str(given.get("result", "storage")),
     )
 
 

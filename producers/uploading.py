@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from producers.errors import Rejected, SourceUnusable, Unavailable
 from producers.exit_codes import ExitCode
-from producers.identity import is_derived
+from producers.identity import said_by_id
 from producers.report import REQUESTED, Report, report_of_error, report_of_status
 from producers.source import checked_source
 from producers.stages import WAITING, Stage, stage_of
@@ -45,6 +45,10 @@ class Wish:
     upload_id: str | None
     options: Mapping[str, object]
     label: str
+    #: How the lists go to the provider, and what of their results is wanted besides all rows, and where.
+    method: str = "auto"
+    segments: tuple[str, ...] = ()
+    result: str = "storage"
 
 
 @dataclass(slots=True)
@@ -114,6 +118,9 @@ class Uploading:
             kind=self.wish.kind,
             upload_id=self.wish.upload_id,
             options=self.wish.options,
+            method=self.wish.method,
+            segments=self.wish.segments,
+            result=self.wish.result,
             label=self.wish.label,
             on_bytes=on_bytes,
         )
@@ -133,7 +140,7 @@ class Uploading:
         known = self.client.status(upload_id)
         self.names[upload_id] = name
         self.files[upload_id] = file
-        if known is None or not is_derived(upload_id):
+        if known is None or not said_by_id(request):
             self.client.submit_request(request)
         self.display.show(name, WAITING if known is None else stage_of(known))
         if known is not None:

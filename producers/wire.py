@@ -1,7 +1,8 @@
 """The few Redis commands that producers use, with their time limits, and Redis's errors in this package's words.
 
 Commands of this module, for an access list: XADD on the stream of uploads; XREAD, XRANGE and XREVRANGE on the streams
-of events and of rejected requests; GET, HGETALL and EXISTS on upload keys; MULTI and EXEC around reads.
+of events and of rejected requests; GET, HGETALL and EXISTS on upload keys; GET on result keys; MULTI and EXEC around
+reads.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from producers.contract import (
     REQUEST_FIELD,
     UPLOADS_STREAM,
     parts_key,
+    result_key,
     upload_key,
 )
 from producers.errors import NotAccepted, NotConfigured, RecordUnreadable, Unavailable
@@ -124,6 +126,13 @@ class Wire:
         for start in range(0, len(upload_ids), BATCH_UPLOADS):
             found |= self._statuses(upload_ids[start : start + BATCH_UPLOADS])
         return found
+
+    def result_rows(self, upload_id: str) -> bytes | None:
+        """The copy of the upload's result in Redis, None where there is none or its time is up."""
+        with self._reading():
+            rows = self._server.get(result_key(upload_id))
+        # The workers write UTF-8, so that a connection that decodes loses nothing.
+        return None if rows is None else rows if isinstance(rows, bytes) else str(rows).encode()
 
     def positions(self) -> Positions:
         """The ends of the two streams, as they are now."""

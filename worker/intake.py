@@ -16,8 +16,10 @@ from producers.identity import derive_upload_id, request_digest
 from producers.inline_rows import reading_options, rows_as_file, rows_sha256
 from producers.request import UploadRequest, parse
 from worker.actors.names import input_name
+from worker.actors.result_rows import ROWS, want_rows
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
+from worker.core.method import AUTO
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
@@ -32,7 +34,7 @@ from worker.store.keys import INTAKE_GROUP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.context import Context
+    from worker.context import Connected, Context
 
 log = structlog.get_logger()
 
@@ -44,6 +46,8 @@ BLOCK_SHARE = 0.5
 TAKEOVER_MILLISECONDS = 60_000
 #: How Redis says, by version and moment, that the stream or its group is not there any more.
 STREAM_GONE = ("NOGROUP", "UNBLOCKED")
+#: Times the record of a known upload is written again when it moves on meanwhile.
+RECOGNISE_TRIES = 5
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
@@ -166,7 +170,7 @@ class Intake:
         known = self._context.store.upload(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
         if known is not None and known.request_digest == digest:
-            self._recognise(entry_id, known)
+            self._recognise(entry_id, known, request)
             return
         upload = self._upload(request, digest)
         known = self._context.store.upload(upload.upload_id)
@@ -184,7 +188,13 @@ class Intake:
                 f"The upload id {upload.upload_id!r} belongs to another request.",
                 "Use another upload_id for another list; leave it out to have one derived from the content.",
             )
-        self._recognise(entry_id, known)
+        if missing := sorted(set(upload.segments) - set(known.segments)):
+            raise NotAcceptable(
+                "conflict",
+                f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
+                "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
+            )
+        self._recognise(entry_id, known, request)
 
     def _upload(self, request: UploadRequest, digest: str) -> UploadRecord:
         connected = self._context.accounts.get(request.account)
@@ -200,6 +210,7 @@ class Intake:
                 f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
                 f"Its kinds are: {', '.join(kinds)}.",
             )
+        _check_wishes(request, connected)
         source = recorded_source(request)
         content = self._content_sha256(request, source)
         now = self._context.store.now()
@@ -245,13 +256,28 @@ class Intake:
             with _refusing():
                 self._context.storage.create(input_name(upload), rows_as_file(request.source.rows))
 
-    def _recognise(self, entry_id: str, known: UploadRecord) -> None:
+    def _recognise(self, entry_id: str, known: UploadRecord, request: UploadRequest) -> None:
+        """Answer that the upload is known; if the request wants its result in Redis, it is put there, or will be."""
+        for _ in range(RECOGNISE_TRIES if request.result == ROWS else 0):
+            wanted = want_rows(self._context, known)
+            if wanted is known:
+                break
+            try:
+                self._write_recognised(entry_id, wanted, uploads=(wanted,))
+            except Stale:
+                known = self._context.store.upload(known.upload_id) or known
+            else:
+                return
+        self._write_recognised(entry_id, known)
+
+    def _write_recognised(self, entry_id: str, known: UploadRecord, uploads: tuple[UploadRecord, ...] = ()) -> None:
         event = Event("accepted", known.upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
         self._context.apply(
             Change(
                 "recognise",
                 known.upload_id,
                 known.account,
+                uploads=uploads,
                 events=(event,),
                 acknowledge=Acknowledgement(entry_id),
                 details={"entry": entry_id},
@@ -289,6 +315,25 @@ def _refusing() -> Iterator[None]:
         raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
     except (SourceUnavailable, StorageError) as error:
         raise NotAcceptable(error.reason, str(error), "Submit it again when that is mended.") from None
+
+
+def _check_wishes(request: UploadRequest, connected: Connected) -> None:
+    """Refuse a method or a segment that the account's provider has not."""
+    account, has = f"{request.account!r} ({connected.account.provider})", connected.provider.capabilities
+    methods = ", ".join(has.submit_methods)
+    if request.method not in {AUTO, *has.submit_methods}:
+        raise NotAcceptable(
+            "method_unsupported",
+            f"The account {account} cannot be sent a list by the method {request.method}.",
+            f"Its methods are: {methods}. Leave method out to have one chosen.",
+        )
+    if unknown := sorted(set(request.segments) - has.segments):
+        segments = ", ".join(sorted(has.segments)) or "none"
+        raise NotAcceptable(
+            "segment_unsupported",
+            f"The account {account} gives no segment {', '.join(unknown)}.",
+            f"Its segments are: {segments}. The result has every row without any.",
+        )
 
 
 def _text(fields: dict[str, str]) -> str:

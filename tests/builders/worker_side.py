@@ -13,6 +13,7 @@ from producers.contract import (
     REQUEST_FIELD,
     UPLOADS_STREAM,
     parts_key,
+    result_key,
     upload_key,
 )
 from tests.builders.deadline import wait_until
@@ -72,8 +73,12 @@ class WorkerSide:
         self._server.xadd(REJECTED_STREAM, dict[Any, Any](fields))
         self.event("rejected", upload_id, **told)
 
-    def complete(self, upload_id: str, csv: Path, *, partial: bool = False) -> None:
-        """Complete an upload, whose result is in the file `csv`."""
+    def rows(self, upload_id: str, text: str) -> None:
+        """Put a result into Redis."""
+        self._server.set(result_key(upload_id), text, ex=60)
+
+    def complete(self, upload_id: str, csv: Path, *, partial: bool = False, **more: object) -> None:
+        """Complete an upload, whose result is in the file `csv`; `more` is what its result has besides."""
         csv.write_text("email,bv_verdict\na@example.com,ok\n")
         counts = {**COUNTS, "matched": 2, "missing": 1} if partial else COUNTS
         result = {
@@ -83,6 +88,7 @@ class WorkerSide:
             "verdicts": VERDICTS,
             "partial": partial,
             "credits": 3,
+            **more,
         }
         self.record(upload_id, "completed", rows=5, distinct=3, parts_total=1, result=result)
         self.parts(upload_id, collected=1, rows_done=3)

@@ -142,6 +142,9 @@ def test_a_text_that_is_no_request_is_rejected(bench: IntakeBench, text: str | b
 BAD_REQUESTS: list[tuple[Callable[[IntakeBench], dict[str, Any]], str]] = [
     (lambda b: b.request(account="nobody"), "account_unknown"),
     (lambda b: b.request(account="whoisxml-main", kind="proxy"), "kind_unsupported"),
+    (lambda b: b.request(account="whoisxml-main", method="form"), "method_unsupported"),
+    (lambda b: b.request(account="whoisxml-main", segments=["clean"]), "segment_unsupported"),
+    (lambda b: b.request(method="fax"), "schema"),
     (lambda b: b.request(kind="fax"), "schema"),
     (lambda b: b.request(surprise=1), "schema"),
     (lambda b: b.request(upload_id="../etc"), "schema"),
@@ -184,6 +187,24 @@ def test_a_request_that_cannot_be_met_is_rejected(
     }
     assert bench.accepted() == []
     assert bench.unanswered() == 0
+
+
+@pytest.mark.parametrize(
+    ("wish", "named"),
+    [
+        ({"method": "form"}, ["'whoisxml-main' (whoisxml)", "method form", "Its methods are: json"]),
+        ({"segments": ["clean", "bad"]}, ["'whoisxml-main' (whoisxml)", "bad, clean", "Its segments are: none"]),
+    ],
+)
+def test_what_a_provider_has_not_is_refused_with_what_it_has(
+    bench: IntakeBench, wish: dict[str, Any], named: list[str]
+) -> None:
+    """A method or segment that the account's provider has not is refused, naming account, provider and its own."""
+    bench.send(bench.request(account="whoisxml-main", **wish))
+    bench.intake.read()
+    (rejection,) = bench.rejections()
+    text = f"{rejection['message']} {rejection['remedy']}"
+    assert [word for word in named if word not in text] == []
 
 
 def test_a_bad_request_leaves_its_neighbours_undisturbed(bench: IntakeBench) -> None:

@@ -10,7 +10,7 @@ from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, a_result, a_running_upload, an_attempt, an_upload, stored
 from worker.core.change import Change
-from worker.core.records import AccountRecord, Lease
+from worker.core.records import AccountRecord, Lease, SegmentFile
 from worker.core.states import PartState, UploadState
 from worker.store.client import connect
 from worker.store.store import Store
@@ -83,6 +83,20 @@ def test_show_tells_where_the_result_is(store: Store, command: CommandLine) -> N
     shown = command("show", "list-1").stdout
     assert result.object in shown
     assert "3: the result is partial" in shown
+
+
+def test_show_tells_of_segments_and_of_rows_in_redis(store: Store, command: CommandLine) -> None:
+    """Segments are listed with their places, the empty ones as empty, and whether the result is in Redis."""
+    clean = SegmentFile(segment="clean", part=0, object="results/list-1/segments/part-00000.clean.csv", url="file:///c")
+    more = {"segments": (clean, SegmentFile(segment="bad", part=0)), "rows_in_redis": True, "rows_until": store.now()}
+    result = a_result().model_copy(update=more)
+    stored(store, an_upload("list-1", UploadState.COMPLETED, now=store.now(), result=result, method="json"))
+    lines = {" ".join(line.split()) for line in command("show", "list-1").stdout.splitlines()}
+    assert {"clean, part 0 file:///c", "bad, part 0 empty", "method json"} <= lines
+    assert any(line.startswith("in Redis until ") for line in lines)
+    large = result.model_copy(update={"rows_in_redis": False, "rows_until": None, "rows_reason": "too_large"})
+    stored(store, an_upload("list-2", UploadState.COMPLETED, now=store.now(), result=large))
+    assert "no: too large" in command("show", "list-2").stdout
 
 
 def test_show_as_json_has_the_records(store: Store, command: CommandLine) -> None:

@@ -204,6 +204,26 @@ def test_a_list_that_is_known_is_not_submitted_again(
     assert len(worker.requests()) == 1
 
 
+def test_upload_asks_for_method_segments_and_the_place_of_the_result(
+    shell: Shell, worker: WorkerSide, files: Path
+) -> None:
+    """What the command line says of the way there and of the result stands in the request."""
+    wish = ("--method", "json", "--segment", "clean", "--segment", "bad", "--result", "rows")
+    shell.run("upload", files / "one.csv", "--account", "main", *wish)
+    _, request = worker.next_request()
+    assert (request["method"], request["segments"], request["result"]) == ("json", ["bad", "clean"], "rows")
+
+
+def test_a_known_list_is_submitted_where_its_rows_are_wanted(shell: Shell, worker: WorkerSide, files: Path) -> None:
+    """Whether a known list's rows are in Redis is for intake to judge, so the request is sent."""
+    [first] = shell.documents("upload", files / "one.csv", "--account", "main")
+    worker.record(first["upload_id"], "completed")
+    shell.run("upload", files / "one.csv", "--account", "main")
+    assert len(worker.requests()) == 1
+    shell.run("upload", files / "one.csv", "--account", "main", "--result", "rows")
+    assert len(worker.requests()) == 2
+
+
 def test_a_known_id_is_submitted_so_that_intake_can_judge(
     shell: Shell, worker: WorkerSide, files: Path, tmp_path: Path
 ) -> None:
@@ -337,6 +357,33 @@ def test_result_is_copied_where_it_is_wanted(shell: Shell, worker: WorkerSide, t
     assert failed.exit_code == ExitCode.FAILED
     assert failed.stdout == ""
     assert "could not be copied" in failed.stderr
+
+
+def test_result_comes_out_of_redis_where_the_storage_is_not(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:
+    """A machine without the storage gets the CSV by --output, and without it is told so; JSON has no rows in it."""
+    csv, text = tmp_path / "result.csv", "email,bv_verdict\nzoé@example.com,ok\n"
+    worker.complete("crm-1", csv, rows_in_redis=True, rows_until=1.8e9)
+    csv.unlink()
+    worker.rows("crm-1", text)
+    done = shell.run("result", "crm-1", "--output", tmp_path / "out.csv")
+    assert (done.stdout, done.exit_code) == (f"{tmp_path / 'out.csv'}\n", ExitCode.OK)
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8") == text
+    assert "--output" in shell.run("result", "crm-1").stderr
+    [document] = shell.documents("result", "crm-1")
+    assert document["result"]["rows_in_redis"] is True
+    assert "zoé" not in json.dumps(document, ensure_ascii=False)
+
+
+def test_result_tells_of_segments(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:
+    """Segments are listed beside the result, with their places, and the empty ones as empty."""
+    clean = {"segment": "clean", "part": 0, "url": "file:///srv/part-00000.clean.csv", "size_bytes": 9}
+    worker.complete("crm-1", tmp_path / "result.csv", segments=[clean, {"segment": "bad", "part": 0}])
+    done = shell.run("result", "crm-1")
+    assert done.stdout == f"{tmp_path / 'result.csv'}\n"
+    assert "Segment clean of part 0: file:///srv/part-00000.clean.csv\n" in done.stderr
+    assert "Segment bad of part 0: empty\n" in done.stderr
+    [document] = shell.documents("result", "crm-1")
+    assert [file["url"] for file in document["result"]["segments"]] == [clean["url"], None]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from config.settings import Settings
 from producers.client import Client
-from producers.contract import EVENTS_STREAM, REJECTED_STREAM, UPLOADS_STREAM, upload_key
+from producers.contract import EVENTS_STREAM, REJECTED_STREAM, UPLOADS_STREAM, result_key, upload_key
 from producers.errors import NotAccepted, Rejected
 from tests.builders.line import running_line
 from tests.builders.server_process import a_server, free_port, with_password
@@ -101,6 +101,14 @@ def test_a_list_comes_back_through_users_who_may_do_no_more_than_they_need(tmp_p
             words = [event.event for event in client.events(upload_id)]
             assert (words[0], words[-1]) == ("accepted", "completed")
 
+        rows = client.submit(
+            line.file("rows.csv", f"{EMAILS}More,more@example.com\n"), account="ipqs-main", kind="email", result="rows"
+        )
+        line.intake.read()
+        client.wait(rows, timeout_seconds=20)
+        unreachable = client.result(rows).model_copy(update={"url": "s3://bucket/result.csv"})
+        assert client.with_rows(unreachable).rows_csv is not None
+
         refused = client.submit(line.file("other.csv", EMAILS), account="nobody", kind="email", upload_id="refused")
         line.intake.read()
         with pytest.raises(Rejected):
@@ -126,6 +134,8 @@ def test_a_list_comes_back_through_users_who_may_do_no_more_than_they_need(tmp_p
         ["XTRIM", EVENTS_STREAM, "MAXLEN", "0"],
         ["SET", upload_key("crm-1"), "{}"],
         ["HSET", f"{upload_key('crm-1')}:parts", "rows_done", "9"],
+        ["SET", result_key("crm-1"), "email"],
+        ["DEL", result_key("crm-1")],
         ["GET", "bulkverify:part:crm-1/0"],
         ["GET", "bulkverify:account:ipqs-main"],
         ["HGETALL", "bulkverify:ledger:ipqs-main"],

@@ -11,7 +11,7 @@ from tests.builders.records import NOW, a_part, an_attempt, an_upload
 from worker.core import part as core
 from worker.core.change import Claim, Entry, Guard
 from worker.core.errors import IllegalMove
-from worker.core.records import Evidence
+from worker.core.records import Evidence, SegmentFile
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, Lane, PartState, UploadState
 
 if TYPE_CHECKING:
@@ -216,3 +216,20 @@ def test_verdicts_on_other_values_than_were_sent_are_noted(same: bool, reason: s
     assert (done.state, done.rows_done, done.rows_returned) == (PartState.COLLECTED, 100, 99)
     assert (done.reason, change.reason) == (reason, reason)
     assert change.counters.get(("drift", "row_mismatch"), 0) == drift
+
+
+def test_segments_are_kept_with_the_part_and_told_of() -> None:
+    """What came besides the whole result stands in the part; the timeline names it and says what was empty."""
+    files = (SegmentFile(segment="bad", part=0, object="o", url="u"), SegmentFile(segment="clean", part=0))
+    change = core.collected(
+        finished(),
+        LATER,
+        rows_returned=100,
+        verdicts_object="v.jsonl",
+        verdicts_digest="e" * 64,
+        same_values=True,
+        segments=files,
+    )
+    assert change.parts[0].segments == files
+    assert change.details is not None
+    assert change.details["segments"] == "bad, clean (empty)"

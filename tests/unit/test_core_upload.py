@@ -184,3 +184,13 @@ def test_an_ended_upload_is_not_prepared_again(state: UploadState) -> None:
     """No decision takes an upload out of its end."""
     with pytest.raises(IllegalMove):
         core.preparing(an_upload(state=state), "host:1", NOW, 60.0)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_whoever_asked_for_rows_is_told_whether_they_are_in_redis(there: bool) -> None:
+    """The event of an upload's end says it where rows were asked for, and is silent about it elsewhere."""
+    result = a_result().model_copy(update={"rows_in_redis": there})
+    delivering = an_upload(state=UploadState.DELIVERING)
+    asked = delivering.model_copy(update={"result_place": "rows"})
+    assert core.delivered(asked, result, 0, NOW, 30.0).events[0].details["rows_in_redis"] is there
+    assert "rows_in_redis" not in core.delivered(delivering, result, 0, NOW, 30.0).events[0].details

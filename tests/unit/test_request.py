@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from producers.contract import REQUEST_BYTES_MAX, UPLOAD_ID_PATTERN
 from producers.errors import RequestInvalid, SourceUnusable
 from producers.exit_codes import ExitCode, worst
-from producers.identity import content_sha256, derive_upload_id, is_derived, request_digest
+from producers.identity import content_sha256, derive_upload_id, is_derived, request_digest, said_by_id
 from producers.inline_rows import INLINE_OPTIONS, rows_as_file, rows_sha256
 from producers.problems import PROBLEMS_NAMED_MAX
 from producers.request import UploadRequest, json_schema, parse, to_json
@@ -223,6 +223,23 @@ def test_what_changes_the_work_changes_the_identity(other: Mapping[str, object])
 def test_other_content_is_another_upload() -> None:
     """The derived id follows the content."""
     assert derive_upload_id(request(), CONTENT) != derive_upload_id(request(), "0" * 64)
+
+
+@pytest.mark.parametrize("secret", [{"result": "rows"}, {"source": {"rows": ["hunter2"]}}])
+def test_passwords_never_go_through_redis(secret: Mapping[str, object]) -> None:
+    """A request that would have passwords in Redis, on their way in or back, is refused; it never names one."""
+    refused = refusal(json.dumps(fields(kind="leaked_password", **secret)))
+    assert "would lie in Redis" in refused.message
+    assert "hunter2" not in str(refused)
+
+
+def test_only_a_plain_request_is_said_by_its_derived_id() -> None:
+    """A derived id tells the list, and nothing of the place of the result or of segments: then intake judges."""
+    derived = {"upload_id": derive_upload_id(request(), CONTENT)}
+    assert said_by_id(request(**derived))
+    assert not said_by_id(request(upload_id="crm-1"))
+    assert not said_by_id(request(**derived, result="rows"))
+    assert not said_by_id(request(**derived, segments=["clean"]))
 
 
 def test_a_derived_id_is_an_upload_id_and_says_that_it_is_derived() -> None:

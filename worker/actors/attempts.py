@@ -58,6 +58,7 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
         "kind": part.kind,
         "token": part.token,
         "attempt": number,
+        "method": part.method,
         "rows": part.rows,
         "digest": part.digest,
         "values_object": part.values_object,

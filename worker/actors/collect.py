@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from worker.actors.accounts import pause_account
-from worker.actors.names import raw_name, verdicts_name
+from worker.actors.names import raw_name, segment_name, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
-from worker.core.records import PartRecord
+from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
 from worker.core.states import Lane
 from worker.providers.errors import OwnRateReached, ProviderError
@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
     from worker.actors.shell import Keeper
     from worker.context import Connected, Context
+    from worker.providers.port import Artifact
+    from worker.storage import Storage
 
 #: Wait before a result is fetched again (shortest, longest), seconds.
 RETRY_SECONDS = (2.0, 300.0)
 #: Seconds until a part is looked at again whose account is not configured.
 BLOCKED_LOOK_SECONDS = 60.0
+
+
+class Fetched(NamedTuple):
+    """What a collected result holds: its verdicts, and the segments that were wanted besides."""
+
+    summary: CollectedSummary
+    segments: tuple[SegmentFile, ...]
 
 
 def run(context: Context, part_id: str, epoch: int) -> None:
@@ -46,12 +55,12 @@ def _collect(context: Context, part: PartRecord) -> None:
         context.workspace.folder() as folder,
     ):
         try:
-            summary = _fetch(context, part, connected, folder)
+            fetched = _fetch(context, part, connected, folder)
             failure = None
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        _collected(context, keeper, summary)
+        _collected(context, keeper, fetched)
     else:
         _later(context, keeper, part, failure)
 
@@ -65,16 +74,38 @@ def _obstacle(context: Context, part: PartRecord, connected: Connected | None, n
     return (account.pause_reason, account.paused_until) if account.paused(now) else None
 
 
-def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path) -> CollectedSummary:
-    kind = Kind(part.kind)
-    artifacts = connected.provider.collect(part.remote_id or "", folder)
-    for artifact in artifacts:
+def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path) -> Fetched:
+    """Everything that is wanted of the result, in storage: an earlier try's objects are replaced, each at once."""
+    kind, upload = Kind(part.kind), context.store.upload(part.upload_id)
+    wanted = upload.segments if upload is not None else ()
+    artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
+    found = {artifact.segment: artifact for artifact in artifacts if artifact.segment is not None}
+    segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)
+    # The rows are accounted for by the whole result alone: segments only repeat what is in it.
+    whole = [artifact for artifact in artifacts if artifact.segment is None]
+    for artifact in whole:
         context.storage.put_file(raw_name(part.upload_id, part.index, artifact.name), artifact.path)
     with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:
-        return write_verdicts(connected.provider.read(artifacts, kind), kind, out)
+        return Fetched(write_verdicts(connected.provider.read(whole, kind), kind, out), segments)
 
 
-def _collected(context: Context, keeper: Keeper[PartRecord], summary: CollectedSummary) -> None:
+def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Artifact | None) -> SegmentFile:
+    if artifact is None:
+        return SegmentFile(segment=segment, part=part.index)
+    name = segment_name(part.upload_id, part.index, segment, artifact.path.suffix)
+    storage.put_file(name, artifact.path)
+    return SegmentFile(
+        segment=segment,
+        part=part.index,
+        object=name,
+        url=storage.url(name),
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+    )
+
+
+def _collected(context: Context, keeper: Keeper[PartRecord], fetched: Fetched) -> None:
+    summary = fetched.summary
     now = context.store.now()
     change = keeper.conclude(
         lambda record: core.collected(
@@ -84,6 +115,7 @@ def _collected(context: Context, keeper: Keeper[PartRecord], summary: CollectedS
             verdicts_object=verdicts_name(record.upload_id, record.index),
             verdicts_digest=summary.sha256,
             same_values=summary.values_digest == record.digest,
+            segments=fetched.segments,
         )
     )
     part = change.parts[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.version import version
 from worker.actors.names import manifest_name, result_name
+from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
 from worker.core import part as parts
 from worker.core import upload as core
@@ -17,7 +18,7 @@ from worker.providers.port import Kind
 from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
 from worker.rows.dialect import Dialect
 from worker.rows.errors import RowsError
-from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, Versions
+from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Stale
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.context import Context
-    from worker.core.records import PartRecord
+    from worker.core.records import PartRecord, SegmentFile
 
 #: Wait before delivery is tried again when storage or disk refuse (shortest, longest), seconds.
 RETRY_SECONDS = (5.0, 300.0)
@@ -73,7 +74,11 @@ def _settle(context: Context, upload: UploadRecord) -> None:
         return
     failed = sum(part.state is PartState.FAILED for part in found)
     days = settings.retention_days
-    ended = keeper.conclude(lambda record: core.delivered(record, summary, failed, now, days)).uploads[0]
+    # Rows may have been asked for meanwhile: then they are put into Redis before the record is written.
+    change = keeper.conclude(
+        lambda record: core.delivered(record, with_rows(context, record, summary), failed, now, days)
+    )
+    ended = change.uploads[0]
     context.metrics.stage_finished(
         "upload", provider=ended.provider, account=ended.account, kind=ended.kind, seconds=now - ended.created_at
     )
@@ -120,14 +125,17 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
     manifest = _manifest(context, upload, found, delivered)
     with context.storage.write(manifest_name(upload.upload_id)) as out:
         out.write(manifest.dump())
-    return ResultSummary(
+    summary = ResultSummary(
         manifest=context.storage.url(manifest_name(upload.upload_id)),
         object=context.storage.url(name),
         counts=delivered.counts,
         verdicts=dict(delivered.verdicts),
         partial=manifest.partial,
         credits=manifest.credits,
+        size_bytes=delivered.bytes,
+        segments=tuple(file for part in found for file in part.segments),
     )
+    return with_rows(context, upload, summary)
 
 
 def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:
@@ -169,6 +177,7 @@ def _part_section(part: PartRecord) -> PartSection:
     return PartSection(
         index=part.index,
         remote_id=part.remote_id,
+        method=part.method or None if part.submitted_at else None,
         rows=part.rows,
         returned_rows=part.rows_returned,
         object=part.verdicts_object,
@@ -177,6 +186,18 @@ def _part_section(part: PartRecord) -> PartSection:
         finished_at=part.remote_finished_at and _time(part.remote_finished_at),
         collected_at=part.collected_at and _time(part.collected_at),
         credits=part.credits_committed,
+        segments=tuple(_segment_section(file) for file in part.segments),
+    )
+
+
+def _segment_section(file: SegmentFile) -> SegmentSection:
+    return SegmentSection(
+        segment=file.segment,
+        empty=file.empty,
+        object=file.object,
+        url=file.url,
+        sha256=file.sha256,
+        bytes=file.size_bytes,
     )
 
 

@@ -52,6 +52,11 @@ def result_name(upload_id: str) -> str:
     return f"results/{upload_id}/result.csv"
 
 
+def segment_name(upload_id: str, index: int, segment: str, suffix: str) -> str:
+    """A segment of a part's result as the provider gave it, beside the result; `suffix` is that of its file."""
+    return f"results/{upload_id}/segments/part-{index:05d}.{segment}{suffix}"
+
+
 def manifest_name(upload_id: str) -> str:
     """The manifest: a result exists when its manifest exists."""
     return f"results/{upload_id}/manifest.json"

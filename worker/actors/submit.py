@@ -15,6 +15,7 @@ from worker.actors.accounts import pause_account, provider_well
 from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of
 from worker.actors.shell import step
 from worker.core import part as core
+from worker.core.method import PULL, choose_method
 from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.states import Lane, PartState
 from worker.core.token import remote_name, token_in
@@ -28,7 +29,7 @@ from worker.providers.errors import (
     Refused,
     Throttled,
 )
-from worker.providers.port import Kind, Submission
+from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Full, Stale, Taken
@@ -78,6 +79,11 @@ def _submit(context: Context, part: PartRecord) -> None:
     if obstacle is not None:
         _write(context, part, obstacle)
         return
+    method = choose_method(upload, connected.provider.capabilities.submit_methods)
+    if method is None:
+        _write(context, part, core.refused(part, now, "method_unsupported", _no_method(upload, connected)))
+        return
+    part = part.model_copy(update={"method": str(method)})
     try:
         connected.gate.prepare("submit")
     except OwnRateReached as error:
@@ -95,6 +101,15 @@ def _submit(context: Context, part: PartRecord) -> None:
         log.warning("attempt_not_begun", error=str(error))
         context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
     context.wake_next(part.account)
+
+
+def _no_method(upload: UploadRecord, connected: Connected) -> str:
+    methods = ", ".join(connected.provider.capabilities.submit_methods)
+    account = connected.account
+    pulled = ""
+    if upload.method == PULL:
+        pulled = " A list can be pulled only where its file is exactly what would be sent, as one part."
+    return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
 
 
 def _reserve(
@@ -145,13 +160,15 @@ def _recorded(context: Context, part: PartRecord, number: int, now: float) -> Ch
 
 def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected, values: Path) -> None:
     """One request, and what its outcome means. Raises nothing but `StoreError`."""
+    method = SubmitMethod(part.method)
     submission = Submission(
         path=values,
         rows=part.rows,
         kind=Kind(part.kind),
         name=remote_name(part.token, upload.label),
         deadline_seconds=context.settings.submit_deadline_seconds,
-        method=connected.provider.capabilities.submit_methods[0],
+        method=method,
+        url=upload.source["remote_url"] if method is SubmitMethod.PULL else None,
     )
     try:
         accepted = connected.provider.submit(submission)

@@ -33,6 +33,7 @@ COLUMNS = (
     Column("status"),
     Column("looks", right=True),
     Column("attempts", right=True),
+    Column("method"),
     Column("credits", right=True),
     Column("next look"),
     Column("reason"),
@@ -84,6 +85,8 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
         f"{rows} rows in the request" if (rows := upload.source.get("rows")) else ", ".join(upload.source.values()),
     )
     yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items())
+    yield "method", upload.method
+    yield "segments", ", ".join(upload.segments)
     yield "rows", f"{upload.rows:,} ({upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty)"
     if parts:
         yield "values done", share(sum(part.rows_done for part in parts), upload.distinct)
@@ -115,6 +118,12 @@ def _result_fields(result: ResultSummary) -> Iterator[tuple[str, object]]:
     yield "missing", f"{counts.missing:,}: the result is partial" if counts.missing else None
     yield "verdicts", ", ".join(f"{number:,} {verdict}" for verdict, number in result.verdicts.items())
     yield "credits", f"{result.credits:,}"
+    if result.rows_in_redis and result.rows_until is not None:
+        yield "in Redis", f"until {moment(result.rows_until)}"
+    elif result.rows_reason:
+        yield "in Redis", f"no: {result.rows_reason.replace('_', ' ')}"
+    for file in result.segments:
+        yield f"{file.segment}, part {file.part}", file.url or "empty"
 
 
 def _part_row(part: PartRecord, now: float) -> tuple[object, ...]:
@@ -127,6 +136,7 @@ def _part_row(part: PartRecord, now: float) -> tuple[object, ...]:
         part.remote_word or None,
         part.looks,
         part.attempts,
+        part.method or None,
         f"{part.credits_committed:,}",
         when(part.due_at, now),
         part.message or part.reason,

@@ -14,7 +14,7 @@ from worker.core.records import Evidence
 from worker.core.states import PART_UNSPENT, PartState
 
 if TYPE_CHECKING:
-    from worker.core.records import AccountRecord, Attempt, PartRecord, UploadRecord
+    from worker.core.records import AccountRecord, Attempt, PartRecord, SegmentFile, UploadRecord
 
 
 #: Why a part is held that waits for a place on its account, by the limit's name.
@@ -64,7 +64,8 @@ def intent(part: PartRecord, attempt: Attempt, now: float) -> Change:
     """Record the attempt in the store; from here on only its outcome or a person decides what happens to the part."""
     begun = part.moved(PartState.INTENT, now, attempt=attempt, attempts=attempt.number, due_at=attempt.over_at)
     begun = begun.model_copy(update={"lease": part.lease, "reason": "", "message": ""})
-    return change("attempt", begun, details={"attempt": attempt.number, "object": attempt.object})
+    details = {"attempt": attempt.number, "method": part.method, "object": attempt.object}
+    return change("attempt", begun, details=details)
 
 
 def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change:
@@ -181,9 +182,19 @@ def collect_later(part: PartRecord, now: float, reason: str, message: str, due_a
 
 
 def collected(
-    part: PartRecord, now: float, *, rows_returned: int, verdicts_object: str, verdicts_digest: str, same_values: bool
+    part: PartRecord,
+    now: float,
+    *,
+    rows_returned: int,
+    verdicts_object: str,
+    verdicts_digest: str,
+    same_values: bool,
+    segments: tuple[SegmentFile, ...] = (),
 ) -> Change:
-    """The verdicts are safe in storage. Where they are not on the values that were sent, that is noted as drift."""
+    """The verdicts are safe in storage, and the segments that were wanted.
+
+    Where the verdicts are not on the values that were sent, that is noted as drift.
+    """
     done = part.moved(
         PartState.COLLECTED,
         now,
@@ -192,6 +203,7 @@ def collected(
         rows_done=part.rows,
         verdicts_object=verdicts_object,
         verdicts_digest=verdicts_digest,
+        segments=segments,
         reason="" if same_values else "row_mismatch",
         message="" if same_values else "The provider's rows are not exactly the values that were sent.",
     )
@@ -199,6 +211,11 @@ def collected(
         "collected",
         done,
         reason=done.reason,
-        details={"rows": part.rows, "rows_returned": rows_returned},
+        details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)},
         counters={} if same_values else {("drift", "row_mismatch"): 1},
     )
+
+
+def _told(segments: tuple[SegmentFile, ...]) -> str:
+    """Segments by their names, the empty ones said to be empty."""
+    return ", ".join(f"{file.segment} (empty)" if file.empty else file.segment for file in segments)

@@ -59,6 +59,24 @@ class Attempt(Value):
     over_at: float
 
 
+class SegmentFile(Value):
+    """A part of a part's result that the provider also gave as a file of its own."""
+
+    #: Its name among the provider's segments, and the index of the part.
+    segment: str
+    part: int
+    #: Its name in storage and its address there, `None` when no row belongs to it: then there is no file.
+    object: str | None = None
+    url: str | None = None
+    size_bytes: int = 0
+    sha256: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the provider had no row for it."""
+        return self.object is None
+
+
 class ResultSummary(Value):
     """Where an upload's result is and what it holds."""
 
@@ -68,6 +86,14 @@ class ResultSummary(Value):
     verdicts: dict[str, int]
     partial: bool
     credits: int
+    #: Bytes of the result.
+    size_bytes: int = 0
+    #: What was asked for besides the whole result, of every part that was collected.
+    segments: tuple[SegmentFile, ...] = ()
+    #: Whether the result is in the store too, until when, or a bounded word for why it is not though it was wanted.
+    rows_in_redis: bool = False
+    rows_until: float | None = None
+    rows_reason: str = ""
 
 
 class Record(Value):
@@ -232,6 +258,8 @@ class PartRecord(WorkItem):
     remote_id: str | None = None
     #: Where the account spoke to when the part was submitted: remote ids mean something only there.
     service: str = ""
+    #: The method of its latest attempt.
+    method: str = ""
     credits_reserved: int = 0
     credits_committed: int = 0
     remote_word: str = ""
@@ -248,6 +276,7 @@ class PartRecord(WorkItem):
     rows_returned: int = 0
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
+    segments: tuple[SegmentFile, ...] = ()
 
     @property
     def remote_scope(self) -> str:

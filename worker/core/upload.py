@@ -206,6 +206,8 @@ def _end(
     counters = {("uploads", upload.provider, upload.kind, str(state)): 1}
     if result is not None:
         told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
+        if upload.result_place == "rows":
+            told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):
             counters["rows", upload.provider, upload.kind, disposition] = getattr(result.counts, disposition)
     return change(

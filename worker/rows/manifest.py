@@ -45,12 +45,27 @@ class ResultSection(_Section):
     columns: tuple[str, ...]
 
 
+class SegmentSection(_Section):
+    """A part of a part's result that the provider also gave as a file of its own."""
+
+    #: Its name among the provider's segments.
+    segment: str
+    #: Whether no row belongs to it; then there is no file, and neither name, address nor digest.
+    empty: bool
+    object: str | None
+    url: str | None
+    sha256: str | None
+    bytes: NonNegativeInt
+
+
 class PartSection(_Section):
     """One part and its remote job."""
 
     index: NonNegativeInt
     #: `None` when the part was never submitted.
     remote_id: str | None
+    #: How it was submitted, `None` when it never was.
+    method: str | None = None
     #: Values sent, and verdicts that came back.
     rows: NonNegativeInt
     returned_rows: NonNegativeInt
@@ -61,6 +76,8 @@ class PartSection(_Section):
     finished_at: AwareDatetime | None
     collected_at: AwareDatetime | None
     credits: NonNegativeInt
+    #: The segments that were asked for, empty ones too; nothing before the part was collected.
+    segments: tuple[SegmentSection, ...] = ()
 
 
 class Versions(_Section):

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from producers.contract import result_key
 from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.states import Lane, PartState
 from worker.outages import OUTAGES
@@ -163,6 +164,12 @@ class Store:
         if outcome == "full":
             raise Full(rest[0])
         return float(rest[0])
+
+    def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:
+        """Keep a copy of an upload's result for applications, for `ttl_seconds`; the store's time when it goes."""
+        until = self.now() + ttl_seconds
+        self._ask(self.client.set, result_key(upload_id), rows, ex=ttl_seconds)
+        return until
 
     # What is due
 

@@ -23,8 +23,8 @@ _FORMS = {
     "again": "must be 1 to 40 of A-Z a-z 0-9 . _ -",
     "delimiter": "must be one ASCII character other than a quote or a line end",
     "encoding": "is not the name of a text encoding",
-    "label": "must be text on one line",
-    "producer": "must be text on one line",
+    "label": "must be text on one line, without control characters",
+    "producer": "must be text on one line, without control characters",
 }
 
 #: Steps that pydantic adds to the path of a value that may have one of several types.

@@ -27,6 +27,8 @@ def checked_source(path: str | os.PathLike[str]) -> Path:
         if found.st_size == 0:
             raise SourceUnusable(f"{absolute} is empty.")
         absolute.open("rb").close()
+    except ValueError:
+        raise SourceUnusable(f"{str(path)!r} is no path: it holds a NUL character.") from None
     except OSError as error:
         raise SourceUnusable(f"{absolute} cannot be read: {_fault(error)}.") from None
     return absolute

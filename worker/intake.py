@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 import structlog
 
-from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_FIELD, UPLOADS_STREAM
+from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
 from producers.errors import RequestInvalid
 from producers.identity import derive_upload_id, request_digest
 from producers.request import UploadRequest, parse
@@ -17,7 +17,9 @@ from worker.core.change import Acknowledgement, Change, Event
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
+from worker.refused_request import named_upload, repeatable
 from worker.rows.errors import InputError
+from worker.rows.shown import shown
 from worker.rows.source import open_source, source_sha256
 from worker.store.errors import Stale, StoreError, StoreUnavailable
 from worker.store.keys import INTAKE_GROUP
@@ -92,7 +94,7 @@ class Intake:
         """Accept or reject one request; either way its entry is acknowledged in the same write."""
         request: UploadRequest | None = None
         try:
-            request = parse(_text(fields))
+            request = parse(_given_text(fields))
             self._accept(entry_id, request)
         except RequestInvalid as error:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
@@ -203,7 +205,7 @@ class Intake:
         settings = self._context.settings
         try:
             with open_source(source, settings.input_roots) as file:
-                return source_sha256(file, settings.input_bytes_max)
+                return source_sha256(file, settings.input_bytes_max, shown(source["path"]))
         except InputError as error:
             raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
 
@@ -224,9 +226,9 @@ class Intake:
     def _reject(
         self, entry_id: str, fields: dict[str, str], request: UploadRequest | None, error: NotAcceptable
     ) -> None:
-        upload_id = (request.upload_id if request else None) or ""
+        upload_id = (request.upload_id or "") if request else named_upload(_text(fields))
         told = {"entry": entry_id, "reason": error.reason, "message": str(error), "remedy": error.remedy}
-        text = _text(fields)[:REJECTED_REQUEST_CHARS_MAX]
+        text = repeatable(_text(fields))
         log.warning("reject", upload_id=upload_id, **told)
         self._context.apply(
             Change(
@@ -241,6 +243,17 @@ class Intake:
                 counters={("requests", "", request.kind if request else "", "rejected"): 1},
             )
         )
+
+
+def _given_text(fields: dict[str, str]) -> str:
+    """The request's text; raises `NotAcceptable` for an entry that has none."""
+    if REQUEST_FIELD not in fields:
+        raise NotAcceptable(
+            "not_json",
+            f"The entry has no field {REQUEST_FIELD!r}; its first field is {shown(next(iter(fields), ''))}.",
+            f"Put the request's JSON text into the field {REQUEST_FIELD!r}.",
+        )
+    return fields[REQUEST_FIELD]
 
 
 def _text(fields: dict[str, str]) -> str:

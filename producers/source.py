@@ -20,6 +20,8 @@ def checked_source(path: str | os.PathLike[str]) -> Path:
     Links are left as they are: the workers resolve them when they check that the file is inside an input root.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, absolute() would keep ".."
+    if _is_no_text(str(absolute)):
+        raise SourceUnusable(f"{str(absolute)!a} is not UTF-8, and a request is: rename it, or name it by a link.")
     try:
         found = absolute.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -45,6 +47,11 @@ def hashed_source(path: Path, on_bytes: Callable[[int], None] | None = None) -> 
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SourceUnusable(f"{path} changed while it was read.", remedy="Submit it when it is complete.")
     return digest
+
+
+def _is_no_text(path: str) -> bool:
+    """Whether a path holds bytes that are no UTF-8, which Python spells as halves of surrogate pairs."""
+    return any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _fault(error: OSError) -> str:

@@ -32,7 +32,7 @@ from worker.providers.port import (
 from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_unfit, submit_failure
 from worker.providers.submit_connection import SubmitConnection
-from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id
+from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id, as_text
 from worker.providers.verdict_rules import decide
 
 if TYPE_CHECKING:
@@ -93,7 +93,15 @@ class Ipqs:
         if answer.success:
             self._reporter.soft_error("submit", "not_accepted")
         message = str(document.get("message", ""))
-        raise submit_failure(call.subject, answer, SUBMIT_REFUSALS, message=message, remote_id=remote_id, key=self._key)
+        raise submit_failure(
+            call.subject,
+            answer,
+            SUBMIT_REFUSALS,
+            message=message,
+            remote_id=remote_id,
+            key=self._key,
+            odd_id=remote_id is None and bool(document.get("id")),
+        )
 
     def observe(self, remote_ids: Sequence[str]) -> Mapping[str, Observation]:
         """Look at one job. An answer that says no in words nobody knows means that the job is not known.
@@ -296,4 +304,4 @@ class Ipqs:
 
 def _text(document: Mapping[str, object], name: str) -> str | None:
     value = document.get(name)
-    return value if isinstance(value, str) else None
+    return as_text(value) if isinstance(value, str) else None

@@ -33,16 +33,26 @@ class Refusal:
 
 
 def submit_failure(
-    subject: str, answer: Answer, refusals: Sequence[Refusal], *, message: str, remote_id: str | None, key: str
+    subject: str,
+    answer: Answer,
+    refusals: Sequence[Refusal],
+    *,
+    message: str,
+    remote_id: str | None,
+    key: str,
+    odd_id: bool = False,
 ) -> ProviderError:
-    """The error for an answer to a submit that is no acceptance; `message` and `remote_id` as found in its body."""
+    """The error for an answer to a submit that is no acceptance; `message` and `remote_id` as found in its body.
+
+    `odd_id`: there is something in the id's place, but no id. No refusal is known to have that.
+    """
     told = f"{subject}: HTTP {answer.status} {quoted(message, key) or '(no message)'}"
     if remote_id is not None:
         return OutcomeUnknown(
             f"{told}; yet it names remote job {remote_id}, which may have been charged: look at it first",
             remote_id=remote_id,
         )
-    for refusal in refusals:
+    for refusal in () if odd_id else refusals:
         if answer.status in refusal.statuses and message.strip().lower().startswith(refusal.begins):
             seconds = answer.retry_after_seconds if refusal.error is Throttled else None
             return refusal.error(

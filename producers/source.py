@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from producers.errors import SourceUnusable
+from producers.errors import RequestInvalid, SourceUnusable
 from producers.identity import content_sha256
 
 if TYPE_CHECKING:
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def checked_source(path: str | os.PathLike[str]) -> Path:
-    """The absolute path of a readable, non-empty file. Raises `SourceUnusable`.
+    """The absolute path of a readable, non-empty file.
 
+    Raises `SourceUnusable`, and `RequestInvalid` for a name that is no text.
     Links are left as they are: the workers resolve them when they check that the file is inside an input root.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, absolute() would keep ".."
     if _is_no_text(str(absolute)):
-        raise SourceUnusable(f"{str(absolute)!a} is not UTF-8, and a request is: rename it, or name it by a link.")
+        raise RequestInvalid(
+            f"{str(absolute)!a} is not UTF-8, and a request is.", remedy="Rename it, or name it by a link."
+        )
     try:
         found = absolute.stat()
         if not stat.S_ISREG(found.st_mode):

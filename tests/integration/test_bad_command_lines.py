@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], tuple[str, ...]]] = {
     "a link to itself": (lambda f: [_loop(f)], ("loop.csv cannot be read", "Name a complete text file")),
     "a long name": (lambda f: [str(f / ("x" * 300))], ("cannot be read: file name too long", "Nothing was submitted")),
     "a hostile name": (lambda f: [str(f / "\x1b[2J\n\u202e.csv")], ("[2J", "cannot be read", "Name a complete")),
-    "a name that is no text": (lambda f: [_odd_name(f)], ("caf\\udce9.csv' is not UTF-8", "rename it")),
+    "a name that is no text": (lambda f: [_odd_name(f)], ("caf\\udce9.csv' is not UTF-8", "Rename it")),
     "one bad file of two": (lambda f: [_file(f), str(f / "gone.csv")], ("gone.csv", "Nothing was submitted")),
     "an unknown kind": (lambda f: [_file(f), "--kind", "fax"], ("'fax' is not one of", "'email'")),
     "an account's name with a space": (

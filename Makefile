@@ -13,7 +13,11 @@ PYTEST_ARGS =
 # Test processes: one per core, but no more than this many.
 TEST_PROCESSES_MAX = 4
 
-.PHONY: help demo up test setup setup-dev format check-format lint types tests lock clean
+# Examples that each fuzzer looks at in `make fuzz`, and the seconds that one of them may take.
+EXAMPLES = 2000
+SECONDS = 1800
+
+.PHONY: help demo up test fuzz setup setup-dev format check-format lint types tests lock clean
 .NOTPARALLEL:
 
 help:
@@ -24,6 +28,7 @@ help:
 	@echo 'make lint     ruff: formatting and rules'
 	@echo 'make types    mypy, strict'
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
+	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 of each, SECONDS=1800 at most'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
 	@echo 'make clean    remove the environment and everything that tools have left'
@@ -47,6 +52,11 @@ types: setup-dev
 
 tests: setup-dev
 	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) $(PYTEST_ARGS)
+
+# The fuzzers alone, for longer, with other examples each time; `make tests` has a few of theirs.
+fuzz: setup-dev
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
+	  tests/unit/test_fuzz_staging.py tests/contract/test_fuzz_answers.py tests/integration/test_fuzz_intake.py $(PYTEST_ARGS)
 
 format: setup-dev
 	$(BIN)/ruff check --fix .

@@ -122,6 +122,9 @@ def _document(path: Path) -> Mapping[str, Any]:
         # The parser's own text may repeat parts of the file.
         place = re.search(r"at (line \d+, column \d+|end of document)", str(error))
         problem = Problem(subject, f"is not TOML{' ' + place[0] if place else ''}", "Correct the syntax there.")
+    except (ValueError, RecursionError):
+        fault = "has a number of thousands of digits, or lists within lists without end"
+        problem = Problem(subject, fault, "Correct it; accounts.example.toml shows every field.")
     raise AccountsInvalid(_headline(path), [problem])
 
 

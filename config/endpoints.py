@@ -69,7 +69,11 @@ def checked_url(url: str) -> str:
         parts.port  # noqa: B018 - reading it is the check: a port that is no number raises
     except ValueError:
         raise ValueError("is not a URL") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in url):
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or any(c.isspace() or not c.isprintable() for c in url)
+    ):
         raise ValueError("is not an http:// or https:// URL with a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds credentials; they belong into key_env or key_file")

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Most characters of a fault, of its place or of its remedy: a name or a number in them may be as long as a file.
+TEXT_CHARACTERS_MAX = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -24,8 +27,13 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        """Two lines: the fault, and the remedy under it."""
-        return f"{self.subject} {self.fault}.\n    {self.remedy}"
+        """Two lines: the fault, and the remedy under it; nothing in them that a terminal would obey."""
+        return f"{_shown(self.subject)} {_shown(self.fault)}.\n    {_shown(self.remedy)}"
+
+
+def _shown(text: str) -> str:
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return printable if len(printable) <= TEXT_CHARACTERS_MAX else printable[:TEXT_CHARACTERS_MAX] + "…"
 
 
 class ConfigError(Exception):

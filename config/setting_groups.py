@@ -51,7 +51,12 @@ def _storage_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
         raise ValueError("does not begin with file://, the only kind of storage that is supported so far")
-    if parts.netloc not in {"", "localhost"} or parts.query or not unquote(parts.path).startswith("/"):
+    if (
+        parts.netloc not in {"", "localhost"}
+        or parts.query
+        or not unquote(parts.path).startswith("/")
+        or "\0" in unquote(parts.path)
+    ):
         raise ValueError("does not name an absolute folder of this host")
     return url.rstrip("/")
 

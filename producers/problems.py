@@ -24,8 +24,20 @@ _FORMS = {
     "again": "must be 1 to 40 of A-Z a-z 0-9 . _ -",
     "delimiter": "must be one ASCII character other than a quote or a line end",
     "encoding": "is not the name of a text encoding",
-    "label": "must be text on one line",
-    "producer": "must be text on one line",
+    "label": "must be text on one line, without control characters",
+    "producer": "must be text on one line, without control characters",
+}
+
+#: Faults in our own words, by the validator's name for them.
+_FAULTS = {
+    "extra_forbidden": "is not a field of the contract",
+    "missing": "is missing",
+    "model_type": "must be a JSON object",
+    "string_unicode": "should be text, without halves of surrogate pairs",
+    "string_too_long": "should have at most {max_length:,} characters",
+    "string_too_short": "should not be empty",
+    "too_long": "should have at most {max_length:,} entries",
+    "too_short": "should not be empty",
 }
 
 #: Steps that pydantic adds to the path of a value that may have one of several types.
@@ -52,16 +64,11 @@ def _path_of(detail: ErrorDetails) -> str:
 
 
 def _fault_of(detail: ErrorDetails) -> str:
-    match detail["type"]:
-        case "extra_forbidden":
-            return "is not a field of the contract"
-        case "missing":
-            return "is missing"
-        case "model_type":
-            return "must be a JSON object"
-        case "string_pattern_mismatch":
-            return _FORMS[next(step for step in reversed(detail["loc"]) if isinstance(step, str) and step in _FORMS)]
-        case "value_error":
-            return str(detail["ctx"]["error"])
-        case _:
-            return detail["msg"].replace("Input should", "should", 1)
+    kind = detail["type"]
+    if kind in _FAULTS:
+        return _FAULTS[kind].format(**detail.get("ctx", {}))
+    if kind == "string_pattern_mismatch":
+        return _FORMS[next(step for step in reversed(detail["loc"]) if isinstance(step, str) and step in _FORMS)]
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    return detail["msg"].replace("Input should", "should", 1)

@@ -32,8 +32,8 @@ from producers.request_source import Source
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Text on one line: no control characters.
-_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+#: Text on one line: no control characters (nor those of Unicode), no line breaks, nothing that turns its direction.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
 #: What a list can hold; which kinds an account verifies depends on its provider.
 Kind = Literal["email", "proxy", "url", "phone", "leaked_email", "leaked_password", "leaked_username"]
@@ -301,6 +301,8 @@ def _json_fault(error: ValueError | RecursionError) -> str:
             return "it is nested too deeply"
         case UnicodeDecodeError():
             return f"byte {error.start} is not UTF-8"
+        case json.JSONDecodeError() if error.doc.startswith("\ufeff"):
+            return "it begins with a byte order mark"
         case json.JSONDecodeError():
             return f"{error.msg} at character {error.pos}"
         case _NotJson():

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from producers.errors import SourceUnusable
+from producers.errors import RequestInvalid, SourceUnusable
 from producers.identity import content_sha256
 
 if TYPE_CHECKING:
@@ -37,11 +37,16 @@ def given_source(
 
 
 def checked_source(path: str | os.PathLike[str]) -> Path:
-    """The absolute path of a readable, non-empty file. Raises `SourceUnusable`.
+    """The absolute path of a readable, non-empty file.
 
+    Raises `SourceUnusable`, and `RequestInvalid` for a name that is no text.
     Links are left as they are: the workers resolve them when they check that the file is inside an input root.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, absolute() would keep ".."
+    if _is_no_text(str(absolute)):
+        raise RequestInvalid(
+            f"{str(absolute)!a} is not UTF-8, and a request is.", remedy="Rename it, or name it by a link."
+        )
     try:
         found = absolute.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -49,6 +54,8 @@ def checked_source(path: str | os.PathLike[str]) -> Path:
         if found.st_size == 0:
             raise SourceUnusable(f"{absolute} is empty.")
         absolute.open("rb").close()
+    except ValueError:
+        raise SourceUnusable(f"{str(path)!r} is no path: it holds a NUL character.") from None
     except OSError as error:
         raise SourceUnusable(f"{absolute} cannot be read: {_fault(error)}.") from None
     return absolute
@@ -65,6 +72,11 @@ def hashed_source(path: Path, on_bytes: Callable[[int], None] | None = None) -> 
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SourceUnusable(f"{path} changed while it was read.", remedy="Submit it when it is complete.")
     return digest
+
+
+def _is_no_text(path: str) -> bool:
+    """Whether a path holds bytes that are no UTF-8, which Python spells as halves of surrogate pairs."""
+    return any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _fault(error: OSError) -> str:

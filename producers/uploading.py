@@ -153,7 +153,10 @@ class Uploading:
 
 
 def checked_sources(files: Sequence[Path]) -> dict[str, Path]:
-    """Absolute paths of the files, by names that tell them apart. Raises `SourceUnusable`, which names every fault."""
+    """Absolute paths of the files, by names that tell them apart.
+
+    Raises `SourceUnusable`, which names every fault, and `RequestInvalid` for a name that is no text.
+    """
     paths: dict[Path, None] = {}
     faults: list[str] = []
     for file in files:

@@ -23,8 +23,9 @@ from worker.core.method import AUTO
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
-from worker.rejected_request import kept_request
+from worker.rejected_request import kept_request, named_upload
 from worker.rows.errors import InputError, SourceUnavailable
+from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
 from worker.storage import StorageError
@@ -119,7 +120,7 @@ class Intake:
         """
         request: UploadRequest | None = None
         try:
-            request = parse(_text(fields))
+            request = parse(_given_text(fields))
             self._accept(entry_id, request)
         except RequestInvalid as error:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
@@ -246,7 +247,7 @@ class Intake:
         began = time.monotonic()
         try:
             with _refusing(), open_input(self._context, source) as file:
-                return source_sha256(file, settings.input_bytes_max)
+                return source_sha256(file, settings.input_bytes_max, shown(next(iter(source.values()))))
         finally:
             self._pulled_seconds += (time.monotonic() - began) if remote else 0.0
 
@@ -288,7 +289,7 @@ class Intake:
     def _reject(
         self, entry_id: str, fields: dict[str, str], request: UploadRequest | None, error: NotAcceptable
     ) -> None:
-        upload_id = (request.upload_id if request else None) or ""
+        upload_id = (request.upload_id or "") if request else named_upload(_text(fields))
         told = {"entry": entry_id, "reason": error.reason, "message": str(error), "remedy": error.remedy}
         log.warning("reject", upload_id=upload_id, **told)
         self._context.apply(
@@ -334,6 +335,17 @@ def _check_wishes(request: UploadRequest, connected: Connected) -> None:
             f"The account {account} gives no segment {', '.join(unknown)}.",
             f"Its segments are: {segments}. The result has every row without any.",
         )
+
+
+def _given_text(fields: dict[str, str]) -> str:
+    """The request's text; raises `NotAcceptable` for an entry that has none."""
+    if REQUEST_FIELD not in fields:
+        raise NotAcceptable(
+            "not_json",
+            f"The entry has no field {REQUEST_FIELD!r}; its first field is {shown(next(iter(fields), ''))}.",
+            f"Put the request's JSON text into the field {REQUEST_FIELD!r}.",
+        )
+    return fields[REQUEST_FIELD]
 
 
 def _text(fields: dict[str, str]) -> str:

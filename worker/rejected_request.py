@@ -1,4 +1,4 @@
-"""What is kept of a refused request, for who looks for its fault: no rows, and nothing that may be a secret."""
+"""What is told and kept of a refused request: the upload that it names, no rows, and nothing that may be a secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from config.redaction import redactor
-from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX
+from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX, UPLOAD_ID_PATTERN
 from producers.request import RowOptions, UploadRequest
 from producers.request_source import Source
 
@@ -23,6 +23,12 @@ _UNSURE = "(the rest is not kept)"
 _REQUEST, _SOURCE, _OPTIONS = (frozenset(model.model_fields) for model in (UploadRequest, Source, RowOptions))
 #: Fields that hold a URL and nothing else.
 _URLS = frozenset({"url", "remote_url"})
+
+
+def named_upload(text: str) -> str:
+    """The upload id that a refused request names, empty if it is not certain that it names one."""
+    upload_id = (_object_in(text.encode("utf-8", "surrogateescape")) or {}).get("upload_id")
+    return upload_id if isinstance(upload_id, str) and re.fullmatch(UPLOAD_ID_PATTERN, upload_id) else ""
 
 
 def kept_request(text: str) -> str:

@@ -113,9 +113,9 @@ class _Seen:
 
     def check_remote_ids(self) -> None:
         """A remote id belongs to one part, and each part's remote id belongs to it."""
-        for account in self.accounts:
-            claimed: dict[str, str] = self._client.hgetall(self._store.key("remote", account))
-            own = [part for part in self.parts if part.account == account and part.remote_id is not None]
+        for scope in {part.remote_scope for part in self.parts}:
+            claimed: dict[str, str] = self._client.hgetall(self._store.key("remote", scope))
+            own = [part for part in self.parts if part.remote_scope == scope and part.remote_id is not None]
             assert _without_doubles([part.remote_id for part in own])
             assert claimed == {part.remote_id: part.part_id for part in own}
 

@@ -30,12 +30,14 @@ KEPT_BYTES = 65_536
 class Scripted:
     """One answer, given as soon as the first piece of its body is there.
 
-    A body that is neither bytes nor text nor an iterable of bytes is sent as JSON.
+    A body that is neither bytes nor text nor an iterable of bytes is sent as JSON. With `raw`, these bytes are all that
+    is sent, status line and headers included.
     """
 
     body: object = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
 
     def pieces(self) -> Iterable[bytes]:
         """The body in pieces."""
@@ -110,6 +112,9 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             script.heard.append(self._hear())
             answer = script.answers.popleft() if script.answers else Scripted("nothing scripted", 404)
+            if answer.raw is not None:
+                self.wfile.write(answer.raw)
+                return
             pieces = iter(answer.pieces())
             first = next(pieces, b"")
             self.send_response(answer.status)

@@ -95,7 +95,7 @@ def test_the_provider_gets_the_list_by_the_method_asked_for(
 def test_the_provider_pulls_a_list_from_its_address(
     line: Line, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A list at an address that holds just what is to be sent is pulled by the provider when asked to, for one charge."""
+    """A list that holds just what is to be sent is pulled by the provider when asked to, for one charge."""
     seen = seen_by(line, "ipqs-main", monkeypatch)
     part = pending_part(line)
     (tmp_path / "remote").mkdir()

@@ -10,6 +10,9 @@ import pytest
 from worker.providers.answer import RETRY_AFTER_SECONDS_MAX, Answer, failure_of, retry_after_of
 from worker.providers.errors import ProviderError, Throttled, Unavailable
 
+#: A document that can be read and not written: its levels are fewer than the reader's limit and more than any answer's.
+DEEP = b'{"id": ' + b"[" * 400 + b"]" * 400 + b"}"
+
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
@@ -26,6 +29,7 @@ from worker.providers.errors import ProviderError, Throttled, Unavailable
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", RETRY_AFTER_SECONDS_MAX),
         ("Wed, 99 Xxx 2015 07:28:00 GMT", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
@@ -40,7 +44,7 @@ def test_retry_after_as_a_date(zone: str) -> None:
     assert retry_after_of(date) == pytest.approx(60, abs=5)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, b"<html>"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, DEEP, b"<html>"])
 def test_only_objects_are_documents(body: bytes) -> None:
     """Whatever is not a JSON object is no document, and no exception."""
     assert Answer(200, body=body).document() is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.providers.tolerant import as_bool, as_int, as_remote_id, as_text
+from worker.providers.tolerant import LEVELS_MAX, as_bool, as_int, as_remote_id, as_text, nested_too_deeply
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,10 @@ def test_booleans(value: object, meant: bool | None) -> None:
         ("²", None),
         ("\N{ARABIC-INDIC DIGIT FIVE}", None),
         ("9" * 19, None),
+        (10**18 - 1, 10**18 - 1),
+        (10**18, None),
+        (-(10**400), None),
+        (1e300, None),
         ([5], None),
     ],
 )
@@ -74,8 +78,19 @@ def test_remote_ids_have_one_spelling() -> None:
         (1.5, "1.5"),
         (["mx1", "mx2"], "mx1 mx2"),
         ({"a": "ä"}, '{"a": "ä"}'),
+        ("a\ud800b", "a\ufffdb"),
+        ({"\udfff": ["\ud83d\ude00"]}, '{"\ufffd": ["\N{GRINNING FACE}"]}'),
     ],
 )
 def test_cells(value: object, cell: str) -> None:
     """JSON values become the text that the documentation shows for them."""
     assert as_text(value) == cell
+
+
+def test_levels_are_counted() -> None:
+    """Lists and objects in one another are taken up to a limit, and an empty one at its end counts."""
+    value: object = []
+    for level in range(2, LEVELS_MAX + 1):
+        value = [value] if level % 2 else {"a": value, "b": 1}
+    assert not nested_too_deeply(value)
+    assert nested_too_deeply([value, 2])

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from config.redaction import redactor
 from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX
-from worker.rejected_request import kept_request
+from worker.rejected_request import kept_request, named_upload
 
 SECRET = "hunter2hunter2"
 
@@ -108,3 +108,20 @@ def test_a_registered_key_is_masked() -> None:
 def test_bytes_that_are_no_utf_8_are_no_defect() -> None:
     """A text that was decoded from foreign bytes is told by its size."""
     assert kept_request(b"caf\xe9".decode("utf-8", "surrogateescape")).startswith("(4 bytes")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"upload_id": "crm-1", "kind": "fax"}', "crm-1"),
+        ('{"upload_id": "../crm"}', ""),
+        ('{"upload_id": 7}', ""),
+        ('["upload_id"]', ""),
+        ("{", ""),
+        ("[" * 50_000, ""),
+        (json.dumps({"upload_id": "crm-1", "label": "x" * REQUEST_BYTES_MAX}), ""),
+    ],
+)
+def test_an_upload_is_named_when_that_is_certain(text: str, named: str) -> None:
+    """Somebody who waits for an id learns of the refusal, and nobody of an id that is none."""
+    assert named_upload(text) == named

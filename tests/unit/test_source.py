@@ -152,12 +152,15 @@ def test_the_digest_is_that_of_all_bytes(root: Path, size: int) -> None:
     """The fingerprint of a source is the SHA-256 of its bytes, at every boundary of the blocks."""
     (root / "list.csv").write_bytes(b"x" * size)
     with open_source({"path": str(root / "list.csv")}, (root,)) as file:
-        assert source_sha256(file, size) == hashlib.sha256(b"x" * size).hexdigest()
+        assert source_sha256(file, size, "list.csv") == hashlib.sha256(b"x" * size).hexdigest()
 
 
 def test_a_source_larger_than_allowed_is_refused_while_it_is_read(root: Path) -> None:
     """One byte more than the limit is too much, and the message names the limit."""
     source = {"path": str(root / "list.csv")}
-    with open_source(source, (root,)) as file, pytest.raises(InputError, match="13 bytes") as caught:
-        source_sha256(file, 13)
+    with (
+        open_source(source, (root,)) as file,
+        pytest.raises(InputError, match=r"list\.csv has more than the 13 bytes") as caught,
+    ):
+        source_sha256(file, 13, "list.csv")
     assert caught.value.reason == "too_large"

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from worker.providers.errors import Throttled, Unavailable
+from worker.providers.tolerant import nested_too_deeply
 
 if TYPE_CHECKING:
     from worker.providers.errors import ProviderError
@@ -46,12 +47,12 @@ class Answer:
         return "html" in self.content_type.lower() or self.body.lstrip()[:1] == b"<"
 
     def document(self) -> dict[str, object] | None:
-        """The JSON object in the body, `None` if there is none."""
+        """The JSON object in the body, `None` if there is none, or one nested so deeply that no provider means it."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
             return None
-        return value if isinstance(value, dict) else None
+        return value if isinstance(value, dict) and not nested_too_deeply(value) else None
 
 
 def failure_of(answer: Answer, subject: str) -> ProviderError | None:
@@ -94,6 +95,6 @@ def retry_after_of(header: str | None) -> float | None:
 def _seconds_until(date: str) -> float:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
         return float("nan")
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

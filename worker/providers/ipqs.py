@@ -30,7 +30,7 @@ from worker.providers.port import (
 from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_unfit, refuse_unknown_segments, submit_failure
 from worker.providers.submit_connection import SubmitConnection
-from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id
+from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id, as_text
 from worker.providers.verdict_rules import decide
 
 if TYPE_CHECKING:
@@ -91,7 +91,13 @@ class Ipqs:
         message = str(document.get("message", ""))
         secrets = (self._key, *secrets_of(submission.url or ""))
         raise submit_failure(
-            call.subject, answer, SUBMIT_REFUSALS, message=message, remote_id=remote_id, secrets=secrets
+            call.subject,
+            answer,
+            SUBMIT_REFUSALS,
+            message=message,
+            remote_id=remote_id,
+            secrets=secrets,
+            odd_id=remote_id is None and bool(document.get("id")),
         )
 
     def observe(self, remote_ids: Sequence[str]) -> Mapping[str, Observation]:
@@ -230,4 +236,4 @@ class Ipqs:
 
 def _text(document: Mapping[str, object], name: str) -> str | None:
     value = document.get(name)
-    return value if isinstance(value, str) else None
+    return as_text(value) if isinstance(value, str) else None

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, TextIO
 
 from worker.providers.errors import Malformed
+from worker.providers.tolerant import nested_too_deeply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ class _Window:
                 value, self._position = self._decoder.raw_decode(self._text, self._position)
             except (ValueError, RecursionError):
                 value = None
-            if isinstance(value, dict):
+            if isinstance(value, dict) and not nested_too_deeply(value):
                 return value
             # What does not decode may merely continue in the next block.
             if value is not None or self._exhausted or len(self._text) - self._position > RECORD_CHARACTERS_MAX:

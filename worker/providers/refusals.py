@@ -41,10 +41,12 @@ def submit_failure(
     message: str,
     remote_id: str | None,
     secrets: Sequence[str],
+    odd_id: bool = False,
 ) -> ProviderError:
     """The error for an answer to a submit that is no acceptance; `message` and `remote_id` as found in its body.
 
-    `secrets` are never repeated, whatever the message says.
+    `secrets` are never repeated, whatever the message says. `odd_id`: there is something in the id's place, but no id.
+    No refusal is known to have that.
     """
     told = f"{subject}: HTTP {answer.status} {quoted(message, *secrets) or '(no message)'}"
     if remote_id is not None:
@@ -52,7 +54,7 @@ def submit_failure(
             f"{told}; yet it names remote job {remote_id}, which may have been charged: look at it first",
             remote_id=remote_id,
         )
-    for refusal in refusals:
+    for refusal in () if odd_id else refusals:
         if answer.status in refusal.statuses and message.strip().lower().startswith(refusal.begins):
             seconds = answer.retry_after_seconds if refusal.error is Throttled else None
             return refusal.error(

@@ -109,7 +109,8 @@ class WhoisXml:
         call = self._post("submit", "request")
         answer = self._posts.post(call, body, deadline)
         document = answer.document() or {}
-        remote_id = as_remote_id(as_mapping(document.get("response")).get("id"))
+        named = as_mapping(document.get("response")).get("id")
+        remote_id = as_remote_id(named)
         errors, validation = errors_of(document)
         if answer.success and not answer.premature and remote_id is not None and not errors:
             self._key_proven = True
@@ -117,7 +118,15 @@ class WhoisXml:
         if answer.success:
             self._reporter.soft_error("submit", "not_accepted")
         refusals = VALIDATION_REFUSALS if validation else SUBMIT_REFUSALS
-        raise submit_failure(call.subject, answer, refusals, message=errors, remote_id=remote_id, secrets=(self._key,))
+        raise submit_failure(
+            call.subject,
+            answer,
+            refusals,
+            message=errors,
+            remote_id=remote_id,
+            secrets=(self._key,),
+            odd_id=remote_id is None and bool(named),
+        )
 
     def observe(self, remote_ids: Sequence[str]) -> Mapping[str, Observation]:
         """Look at jobs in one call. The provider leaves out what it does not know, in any order."""
@@ -168,7 +177,7 @@ class WhoisXml:
         for artifact in artifacts:
             rules = FAILED_RULES if artifact.name.startswith(FAILED) else COMPLETED_RULES
             for record in read_records(artifact.path):
-                columns = dict.fromkeys(COLUMNS, "") | {name: as_text(value) for name, value in record.items()}
+                columns = dict.fromkeys(COLUMNS, "") | {as_text(name): as_text(value) for name, value in record.items()}
                 value = columns.pop("emailAddress", None)
                 if value is None:
                     raise Malformed(f"{artifact.name}: a record without emailAddress")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.rows.errors import ColumnNotFound, ColumnUnclear
+from worker.rows.shown import shown
 from worker.rows.values import looks_like, names_column
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from worker.providers.port import Kind
 
-#: Most column names that a message lists.
+#: Most column names that a message lists, and the characters of one.
 _LISTED_COLUMNS_MAX = 30
+_NAME_CHARACTERS_MAX = 64
 
 #: What may stand in a header: words, not numbers, addresses or sentences.
 _NAME = re.compile(r"[^\W\d][\w \-()#/]{0,63}")
@@ -75,8 +77,9 @@ def named_column(column: str | int, names: Sequence[str], kind: Kind, name: str)
         exact = [i for i, n in enumerate(names) if n == column]
         found = exact or [i for i, n in enumerate(names) if n.strip().lower() == column.strip().lower()]
     if not found:
+        asked = shown(column) if isinstance(column, str) else column
         raise ColumnNotFound(
-            f"{name}: options.column is {column!r}, but it has {_listed(kind, names, range(len(names)))}; "
+            f"{name}: options.column is {asked}, but it has {_listed(kind, names, range(len(names)))}; "
             "set options.column to one of these names or positions",
         )
     if len(found) > 1:
@@ -91,7 +94,7 @@ def shown_column(kind: Kind, names: Sequence[str], index: int) -> str:
 
     What stands in a first row is called a name on somebody's word; a list of passwords without a header has one there.
     """
-    return f"at position {index}" if kind.secret else repr(names[index][:64])
+    return f"at position {index}" if kind.secret else shown(names[index], _NAME_CHARACTERS_MAX)
 
 
 def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> bool:
@@ -102,7 +105,7 @@ def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> boo
 
 def _listed(kind: Kind, names: Sequence[str], indices: Sequence[int]) -> str:
     """Columns for a message: their names (see `shown_column`) with their positions, counted from 0."""
-    shown = indices[:_LISTED_COLUMNS_MAX]
-    listed = ", ".join(shown_column(kind, names, i) + ("" if kind.secret else f" (position {i})") for i in shown)
+    first = indices[:_LISTED_COLUMNS_MAX]
+    listed = ", ".join(shown_column(kind, names, i) + ("" if kind.secret else f" (position {i})") for i in first)
     more = len(indices) - _LISTED_COLUMNS_MAX
     return f"{listed} and {more} more" if more > 0 else listed

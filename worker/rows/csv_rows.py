@@ -4,7 +4,7 @@ The rules, beyond those of the csv module (RFC 4180 quoting; rows end with LF, C
 
 - A double quote opens a quoted cell only as the cell's first character; anywhere else it is an ordinary character.
 - A quoted cell that is still open at the end of the file is an error, never a cell: it has swallowed rows.
-- A byte order mark at the beginning is no part of the first cell.
+- A byte order mark at the beginning is no part of the first cell; at the beginning of a later line it is an error.
 - A line without any character is a row without cells. NUL characters are refused.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Protocol
 
+from worker.rows.encoding import not_in_encoding
 from worker.rows.errors import CellTooLarge, EncodingUnclear, NotText, QuoteOpen
 
 if TYPE_CHECKING:
@@ -77,7 +78,12 @@ class CsvRows:
                     f"{self._name}: line {number} holds a NUL character; remove it, or, "
                     "if the file is UTF-16 without a byte order mark, set options.encoding to utf-16-le",
                 )
-            yield line.removeprefix("\ufeff") if number == 1 else line
+            if number > 1 and line.startswith("\ufeff"):
+                raise EncodingUnclear(
+                    f"{self._name}: line {number} begins with a byte order mark, as where one file was appended to "
+                    "another; remove the mark, and the second header if there is one",
+                )
+            yield line.removeprefix("\ufeff")
         self._ended = True
 
     def _readline(self) -> str:
@@ -85,10 +91,9 @@ class CsvRows:
             return self._lines.readline(self._row_characters_max + 1)
         except UnicodeDecodeError as error:
             line = self._line_next + bytes(error.object[: error.start]).count(b"\n")
-            raise EncodingUnclear(
-                f"{self._name}: line {line} is not valid {error.encoding}; "
-                "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",
-            ) from None
+            raise not_in_encoding(self._name, line, error) from None
+        except UnicodeError as error:
+            raise not_in_encoding(self._name, self._line_next, error) from None
 
     def _cell_too_large(self) -> CellTooLarge:
         return CellTooLarge(

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from worker.rows.columns import find_column, find_header, named_column
 from worker.rows.delimiter import find_delimiter, sample_rows
-from worker.rows.encoding import find_encoding
-from worker.rows.errors import EncodingUnclear, InputNotFound, InputUnreadable
+from worker.rows.encoding import find_encoding, not_in_encoding
+from worker.rows.errors import HeaderUnclear, InputNotFound, InputUnreadable
+from worker.rows.values import looks_like
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,11 @@ def detect(path: Path, kind: Kind, options: Options) -> Dialect:
         index, why_column = named_column(options.column, columns, kind, path.name)
     else:
         index, why_column = find_column(rows[header:], columns, kind, path.name, header=header)
+    if options.header and rows and looks_like(kind, columns[index]):
+        raise HeaderUnclear(
+            f"{path.name}: options.header is true, but where column {index} should be named (counted from 0) the first "
+            f"row has what looks like {kind.value}; leave options.header out, or set it to false"
+        )
     if not header:
         columns = (*columns[:index], kind.value, *columns[index + 1 :])
     return Dialect(
@@ -132,11 +138,9 @@ def _decoded(start: bytes, encoding: str, name: str) -> str:
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(start, final=whole)
     except UnicodeDecodeError as error:
-        line = start.count(b"\n", 0, error.start) + 1
-        raise EncodingUnclear(
-            f"{name}: line {line} is not valid {error.encoding}; "
-            "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",
-        ) from None
+        raise not_in_encoding(name, start.count(b"\n", 0, error.start) + 1, error) from None
+    except UnicodeError as error:
+        raise not_in_encoding(name, 1, error) from None
     text = text.removeprefix("\ufeff")
     return text if whole else text[: text.rfind("\n") + 1] or text
 

@@ -25,6 +25,15 @@ _NOT_TEXT = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
     (b"\x1f\x8b", "compressed with gzip", "decompress it"),
     (b"%PDF", "a PDF document", "export the list as CSV"),
+    (b"\x89PNG", "a picture", "write the list as text"),
+    (b"\xff\xd8\xff", "a picture", "write the list as text"),
+    (b"GIF89a", "a picture", "write the list as text"),
+    (b"BZh91AY&SY", "compressed with bzip2", "decompress it"),
+    (b"\xfd7zXZ", "compressed with xz", "decompress it"),
+    (b"\x28\xb5\x2f\xfd", "compressed with Zstandard", "decompress it"),
+    (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it"),
+    (b"SQLite format 3", "a database", "export the list as CSV"),
+    (b"PAR1\x15", "a Parquet file", "export the list as CSV"),
 )
 
 #: Encodings of Python that are escapes for program text rather than files, or can make invalid text.
@@ -48,6 +57,15 @@ def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple
     if mark:
         return mark, f"encoding {mark.removesuffix('-sig')} by its byte order mark"
     return "utf-8", "encoding utf-8 (no byte order mark)"
+
+
+def not_in_encoding(name: str, line: int, error: UnicodeError) -> EncodingUnclear:
+    """The error for a file whose `line` cannot be decoded. Some codecs only say that, and not which codec they are."""
+    codec = error.encoding if isinstance(error, UnicodeDecodeError) else "text in its encoding"
+    return EncodingUnclear(
+        f"{name}: line {line} is not valid {codec}; "
+        "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",
+    )
 
 
 def _known(encoding: str, name: str) -> str:

@@ -12,6 +12,7 @@
     │   ├── NotText               a spreadsheet, an archive or other binary data
     │   ├── EncodingUnclear       not the encoding it should be
     │   ├── DelimiterUnclear      it cannot be told how rows split into cells
+    │   ├── HeaderUnclear         the row that should name the columns holds a value
     │   ├── QuoteOpen             a quoted cell never ends
     │   ├── ColumnNotFound        the column to verify is not there
     │   ├── ColumnUnclear         more than one column could be the one to verify
@@ -106,6 +107,12 @@ class DelimiterUnclear(InputError):
     """It cannot be told how rows split into cells."""
 
     reason = "delimiter"
+
+
+class HeaderUnclear(InputError):
+    """The row that should name the columns holds a value."""
+
+    reason = "header"
 
 
 class QuoteOpen(InputError):

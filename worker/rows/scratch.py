@@ -37,6 +37,7 @@ def scratch(path: Path) -> Iterator[sqlite3.Connection]:
             database.close()
             path.unlink(missing_ok=True)
     except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "unknown error")
         raise ScratchFailed(
-            f"the intermediate database {path.name} failed ({error}); check free space and permissions of its folder",
+            f"the intermediate database {path.name} failed ({code}); check free space and permissions of its folder",
         ) from error

@@ -17,6 +17,7 @@ from worker.rows.errors import (
     OutsideRoots,
     OutsideStorage,
 )
+from worker.rows.shown import shown
 from worker.storage import NotFound
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def open_source(source: Mapping[str, str], roots: Sequence[Path]) -> BinaryIO:
     resolved = _resolved(path)
     if not any(resolved.is_relative_to(root) for root in allowed):
         listed = ", ".join(str(root) for root in allowed) or "none"
-        raise OutsideRoots(f"{path} is not inside a folder that may be read ({listed}); see BULKVERIFY_INPUT_ROOTS.")
+        raise OutsideRoots(
+            f"{shown(str(path))} is not inside a folder that may be read ({shown(listed)[1:-1]}); "
+            "put it into one, or see BULKVERIFY_INPUT_ROOTS."
+        )
     return _open(path, resolved)
 
 
@@ -98,7 +102,9 @@ def _open(path: Path, resolved: Path) -> BinaryIO:
         # Non-blocking, so that a pipe in place of a file is refused instead of waited for.
         descriptor = os.open(resolved, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        failure = InputNotFound(f"{path} does not exist on this machine; workers must see it under the same path.")
+        failure = InputNotFound(
+            f"{shown(str(path))} does not exist on this machine; workers must see it under the same path."
+        )
     except OSError as error:
         failure = _unreadable(path, error)
     else:
@@ -107,24 +113,28 @@ def _open(path: Path, resolved: Path) -> BinaryIO:
             return os.fdopen(descriptor, "rb")
         os.close(descriptor)
         if stat.S_ISREG(status.st_mode):
-            failure = NoValues(f"{path} is empty; there is nothing to verify.")
+            failure = NoValues(f"{shown(str(path))} is empty; name a file with something to verify in it.")
         else:
-            failure = InputUnreadable(f"{path} is not a plain file.")
+            failure = InputUnreadable(f"{shown(str(path))} is not a plain file; name a text file.")
     raise failure
 
 
 def _unreadable(path: Path, error: OSError | RuntimeError) -> InputUnreadable:
     why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "its links go round in circles"
-    return InputUnreadable(f"{path} cannot be read: {why}. Check its permissions for the workers' user.")
+    return InputUnreadable(
+        f"{shown(str(path))} cannot be read: {why}. Check the path, and its permissions for the workers' user."
+    )
 
 
-def source_sha256(file: BinaryIO, bytes_max: int) -> str:
-    """SHA-256, hexadecimal, of an open source. Raises `InputTooLarge` beyond `bytes_max`."""
+def source_sha256(file: BinaryIO, bytes_max: int, name: str) -> str:
+    """SHA-256, hexadecimal, of an open source. Raises `InputTooLarge`, which names it, beyond `bytes_max`."""
     digest = hashlib.sha256()
     size = 0
     while block := file.read(BLOCK_BYTES):
         size += len(block)
         if size > bytes_max:
-            raise InputTooLarge(f"The input has more than {bytes_max:,} bytes; see BULKVERIFY_INPUT_BYTES_MAX.")
+            raise InputTooLarge(
+                f"{name} has more than the {bytes_max:,} bytes allowed; split it, or see BULKVERIFY_INPUT_BYTES_MAX."
+            )
         digest.update(block)
     return digest.hexdigest()

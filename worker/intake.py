@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 import redis
 import structlog
 
+from config.redaction import redactor
 from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_FIELD, UPLOADS_STREAM
 from producers.errors import RequestInvalid
 from producers.identity import derive_upload_id, request_digest
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: How JSON may spell a character that could as well stand for itself.
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([\"\\/]))")
+
 #: Milliseconds that one read of the stream waits for requests, at most.
 BLOCK_MILLISECONDS = 1_000
 #: Part of a Redis answer's time limit that such a wait may take: one that reached the limit would look like an outage.
@@ -35,6 +40,8 @@ BLOCK_SHARE = 0.5
 TAKEOVER_MILLISECONDS = 60_000
 #: How Redis says, by version and moment, that the stream or its group is not there any more.
 STREAM_GONE = ("NOGROUP", "UNBLOCKED")
+#: Reason for which a request is rejected, and not repeated, that holds a secret.
+SECRET_INSIDE = "secret_inside"  # noqa: S105 - a word, no password
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
@@ -47,6 +54,16 @@ class NotAcceptable(Exception):
         super().__init__(message)
         self.reason = reason
         self.remedy = remedy
+
+
+class _SecretInside(NotAcceptable):
+    """The request holds a key or password that this process knows."""
+
+    def __init__(self) -> None:
+        message = "The request holds an API key or a password of the workers, so nothing of it was kept."
+        super().__init__(
+            SECRET_INSIDE, message, "Take it out and submit again; renew it, since others may have read it."
+        )
 
 
 class Intake:
@@ -92,7 +109,7 @@ class Intake:
         """Accept or reject one request; either way its entry is acknowledged in the same write."""
         request: UploadRequest | None = None
         try:
-            request = parse(_text(fields))
+            request = _parsed(_text(fields))
             self._accept(entry_id, request)
         except RequestInvalid as error:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
@@ -226,7 +243,8 @@ class Intake:
     ) -> None:
         upload_id = (request.upload_id if request else None) or ""
         told = {"entry": entry_id, "reason": error.reason, "message": str(error), "remedy": error.remedy}
-        text = _text(fields)[:REJECTED_REQUEST_CHARS_MAX]
+        told = {name: redactor.redact(text, sink="rejected") for name, text in told.items()}
+        text = "" if error.reason == SECRET_INSIDE else redactor.redact(_text(fields), sink="rejected")
         log.warning("reject", upload_id=upload_id, **told)
         self._context.apply(
             Change(
@@ -236,11 +254,23 @@ class Intake:
                 reason=error.reason,
                 events=(Event("rejected", upload_id, told),),
                 acknowledge=Acknowledgement(entry_id),
-                rejected=told | {"upload_id": upload_id, "request": text},
+                rejected=told | {"upload_id": upload_id, "request": text[:REJECTED_REQUEST_CHARS_MAX]},
                 details=None,
                 counters={("requests", "", request.kind if request else "", "rejected"): 1},
             )
         )
+
+
+def _parsed(text: str) -> UploadRequest:
+    """The request in `text`, which would be kept, logged and sent on, so that no secret of this host may be in it."""
+    if redactor.holds_secret(text) or redactor.holds_secret(_unescaped(text)):
+        raise _SecretInside
+    return parse(text)
+
+
+def _unescaped(text: str) -> str:
+    """JSON text with its escapes undone wherever they are: of some characters only, a known secret is not seen."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
 
 
 def _text(fields: dict[str, str]) -> str:

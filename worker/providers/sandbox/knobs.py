@@ -59,6 +59,9 @@ class Knobs:
     #: Numbers and booleans in JSON answers are sent as strings.
     stringly: bool = False
 
+    #: Web pages, and the words of refusals, repeat the request with its address and headers, as careless gateways do.
+    echo_requests: bool = False
+
     # --- limits -------------------------------------------------------------------------------------------------------
     #: Calls in one second beyond which the provider throttles; `None`: never.
     calls_per_second_max: int | None = None

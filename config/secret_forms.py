@@ -7,7 +7,7 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +50,10 @@ HINTS = re.compile(r"key|csv|json|xml|download=|download%3D|passw|authorization|
 
 def encodings(secret: str) -> Iterator[str]:
     """Every form of `secret` that libraries make of it: URL, JSON, HTML, repr, hex and base64 at any offset."""
-    yield from (secret, repr(secret)[1:-1], ascii(secret)[1:-1], escape(secret))
+    yield from (secret, unquote(secret), repr(secret)[1:-1], ascii(secret)[1:-1], escape(secret))
     yield from _in_urls(secret)
     for in_json in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield from (in_json, in_json.replace("/", r"\/"))
+        yield from (in_json, in_json.replace("/", r"\/"), json.dumps(in_json)[1:-1])
     units = secret.encode("utf-16-be").hex()
     yield from _in_both_cases("".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)), r"\\u[0-9a-f]{4}")
     raw = secret.encode()

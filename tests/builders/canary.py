@@ -22,6 +22,18 @@ TOKEN_CHARS = 64
 
 def forms(secret: str) -> dict[str, bytes]:
     """Every form of `secret` that is looked for, by name. None is made by the code under test."""
+    texts = spellings(secret) | {"reversed": secret[::-1]}
+    if len(secret) >= HALVED_CHARS_MIN:
+        texts |= {"first half": secret[: len(secret) // 2], "second half": secret[len(secret) // 2 :]}
+    found: dict[str, bytes] = {}
+    for name, text in texts.items():
+        if len(text) >= FORM_BYTES_MIN and text.encode() not in found.values():
+            found[name] = text.encode()
+    return found
+
+
+def spellings(secret: str) -> dict[str, str]:
+    """Every way in which software writes the whole of `secret`, by name."""
     percent = "".join(f"%{byte:02X}" for byte in secret.encode())
     units = [f"{unit:04x}" for unit in _utf_16(secret)]
     texts = {
@@ -30,7 +42,7 @@ def forms(secret: str) -> dict[str, bytes]:
         "URL of a path": quote(secret),
         "URL of a form": quote_plus(secret),
         "URL, every character": percent,
-        "URL, decoded": unquote(secret),
+        "decoded as a URL": unquote(secret),
         "JSON": json.dumps(secret)[1:-1],
         "JSON with escaped slashes": json.dumps(secret)[1:-1].replace("/", r"\/"),
         "JSON in JSON": json.dumps(json.dumps(secret)[1:-1])[1:-1],
@@ -40,19 +52,11 @@ def forms(secret: str) -> dict[str, bytes]:
         "HTML": escape(secret),
         "hex": secret.encode().hex(),
         "HEX": secret.encode().hex().upper(),
-        "reversed": secret[::-1],
     }
     texts |= {f"{name}, lower case": _lower_escapes(text) for name, text in texts.items() if name.startswith("URL")}
     texts |= {f"{name}, twice": quote(text, safe="") for name, text in texts.items() if name.startswith("URL")}
     texts |= {f"{name}, twice in lower case": _lower_escapes(quote(text, safe="")) for name, text in _urls(secret)}
-    texts |= dict(_base64(secret.encode()))
-    if len(secret) >= HALVED_CHARS_MIN:
-        texts |= {"first half": secret[: len(secret) // 2], "second half": secret[len(secret) // 2 :]}
-    found: dict[str, bytes] = {}
-    for name, text in texts.items():
-        if len(text) >= FORM_BYTES_MIN and text.encode() not in found.values():
-            found[name] = text.encode()
-    return found
+    return texts | dict(_base64(secret.encode()))
 
 
 @dataclass(frozen=True, order=True)

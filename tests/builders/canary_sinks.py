@@ -91,7 +91,8 @@ class Reading:
                 kind = client.type(key).decode()
                 place = f"{kind} {key.decode(errors='replace')}"
                 self.look(sink, "key", key)
-                for piece in READERS[kind](client, key):
+                # A key that has expired since it was named has nothing left to read.
+                for piece in READERS[kind](client, key) if kind != "none" else ():
                     self.look(sink, place, piece)
             for command in ("SLOWLOG GET 1000", "CLIENT LIST", "ACL LOG"):
                 self.look(sink, command, repr(client.execute_command(command)))

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from tests.builders.canary import Canaries, forms
-from tests.builders.canary_sinks import READERS, Reading
+from tests.builders.canary_sinks import READERS, Reading, fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,10 +149,10 @@ def test_a_secret_on_a_page_is_found(where: str) -> None:
     server = HTTPServer(("127.0.0.1", 0), Page)
     thread = Thread(target=server.handle_request)
     thread.start()
-    found = reading(PLAIN_KEY).page(f"http://127.0.0.1:{server.server_address[1]}/metrics")
+    page = fetched(f"http://127.0.0.1:{server.server_address[1]}/metrics")
     thread.join()
     server.server_close()
-    assert found.hits
+    assert reading(PLAIN_KEY).outputs({"page": page}).hits
 
 
 def test_a_part_of_a_link_token_is_found() -> None:

@@ -92,7 +92,7 @@ def _link_to_nobody(sandbox: Any, site: Canarium) -> None:
 def _odd_word(sandbox: Any, site: Canarium) -> None:
     del site
     sandbox.knobs.processing_word = f"ODD {sandbox.key}"
-    sandbox.knobs.job_seconds = 1.0
+    sandbox.knobs.stall_at = 0.5
 
 
 CASES = (

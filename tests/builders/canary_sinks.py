@@ -49,13 +49,6 @@ class Reading:
             self.look("output", name, text)
         return self
 
-    def page(self, url: str) -> Reading:
-        """Search a page with its headers, fetched now."""
-        with urlopen(url, timeout=10) as answer:
-            self.look("page", url, str(answer.headers))
-            self.look("page", url, answer.read())
-        return self
-
     def files(self, folder: Path, by_design: Collection[Path] = ()) -> Reading:
         """Search every file below `folder`, opened where it is compressed, and its name; links by where they lead.
 
@@ -97,6 +90,12 @@ class Reading:
             for command in ("SLOWLOG GET 1000", "CLIENT LIST", "ACL LOG"):
                 self.look(sink, command, repr(client.execute_command(command)))
         return self
+
+
+def fetched(url: str) -> str:
+    """A page as it is served now, with its headers."""
+    with urlopen(url, timeout=10) as answer:
+        return f"{answer.headers}\n{answer.read().decode()}"
 
 
 def _string(client: Any, key: bytes) -> Iterator[bytes]:

@@ -134,7 +134,7 @@ def play(scene: dict[str, Any]) -> None:
                 "BULKVERIFY_REDIS_URL": scene["redis_url"],
                 "BULKVERIFY_BROKER_URL": scene["broker_url"],
                 "BULKVERIFY_ACCOUNTS_FILE": str(site.accounts_file),
-                "BULKVERIFY_SUBMIT_DEADLINE_SECONDS": "1",
+                "BULKVERIFY_SUBMIT_DEADLINE_SECONDS": "6",
                 "BULKVERIFY_RECONCILE_PERIOD_SECONDS": "1",
             }
         )

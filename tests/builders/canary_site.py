@@ -141,7 +141,7 @@ def _table(case: Case, root: str, site: Canarium) -> str:
             f'balance_url = "{root}/whoisxml/user-service/account-balance"',
         ),
     }
-    limits = ("requests_per_second = 200", "timeouts = { connect_seconds = 1, send_seconds = 1, read_seconds = 0.6 }")
+    limits = ("requests_per_second = 200", "timeouts = { connect_seconds = 5, send_seconds = 5, read_seconds = 2 }")
     return "\n".join([f"[accounts.{case.name}]", f'provider = "{case.provider}"', *lines[case.provider], *limits])
 
 

@@ -24,6 +24,9 @@ KEY_CHARS_MIN = 8
 #: Characters a key may at most have.
 KEY_CHARS_MAX = 1024
 
+#: Characters of a word in the name of a variable; a longer run may be a key that was pasted in the name's place.
+NAME_WORD_CHARS_MAX = 15
+
 #: Bytes of a key file beyond which it is not read.
 KEY_FILE_BYTES_MAX = 4096
 
@@ -79,7 +82,8 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> ResolvedKey:
         raise KeyUnusable("key_env", "is not the name of an environment variable", remedy)
     if name not in environ:
         # A key pasted here by mistake can look like a name, so only what is plainly a name is repeated.
-        shown = f"names the variable {name}, which is not set" if name.isupper() else "names a variable that is not set"
+        plain = name.isupper() and max(map(len, name.split("_"))) <= NAME_WORD_CHARS_MAX
+        shown = f"names the variable {name}, which is not set" if plain else "names a variable that is not set"
         raise KeyUnusable("key_env", shown, "Set that variable to the key in the environment of every process.")
     return ResolvedKey(_checked(environ[name], "key_env"), f"variable {name}")
 

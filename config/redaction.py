@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from config.secret_forms import HINTS, MASK, PLACES, encodings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pydantic import SecretStr
 
 #: Characters a secret must at least have to be masked wherever it stands; shorter ones would eat ordinary words.
 SECRET_CHARS_MIN = 6
+
+#: Characters from which on a secret is no word that may stand somewhere by chance, as a short password may.
+SURE_CHARS_MIN = 16
 
 #: Levels of nesting of a value that are walked; what lies deeper is turned into text and redacted as such.
 DEPTH_MAX = 10
@@ -38,6 +41,8 @@ class Redactor:
         self._lock = threading.Lock()
         self._literals: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
+        self._sure: frozenset[str] = frozenset()
+        self._sure_pattern: re.Pattern[str] | None = None
         self._on_redaction: Callable[[str], None] | None = None
 
     def register(self, secret: SecretStr) -> None:
@@ -46,13 +51,20 @@ class Redactor:
         if len(text) < SECRET_CHARS_MIN:
             return
         with self._lock:
-            self._literals |= {form for form in encodings(text) if len(form) >= SECRET_CHARS_MIN}
-            longest_first = sorted(self._literals, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            forms = {form for form in encodings(text) if len(form) >= SECRET_CHARS_MIN}
+            self._literals |= forms
+            self._pattern = _any_of(self._literals)
+            if len(text) >= SURE_CHARS_MIN:
+                self._sure |= forms
+                self._sure_pattern = _any_of(self._sure)
 
     def on_redaction(self, hook: Callable[[str], None] | None) -> None:
         """Call `hook(sink)` once for every text in which something was masked; it must not log."""
         self._on_redaction = hook
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether a registered secret of at least `SURE_CHARS_MIN` characters stands in `text`, in any encoding."""
+        return self._sure_pattern is not None and self._sure_pattern.search(text) is not None
 
     def redact(self, text: str, *, sink: str = "text") -> str:
         """`text` without secrets. `sink`, a bounded word, says to the hook where the text was going."""
@@ -101,6 +113,11 @@ class Redactor:
     def _count(self, sink: str) -> None:
         if self._on_redaction is not None:
             self._on_redaction(sink)
+
+
+def _any_of(literals: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(literals, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)))
 
 
 def is_secret(name: object, item: object) -> bool:

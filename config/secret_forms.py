@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
+from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +49,33 @@ HINTS = re.compile(r"key|csv|json|xml|download=|download%3D|passw|authorization|
 
 
 def encodings(secret: str) -> Iterator[str]:
-    """Every form of `secret` that ordinary libraries make of it: URL, JSON, repr and base64 at any offset."""
-    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
-    yield from (repr(secret)[1:-1], ascii(secret)[1:-1])
+    """Every form of `secret` that libraries make of it: URL, JSON, HTML, repr, hex and base64 at any offset."""
+    yield from (secret, unquote(secret), repr(secret)[1:-1], ascii(secret)[1:-1], escape(secret))
+    yield from _in_urls(secret)
     for in_json in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield from (in_json, in_json.replace("/", r"\/"))
+        yield from (in_json, in_json.replace("/", r"\/"), json.dumps(in_json)[1:-1])
+    units = secret.encode("utf-16-be").hex()
+    yield from _in_both_cases("".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)), r"\\u[0-9a-f]{4}")
     raw = secret.encode()
+    yield from (raw.hex(), raw.hex().upper())
     for encode in (b64encode, urlsafe_b64encode):
         for offset in range(3):
             yield _base64_core(encode(b"\0" * offset + raw).decode(), offset, offset + len(raw))
+
+
+def _in_urls(secret: str) -> Iterator[str]:
+    """`secret` percent-encoded as far as needed or throughout, once or twice, in digits of either case."""
+    throughout = "".join(f"%{byte:02X}" for byte in secret.encode())
+    for once in (quote(secret, safe=""), quote(secret), quote_plus(secret), throughout):
+        for form in (once, quote(once, safe="")):
+            yield from _in_both_cases(form, "%(?:25)?[0-9A-F]{2}")
+
+
+def _in_both_cases(text: str, escape_pattern: str) -> tuple[str, str]:
+    """`text` with the hexadecimal digits of its escapes in lower and in upper case."""
+    lower = re.sub(escape_pattern, lambda found: found[0].lower(), text, flags=re.IGNORECASE)
+    upper = re.sub(escape_pattern, lambda found: found[0].upper().replace("\\U", "\\u"), text, flags=re.IGNORECASE)
+    return lower, upper
 
 
 def _base64_core(text: str, offset: int, end: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 import structlog
 
+from config.redaction import redactor
 from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
 from producers.errors import RequestInvalid
 from producers.identity import derive_upload_id, request_digest
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: How JSON may spell a character that could as well stand for itself.
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([\"\\/]))")
+
 #: Milliseconds that one read of the stream waits for requests, at most.
 BLOCK_MILLISECONDS = 1_000
 #: Part of a Redis answer's time limit that such a wait may take: one that reached the limit would look like an outage.
@@ -49,6 +54,8 @@ TAKEOVER_MILLISECONDS = 60_000
 STREAM_GONE = ("NOGROUP", "UNBLOCKED")
 #: Times the record of a known upload is written again when it moves on meanwhile.
 RECOGNISE_TRIES = 5
+#: Reason for which a request is rejected, and not repeated, that holds a secret.
+SECRET_INSIDE = "secret_inside"  # noqa: S105 - a word, no password
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
@@ -65,6 +72,16 @@ class NotAcceptable(Exception):
 
 class _LeftForLater(Exception):
     """A request whose turn is another one: it stays unanswered, and is taken over like one of a dead intake."""
+
+
+class _SecretInside(NotAcceptable):
+    """The request holds a key or password that this process knows."""
+
+    def __init__(self) -> None:
+        message = "The request holds an API key or a password of the workers, so nothing of it was kept."
+        super().__init__(
+            SECRET_INSIDE, message, "Take it out and submit again; renew it, since others may have read it."
+        )
 
 
 class Intake:
@@ -120,7 +137,7 @@ class Intake:
         """
         request: UploadRequest | None = None
         try:
-            request = parse(_given_text(fields))
+            request = _parsed(_given_text(fields))
             self._accept(entry_id, request)
         except RequestInvalid as error:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
@@ -290,7 +307,11 @@ class Intake:
         self, entry_id: str, fields: dict[str, str], request: UploadRequest | None, error: NotAcceptable
     ) -> None:
         upload_id = (request.upload_id or "") if request else named_upload(_text(fields))
+        if error.reason == SECRET_INSIDE:
+            upload_id = ""
         told = {"entry": entry_id, "reason": error.reason, "message": str(error), "remedy": error.remedy}
+        told = {name: redactor.redact(text, sink="rejected") for name, text in told.items()}
+        kept = "" if error.reason == SECRET_INSIDE else kept_request(_text(fields))
         log.warning("reject", upload_id=upload_id, **told)
         self._context.apply(
             Change(
@@ -300,7 +321,7 @@ class Intake:
                 reason=error.reason,
                 events=(Event("rejected", upload_id, told),),
                 acknowledge=Acknowledgement(entry_id),
-                rejected=told | {"upload_id": upload_id, "request": kept_request(_text(fields))},
+                rejected=told | {"upload_id": upload_id, "request": kept},
                 details=None,
                 counters={("requests", "", request.kind if request else "", "rejected"): 1},
             )
@@ -346,6 +367,18 @@ def _given_text(fields: dict[str, str]) -> str:
             f"Put the request's JSON text into the field {REQUEST_FIELD!r}.",
         )
     return fields[REQUEST_FIELD]
+
+
+def _parsed(text: str) -> UploadRequest:
+    """The request in `text`, which would be kept, logged and sent on, so that no secret of this host may be in it."""
+    if redactor.holds_secret(text) or redactor.holds_secret(_unescaped(text)):
+        raise _SecretInside
+    return parse(text)
+
+
+def _unescaped(text: str) -> str:
+    """JSON text with its escapes undone wherever they are: of some characters only, a known secret is not seen."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
 
 
 def _text(fields: dict[str, str]) -> str:

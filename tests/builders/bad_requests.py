@@ -26,7 +26,7 @@ NO_REQUESTS = (
     bad_text("UTF-7", b"+AHsAIg-version+ACI-: 1+AH0-", "not_json", "character 0", _SEND_JSON),
     bad_text("a byte order mark", b'\xef\xbb\xbf{"version": 1}', "not_json", "byte order mark", _SEND_JSON),
     bad_text("NUL characters", b'{"version"\0: 1}', "not_json", "character 10", _SEND_JSON),
-    bad_text("a huge text", '{"label": "' + "x" * 70_000 + '"}', "too_large", "70,013 bytes", "source.path"),
+    bad_text("a huge text", '{"label": "' + "x" * 300_000 + '"}', "too_large", "300,013 bytes", "source.path"),
     bad_text("null", "null", "schema", "must be a JSON object", "bulkverify schema"),
     bad_text("a list", '[{"version": 1}]', "schema", "must be a JSON object", "bulkverify schema"),
     bad_text("a string", '"email"', "schema", "must be a JSON object", "bulkverify schema"),

@@ -70,12 +70,12 @@ class Installation:
 
     # Processes
 
-    def start(self) -> None:
+    def start(self, *arguments: str | Path) -> None:
         """Run `bulkverify up`, and return when each of its processes says that it has started."""
         told = len(self.log())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*PROGRAM, "up"],
+                [*PROGRAM, "up", *map(str, arguments)],
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -138,12 +138,12 @@ class Installation:
 
     # Commands
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run one `bulkverify` command to its end."""
+    def run(self, *arguments: str | Path, **settings: object) -> subprocess.CompletedProcess[str]:
+        """Run one `bulkverify` command to its end; `settings` are its own."""
         return subprocess.run(
             [*PROGRAM, *map(str, arguments)],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | {f"BULKVERIFY_{name.upper()}": str(value) for name, value in settings.items()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -10,6 +10,7 @@ import pytest
 
 from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX
 from tests.builders.intake_bench import IntakeBench, an_intake
+from tests.builders.line import IPQS_KEY, WHOISXML_KEY
 from worker.core.states import Lane, UploadState
 
 if TYPE_CHECKING:
@@ -205,6 +206,33 @@ def test_what_a_provider_has_not_is_refused_with_what_it_has(
     (rejection,) = bench.rejections()
     text = f"{rejection['message']} {rejection['remedy']}"
     assert [word for word in named if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": f"for {IPQS_KEY}"},
+        {"upload_id": IPQS_KEY},
+        {"account": WHOISXML_KEY},
+        {"api_key": IPQS_KEY},
+        {IPQS_KEY: 1},
+        {"path": f"/srv/{IPQS_KEY.encode().hex()}.csv"},
+    ],
+)
+@pytest.mark.parametrize("spell", [json.dumps, lambda request: json.dumps(request).replace("Canary", "Canar\\u0079")])
+def test_a_request_with_a_key_of_the_workers_in_it_is_rejected_and_not_repeated(
+    bench: IntakeBench, changes: dict[str, Any], spell: Callable[[dict[str, Any]], str]
+) -> None:
+    """What a producer must not know stands in no event and in no rejection, however JSON spells it."""
+    bench.send(spell(bench.request(**changes)))
+    bench.intake.read()
+    assert bench.reasons() in (["secret_inside"], ["schema"])
+    told = repr([bench.rejections(), bench.events("rejected"), sorted(bench.client.scan_iter())])
+    for key in (IPQS_KEY, WHOISXML_KEY):
+        assert key not in told
+        assert key.replace("Canary", "Canar\\u0079") not in told.replace("\\\\", "\\")
+    assert bench.accepted() == []
+    assert bench.unanswered() == 0
 
 
 def test_a_bad_request_leaves_its_neighbours_undisturbed(bench: IntakeBench) -> None:

@@ -103,6 +103,13 @@ def test_exactly_one_usable_reference_is_needed(tmp_path: Path, lines: str, subj
     assert folder.faults().keys() == {f"[accounts.main] {subject}"}
 
 
+def test_a_key_of_capitals_in_the_place_of_a_variable_is_not_repeated(tmp_path: Path) -> None:
+    """It could be the name of a variable, were it not for its length."""
+    refusal = Folder(tmp_path, f'[accounts.main]\nprovider = "ipqs"\nkey_env = "{CANARY.upper()}"').refusal()
+    assert CANARY.upper() not in str(refusal)
+    assert "names a variable that is not set" in str(refusal)
+
+
 def test_two_accounts_cannot_share_a_key(tmp_path: Path) -> None:
     """At the provider they would be one account, whose jobs each would take for its own."""
     text = table() + "\n" + table().replace("main", "again")

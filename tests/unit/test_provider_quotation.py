@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.secret_forms import encodings
 from worker.providers.quotation import QUOTED_CHARACTERS_MAX, quoted
 
 
@@ -12,6 +14,12 @@ def test_secrets_links_and_tokens_are_hidden() -> None:
     """A known secret in any spelling, a link, and a long run of key characters never come through."""
     told = quoted("key a/b+c, also a%2Fb%2Bc, see https://x.example/?k=1 or Q7xT2mZp9LrK4vBn8WcJ5hYd3FgS6aEu", "a/b+c")
     assert told == "key <hidden>, also <hidden>, see <link> or <hidden>"
+
+
+@pytest.mark.parametrize("form", sorted(set(encodings('k+/=y 1"2'))))
+def test_a_secret_is_hidden_in_every_encoding(form: str) -> None:
+    """However short and oddly spelled a known secret is, the quotation does not have it."""
+    assert form not in quoted(f"say {form}, twice {form}", 'k+/=y 1"2')
 
 
 def test_plain_words_come_through_on_one_line() -> None:

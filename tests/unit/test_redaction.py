@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import string
 import threading
@@ -50,6 +51,7 @@ def redactor(*secrets: str) -> Redactor:
         lambda key: f"<a href='{key}'>",
         lambda key: ascii({"x": key}),
         lambda key: json.dumps({"x": key}).replace("/", r"\/"),
+        html.escape,
     ],
 )
 @pytest.mark.parametrize("key", [KEY, ODD_KEY])
@@ -229,6 +231,32 @@ def test_a_short_secret_is_not_searched_for() -> None:
     made = redactor("abc")
     assert made.redact("abcdef") == "abcdef"
     assert made.redact("redis://u:abc@h") == f"redis://u:{MASK}@h"
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda key: quote(key, safe="").lower(),
+        lambda key: quote(quote(key, safe=""), safe=""),
+        lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
+        lambda key: "".join(f"\\u{ord(letter):04x}" for letter in key),
+        lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+        lambda key: key.encode().hex(),
+        lambda key: key.encode().hex().upper(),
+    ],
+)
+def test_a_secret_is_masked_where_no_letter_of_it_is_left_as_it_was(encode: Callable[[str], str]) -> None:
+    """Escapes in digits of either case, once or twice, of some characters or of all, are masked whole."""
+    key = 'k"e/y+&%=1234567'
+    assert redactor(key).redact(f"before {encode(key)} after") == f"before {MASK} after"
+
+
+def test_only_a_long_secret_is_certain_to_be_one() -> None:
+    """A request is refused for a key in any encoding, and not for a password that is an ordinary word."""
+    made = redactor(KEY, "worker")
+    assert made.holds_secret(f"it is {base64.b64encode(KEY.encode()).decode()}")
+    assert not made.holds_secret("/srv/worker/list.csv?key=unknown")
+    assert "worker" not in made.redact("/srv/worker/list.csv")
 
 
 def test_the_longer_of_two_secrets_is_masked_whole() -> None:

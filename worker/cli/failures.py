@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from config.redaction import redactor
 from producers.exit_codes import ExitCode
 from worker.cli.errors import CommandError
 
@@ -58,8 +59,8 @@ class Failure(click.ClickException):
     """A command's end with a message on standard error and an exit code of the documented table."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        """`message` is complete: it holds the remedy."""
-        super().__init__(message)
+        """`message` is complete: it holds the remedy. It is redacted here, whoever wrote it."""
+        super().__init__(redactor.redact(message, sink="command"))
         self.exit_code = int(exit_code)  # type: ignore[misc]  # click declares it for the class, reads it from the instance
 
 

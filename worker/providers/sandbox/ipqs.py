@@ -246,7 +246,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
         now = self.clock.now()
         return {
             "id": job.remote_id,
-            "file_name": job.name,
+            "file_name": job.name + self.knobs.job_note,
             "type": job.type_word,
             "strictness": 0,
             "status": self.status_word(job),

@@ -59,6 +59,11 @@ class Knobs:
     #: Numbers and booleans in JSON answers are sent as strings.
     stringly: bool = False
 
+    #: Words that every job in an answer carries: at the end of its name, or in a field of their own.
+    job_note: str = ""
+    #: Web pages, and the words of refusals, repeat the request with its address and headers, as careless gateways do.
+    echo_requests: bool = False
+
     # --- limits -------------------------------------------------------------------------------------------------------
     #: Calls in one second beyond which the provider throttles; `None`: never.
     calls_per_second_max: int | None = None

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from worker.providers.sandbox.echo import echoing
 from worker.providers.sandbox.faults import answer_with, take
 from worker.providers.sandbox.jobs import Job
 from worker.providers.sandbox.knobs import Knobs
@@ -102,7 +103,8 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
             if self._too_many_calls():
                 return self.throttled(self.knobs.retry_after_seconds)
             fault = take(self.knobs.faults, call.operation)
-        return answer_with(fault, call.perform, self) if fault else call.perform()
+        answer = answer_with(fault, call.perform, self) if fault else call.perform()
+        return echoing(answer, request) if self.knobs.echo_requests else answer
 
     def accept(self, spool: Spool, *, name: str = "", type_word: str = "") -> Job | None:
         """Take a list in, charge for it and give it an id; `None` when the balance does not cover it."""

@@ -202,6 +202,8 @@ class WhoisXmlSandbox(SimulatedProvider[WhoisXmlKnobs]):
         }
         if job.finished(now):
             fields["date_end"] = str(int(job.ends_at + skew))
+        if self.knobs.job_note:
+            fields["note"] = self.knobs.job_note
         if self.knobs.bare_jobs:
             del fields["api_version"]
         return fields

@@ -1,0 +1,154 @@
+"""No key, no password, no download link and no `status_url` is in anything that an installation writes or prints."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+import redis
+
+from producers.client import Client
+from tests.builders.canary_cases import CASES, Case, faults, shown
+from tests.builders.canary_mistakes import LOOKS, Command, mistakes
+from tests.builders.canary_play import ROOT
+from tests.builders.canary_sinks import READERS, Reading, fetched
+from tests.builders.canary_site import PLAIN_IPQS, Canarium, a_canarium
+from tests.builders.deadline import wait_until
+from tests.builders.installation import PROCESSES, Installation
+from tests.builders.server_process import a_server, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
+
+KEYS = PLAIN_IPQS
+#: Seconds that every case gets to happen; they run at the same time.
+CASES_SECONDS = 60.0
+#: Commands that run at the same time.
+COMMANDS_AT_ONCE = 2
+#: The submit that is on its way when everything is told to stop.
+LAST = Case("on-its-way", "outcome_unknown", faults(("submit", "answer_hang")), key_in="path")
+
+
+def test_no_secret_is_in_any_sink_after_every_way_to_fail(tmp_path: Path) -> None:
+    """Every error path, every command and a stop in the middle of a submit: every sink is read, and nothing is found.
+
+    The same sinks are read once more with a secret put into each, and every one of them is found.
+    """
+    port, password = free_port(), quote(KEYS.password, safe="")
+    urls = [f"redis://:{password}@127.0.0.1:{port}/{number}" for number in (0, 1)]
+    server = a_server(tmp_path / "redis", f"port {port}\nrequirepass {KEYS.password}\n", f"redis://127.0.0.1:{port}/0")
+    with server, a_canarium(tmp_path / "site", KEYS, [*CASES, LAST]) as site:
+        installation = an_installation(tmp_path, site, *urls)
+        try:
+            outputs = everything_happens(installation, site, mistakes(KEYS, tmp_path / "mistakes", urls[0]))
+        finally:
+            installation.clean_up()
+        outputs["up"] = (installation.folder / "up.log").read_text()
+        found = everything_read(tmp_path, site, urls, outputs)
+        assert found.hits == []
+        assert_read_whole(found)
+
+        for number, url in enumerate(urls):
+            with redis.Redis.from_url(url) as client:
+                client.hset("planted", mapping={"here": (KEYS.ipqs, KEYS.password)[number]})
+        (installation.home / "planted").write_text(KEYS.whoisxml)
+        with (installation.folder / "up.log").open("a") as log:
+            log.write(f"download={site.tokens()[0]}\n")
+        again = everything_read(tmp_path, site, urls, outputs | {"planted": KEYS.ipqs})
+        assert {(hit.sink, hit.secret) for hit in again.hits if hit.form in {"plain", "beginning"}} >= {
+            ("records", "IPQS key"),
+            ("messages", "Redis password"),
+            ("file", "WhoisXML key"),
+            ("file", "link token"),
+            ("output", "IPQS key"),
+        }
+
+
+def an_installation(folder: Path, site: Canarium, redis_url: str, broker_url: str) -> Installation:
+    """An installation with the providers of `site`, one of whose results cannot be stored."""
+    installation = Installation(
+        folder / "installation",
+        redis_url=redis_url,
+        broker_url=broker_url,
+        accounts_file=site.accounts_file,
+        log_level="debug",
+        reconcile_period_seconds=1,
+        submit_deadline_seconds=6,
+    )
+    installation.environment |= site.environment | {"PYTHONPATH": str(ROOT)}
+    in_the_way = installation.home / "storage" / "uploads" / "storage-in-the-way"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("a file where a folder should be")
+    return installation
+
+
+def everything_happens(
+    installation: Installation, site: Canarium, wrong_commands: tuple[Command, ...]
+) -> dict[str, str]:
+    """Run every case and every command; what the commands printed and the exporter served, by name."""
+    launcher = shlex.join([sys.executable, "-m", "tests.builders.canary_launcher", "collect crashes"])
+    procfile = installation.folder / "Procfile"
+    procfile.write_text("".join(f"{name}: {launcher} run {name}\n" for name in sorted(PROCESSES)))
+    installation.start("--procfile", procfile)
+    for case in CASES:
+        submit(installation, case)
+    outputs: dict[str, str] = {}
+    with installation.records() as records:
+        for case in CASES:
+            wait_until(lambda: shown(records.store, site, case), seconds=CASES_SECONDS, what=case.name)  # noqa: B023 - called at once
+        with ThreadPoolExecutor(COMMANDS_AT_ONCE) as pool:
+            outputs |= dict(pool.map(lambda command: said(installation, command), LOOKS + wrong_commands))
+        port = [entry["port"] for entry in installation.log() if entry["event"] == "exporter_started"][-1]
+        outputs["metrics page"] = fetched(f"http://127.0.0.1:{port}/metrics")
+        submit(installation, LAST)
+        wait_until(lambda: bool(site.sandboxes[LAST.name].ledger), what="a submit on its way")
+    assert installation.stop() == 0
+    return outputs
+
+
+def submit(installation: Installation, case: Case) -> None:
+    """Put a short list for the case's account into the stream; the upload is called like the case."""
+    path = installation.list_file(f"{case.name}.txt", f"{case.name}@example.com", "other@example.com")
+    with Client(installation.redis_url, producer="test") as client:
+        client.submit(path, account=case.name, kind="email", upload_id=case.name, options={"header": False})
+
+
+def said(installation: Installation, command: Command) -> tuple[str, str]:
+    """A command's name, and all that it printed."""
+    done = installation.run(*command.arguments, **command.settings)
+    name = f"{command.arguments} {command.settings}"
+    assert done.stdout + done.stderr, f"{name} printed nothing"
+    return name, done.stdout + done.stderr
+
+
+def everything_read(folder: Path, site: Canarium, urls: list[str], outputs: dict[str, str]) -> Reading:
+    """Read every sink. Only two files may hold a secret: the key's own, and the server's configuration."""
+    reading = Reading(site.canaries()).outputs(outputs)
+    reading.look("elsewhere", "the wrong server", site.heard_elsewhere())
+    reading.files(folder / "installation")
+    reading.files(folder / "site", by_design=[site.key_file])
+    reading.files(folder / "redis", by_design=[folder / "redis" / "redis.conf"])
+    return reading.database(urls[0], "records").database(urls[1], "messages")
+
+
+def assert_read_whole(found: Reading) -> None:
+    """Nothing was found where there was something to be found: every sink had content, of every type it can have."""
+    kinds = {place.split()[1] for place in found.places if place.startswith("records: ")}
+    assert kinds >= set(READERS) - {"set"}, kinds
+    for place in (
+        "records: stream bulkverify:uploads",
+        "records: stream bulkverify:events",
+        "output: up",
+        "output: metrics page",
+        "elsewhere: the wrong server",
+    ):
+        assert found.places[place], place
+    names = [place for place, size in found.places.items() if size]
+    for part in ("file: home/storage/attempts/", "file: home/storage/results/good/", ".aof", "file: home/metrics"):
+        assert any(part in name for name in names), f"{part} is not among {names}"

@@ -19,7 +19,7 @@ from worker.core.states import UPLOAD_LANES, UploadState
 from worker.outages import OUTAGES
 from worker.rows.errors import InputError
 from worker.rows.source import open_source, source_sha256
-from worker.store.errors import Stale, StoreError, StoreUnavailable
+from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ class Intake:
         return len(entries)
 
     def answer(self, entry_id: str, fields: dict[str, str]) -> None:
-        """Accept or reject one request; either way its entry is acknowledged in the same write."""
+        """Accept or reject one request; either way its entry is acknowledged in the same write.
+
+        A request about an upload that this program cannot read is left unanswered for a newer one.
+        """
         request: UploadRequest | None = None
         try:
             request = parse(_text(fields))
@@ -98,6 +101,9 @@ class Intake:
             self._reject(entry_id, fields, request, NotAcceptable(error.reason, error.message, error.remedy))
         except NotAcceptable as error:
             self._reject(entry_id, fields, request, error)
+        except Unreadable as error:
+            # Unanswered, so that it comes up again here or in a newer intake, which can read the upload that it names.
+            self._context.leave("intake", entry_id, error)
         except (StoreError, redis.RedisError):
             raise
         except Exception as error:

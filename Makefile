@@ -13,7 +13,7 @@ PYTEST_ARGS =
 # Test processes: one per core, but no more than this many.
 TEST_PROCESSES_MAX = 4
 
-.PHONY: help demo up test setup setup-dev format check-format lint types tests lock clean
+.PHONY: help demo up test setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint     ruff: formatting and rules'
 	@echo 'make types    mypy, strict'
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
+	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
 	@echo 'make clean    remove the environment and everything that tools have left'
@@ -47,6 +48,9 @@ types: setup-dev
 
 tests: setup-dev
 	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) $(PYTEST_ARGS)
+
+golden: setup-dev
+	@$(BIN)/python -m tests.builders.golden
 
 format: setup-dev
 	$(BIN)/ruff check --fix .

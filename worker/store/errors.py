@@ -61,13 +61,18 @@ class Unreadable(StoreError):
     #: Why it is left alone, in a bounded word.
     reason: ClassVar[str] = "damaged"
 
+    def __init__(self, message: str, fields: Mapping[str, Any] | None = None) -> None:
+        """`fields` of the record as they stand there, where that can be told; for people to see."""
+        super().__init__(message)
+        self.fields: Mapping[str, Any] = fields or {}
+
+    @property
+    def state(self) -> str:
+        """The word for the record's state, known here or not."""
+        return str(self.fields.get("state", "")) or "unreadable"
+
 
 class Later(Unreadable):
     """A record was written by a later version of the program: upgrade this process."""
 
     reason = "later"
-
-    def __init__(self, message: str, fields: Mapping[str, Any] | None = None) -> None:
-        """`fields` of the record as they stand there, for people to see."""
-        super().__init__(message)
-        self.fields: Mapping[str, Any] = fields or {}

@@ -37,7 +37,7 @@ def _damaged(shape: type[Record], fault: str) -> Unreadable:
 
 
 def require_readable(version: int) -> None:
-    """Raise `Later` when `version`, the store's, is later than this program's: a process that starts reads all of it."""
+    """Raise `Later` when `version`, the store's, is later than this program's: who starts can read all of it."""
     if version > SCHEMA_VERSION:
         raise Later(
             f"The records in Redis were written by a later version of bulkverify (schema version {version}; this "

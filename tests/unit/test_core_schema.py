@@ -48,7 +48,7 @@ def test_a_kind_without_a_migration_has_the_same_shape() -> None:
 
 def test_a_later_version_is_refused_with_what_to_do() -> None:
     """The error names the kind and both versions."""
-    with pytest.raises(LaterSchema, match="This part has schema version 2; this program reads up to 1. Upgrade"):
+    with pytest.raises(LaterSchema, match=r"This part has schema version 2; this program reads up to 1\. Upgrade"):
         upgraded("part", {"schema_version": 2})
 
 

@@ -15,6 +15,7 @@ from worker.core.part import LIMIT_REASONS
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
 from worker.rows.limits import Limits
+from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from worker.core.change import Change
     from worker.core.records import PartRecord, UploadRecord, WorkItem
     from worker.gate import StoreGate
+    from worker.leaving import Leaving
     from worker.metrics import Metrics
     from worker.providers.port import Provider
     from worker.storage import Storage
@@ -80,6 +82,7 @@ class Context:
     accounts: Mapping[str, Connected]
     hints: Hints
     metrics: Metrics
+    leaving: Leaving
     process: str = field(default_factory=process_name)
 
     @property
@@ -132,16 +135,24 @@ class Context:
         else:
             self.hints.send(item.lane, item_id(item), item.epoch, max(item.due_at - now, 0.0))
 
+    def leave(self, lane: Lane | str, item: str, error: Unreadable) -> None:
+        """Note that `item` is left as it is, because this process cannot read it, or something that it needs."""
+        self.leaving.left(str(lane), error.reason, item=item, error=str(error))
+
     def nudge(self, upload_id: str) -> None:
         """Have the whole upload looked at now, because one of its parts has reached an end."""
-        upload = self.store.upload(upload_id)
+        try:
+            upload = self.store.upload(upload_id)
+        except Unreadable as error:
+            self.leave(Lane.DELIVER, upload_id, error)
+            return
         if upload is not None and upload.lane is Lane.DELIVER and upload.lease is None:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
 
     def wake_next(self, account: str) -> None:
         """Have the first part looked at that waits for a place on the account, because one has become free."""
         waiting = self.store.due(account, Lane.SUBMIT, float("inf"), WAKE_SEARCH_PARTS)
-        for part in self.store.parts(waiting):
+        for part in self.store.parts(waiting, lambda part_id, error: self.leave(Lane.SUBMIT, part_id, error)):
             if part.state is PartState.HELD and part.reason in LIMIT_REASONS and part.lease is None:
                 self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
                 return

@@ -31,7 +31,7 @@ from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
 from worker.storage import StorageError
-from worker.store.errors import Stale, StoreError, StoreUnavailable
+from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Intake:
     def answer(self, entry_id: str, fields: dict[str, str]) -> None:
         """Accept or reject one request; either way its entry is acknowledged in the same write.
 
-        One that has to wait, see the class, stays as it is.
+        One that has to wait, see the class, stays as it is; so does one about an upload that this program cannot read,
+        for a newer one.
         """
         request: UploadRequest | None = None
         try:
@@ -145,6 +146,9 @@ class Intake:
             self._reject(entry_id, fields, request, error)
         except _LeftForLater:
             log.info("request_waits", entry=entry_id, seconds=TAKEOVER_MILLISECONDS / 1000)
+        except Unreadable as error:
+            # Unanswered, so that it comes up again here or in a newer intake, which can read the upload that it names.
+            self._context.leave("intake", entry_id, error)
         except (StoreError, redis.RedisError):
             raise
         except Exception as error:

@@ -51,7 +51,7 @@ WORDS_MAX = 200
 OTHER = "other"
 
 #: Why a message can be stale.
-STALE_REASONS = ("unknown", "moved", "epoch", "leased", "raced")
+STALE_REASONS = ("unknown", "moved", "epoch", "leased", "raced", "later", "damaged")
 #: Where text leaves the program.
 SINKS = ("log", "message", "cli")
 #: Operations of the providers' APIs.

@@ -70,7 +70,7 @@ class Timekeeper(threading.Thread):
             try:
                 self._send(due.account, due.lane, due.item)
             except Unreadable as error:
-                log.error("record_unreadable", lane=str(due.lane), item=due.item, error=str(error))  # noqa: TRY400 - no defect of this program
+                self._context.leave(due.lane, due.item, error)
         if overdue:
             log.info("rearmed", items=len(overdue))
         return len(overdue)

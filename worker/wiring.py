@@ -18,10 +18,12 @@ from worker.broker.watch import Watch
 from worker.context import Connected, Context
 from worker.gate import StoreGate
 from worker.host.embedded import server_url
+from worker.leaving import Leaving
 from worker.metrics import Metrics
 from worker.providers.registry import build
 from worker.storage import open_storage
 from worker.store.client import connect, require_safe
+from worker.store.reading import require_readable
 from worker.store.store import Limits, Store
 from worker.workspace import Workspace
 
@@ -54,15 +56,17 @@ def on_a_server(settings: Settings) -> Settings:
 
 
 def open_store(settings: Settings) -> Store:
-    """The state database. Raises `StoreUnavailable` or `StoreUnsafe`."""
+    """The state database. Raises `StoreUnavailable`, `StoreUnsafe`, or `Later` when a later version wrote there."""
     settings = on_a_server(settings)
     client = connect(settings.redis_url or "", settings.redis_timeout_seconds)
     require_safe(client)
     limits = Limits(settings.timeline_entries_max, settings.events_entries_max, settings.rejected_entries_max)
-    return Store(client, limits)
+    store = Store(client, limits)
+    require_readable(store.schema_version())
+    return store
 
 
-def open_broker(settings: Settings, metrics: Metrics) -> SortedSetBroker:
+def open_broker(settings: Settings, metrics: Metrics, leaving: Leaving) -> SortedSetBroker:
     """The broker's database; nothing is asked of it yet."""
     settings = on_a_server(settings)
     client = redis.Redis.from_url(
@@ -71,7 +75,7 @@ def open_broker(settings: Settings, metrics: Metrics) -> SortedSetBroker:
         socket_connect_timeout=settings.redis_timeout_seconds,
         retry=Retry(NoBackoff(), 0),
     )
-    return SortedSetBroker(client, [Watch(metrics)])
+    return SortedSetBroker(client, [Watch(metrics)], leaving)
 
 
 def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapping[str, Connected]:
@@ -93,7 +97,8 @@ def assemble(settings: Settings) -> Plant:
     metrics = Metrics()
     redactor.on_redaction(metrics.redacted)
     store = open_store(settings)
-    broker = open_broker(settings, metrics)
+    leaving = Leaving(metrics)
+    broker = open_broker(settings, metrics, leaving)
     context = Context(
         settings=settings,
         store=store,
@@ -102,6 +107,7 @@ def assemble(settings: Settings) -> Plant:
         accounts=connect_accounts(settings, store, metrics),
         hints=BrokerHints(broker),
         metrics=metrics,
+        leaving=leaving,
     )
     declare(broker, context)
     return Plant(context, broker)

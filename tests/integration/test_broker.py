@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import dramatiq
 import pytest
 import requests
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from config.redaction import redactor
 from tests.builders.brokers import Queues, a_broker, an_actor, working
 from tests.builders.deadline import wait_until
+from worker.broker.newer import RETURNS_MAX, return_seconds
 from worker.broker.sorted_set import MOVE_MESSAGES_MAX, SortedSetBroker
 
 if TYPE_CHECKING:
@@ -171,11 +174,46 @@ def test_a_message_that_fails_is_not_run_again(broker: SortedSetBroker) -> None:
     assert (runs, queues.delayed(), queues.ready()) == ([1], 0, 0)
 
 
-def test_a_message_for_an_actor_nobody_knows_does_not_stop_the_queue(broker: SortedSetBroker) -> None:
-    """A message of another version of the program is a dead letter, and the next one runs."""
+@pytest.mark.parametrize("newer", [{"actor_name": "new"}, {"options": {"v": 2}}, {"options": {"v": "two"}}])
+def test_a_message_for_a_newer_program_goes_back_and_does_not_stop_the_queue(
+    broker: SortedSetBroker, newer: dict[str, Any]
+) -> None:
+    """A message of a later version, or for an actor nobody here knows, comes up again later; the next one runs."""
     done: list[str] = []
     actor, queues = an_actor(broker, done.append), Queues(broker)
-    broker.enqueue(actor.message("lost").copy(actor_name="gone"))
+    broker.enqueue(actor.message("newer").copy(**newer))
     actor.send("next")
     with working(broker):
-        wait_until(lambda: done == ["next"] and queues.dead() == 1, what="the next message, and the dead letter")
+        wait_until(lambda: done == ["next"] and queues.delayed() == 1, what="the next message, and one put back")
+    assert (queues.kept(), queues.dead()) == (0, 0)
+
+
+def test_a_message_for_a_newer_program_is_run_by_one(broker: SortedSetBroker, broker_url: str) -> None:
+    """What one program puts back is there, whole, for another one that has the actor."""
+    done: list[str] = []
+    actor = an_actor(broker, done.append)
+    broker.enqueue(actor.message("for the newer one").copy(actor_name="new"))
+    with working(broker):
+        wait_until(lambda: Queues(broker).delayed() == 1, what="the message put back")
+    with a_broker(broker_url) as newer:
+        dramatiq.actor(actor_name="new", queue_name="work", broker=newer)(done.append)
+        with working(newer):
+            wait_until(lambda: bool(newer.move_due()), what="the message to come up again")
+            wait_until(lambda: done == ["for the newer one"], what="the newer actor")
+
+
+def test_a_message_for_a_newer_program_goes_back_a_bounded_number_of_times(broker: SortedSetBroker) -> None:
+    """After some minutes of returns it is let go, and said so: what it is about is in the due set."""
+    actor, queues = an_actor(broker, print), Queues(broker)
+    broker.enqueue(actor.message("x").copy(actor_name="new", options={"returns": RETURNS_MAX}))
+    with capture_logs() as told, working(broker):
+        wait_until(lambda: queues.kept() == 0, what="the message to be let go")
+    assert queues.delayed() == 0
+    assert [entry["event"] for entry in told if entry["log_level"] == "warning"] == ["message_given_up"]
+
+
+def test_returns_take_longer_each_time_up_to_a_bound() -> None:
+    """The waits grow from half a second to half a minute, and end."""
+    waits = [return_seconds(returns) for returns in range(RETURNS_MAX + 1)]
+    assert waits[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert waits[-2:] == [30.0, None]

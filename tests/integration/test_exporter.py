@@ -256,15 +256,26 @@ def test_an_account_that_is_not_configured_any_more_is_still_counted(exporter: E
     assert page.value("active_jobs", **at) == 0
 
 
-def test_a_record_of_a_later_version_is_told_apart_from_a_redis_that_is_down(exporter: Exporter, store: Store) -> None:
-    """A state that only a later version can read is an error in sight, while Redis is up and queues are counted."""
+def test_a_record_of_a_later_version_is_an_error_and_the_rest_is_shown(exporter: Exporter, store: Store) -> None:
+    """An account that only a later version can read is an error in sight, and costs nothing but its own figures."""
     store.client.set(store.key("account", "main"), '{"account": "main", "provider": "ipqs", "schema_version": 99}')
     page = scrape(exporter)
     assert page.value("redis_up", database="state") == 1
     assert page.value("state_exporter_errors_total", source="state") == 1
     assert page.value("state_exporter_errors_total", source="broker") == 0
-    assert page.samples("active_jobs") == []
+    assert page.value("active_jobs", provider="ipqs", account="main") == 0
+    assert page.samples("credits_balance") == []
     assert page.value("delayed_messages") == 0
+
+
+def test_a_state_of_a_later_version_is_shown_by_its_word(exporter: Exporter, store: Store) -> None:
+    """Records in a state that this program does not know are counted like all others."""
+    store.client.sadd(store.key("indexes"), "upload:main:email:parked")
+    store.client.zadd(store.key("index", "upload:main:email:parked"), {"list-1": 1_800_000_000.0})
+    page = scrape(exporter)
+    at = {"provider": "ipqs", "account": "main", "kind": "email"}
+    assert page.value("uploads", **at, state="parked") == 1
+    assert page.value("uploads", **at, state="running") == 0
 
 
 def test_unanswered_requests_are_the_backlog(exporter: Exporter, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,29 @@ def test_an_unknown_upload_is_an_error_with_the_nearest_ids(store: Store, comman
     assert result.exit_code == ExitCode.FAILED
     assert "There is no upload crm-2026-12. Nearest: crm-2026-11." in result.stderr
     assert "bulkverify ls" in command(name, "zzz").stderr
+
+
+def of_a_later_version(store: Store, record: str, state: str) -> None:
+    """Make a record look as if a later version had written it, in a state that only that one knows."""
+    key = store.key(*record.split(":"))
+    known = json.loads(str(store.client.get(key)))
+    store.client.set(key, json.dumps(known | {"schema_version": 2, "state": state}))
+
+
+@pytest.mark.parametrize("record", ["upload:list-1", "part:list-1/2"])
+@pytest.mark.parametrize("name", ["ls", "show", "why"])
+def test_what_a_later_version_wrote_is_shown_by_its_words(
+    store: Store, command: CommandLine, name: str, record: str
+) -> None:
+    """A state that this program does not know is shown as it stands, with what to do about it; nothing breaks."""
+    a_running_upload(store)
+    of_a_later_version(store, record, "parked")
+    arguments = (name,) if name == "ls" else (name, "list-1")
+    shown = command(*arguments)
+    assert shown.exit_code == ExitCode.OK
+    assert "parked" in shown.stdout or (name, record) == ("ls", "part:list-1/2")
+    assert "Upgrade this program" in shown.stdout or name == "ls"
+    assert "parked" in command(*arguments, "--json").stdout or name == "ls"
 
 
 # why

@@ -104,10 +104,20 @@ def test_a_server_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
     store.client.close()
 
 
-@pytest.mark.parametrize("text", ['{"schema_version": 99}', "{}", "not JSON", '{"account": 7}'])
-def test_a_record_nobody_can_read_is_told_as_such(store: Store, text: str) -> None:
-    """A damaged record, or one of a later program, raises one error that says what to do, and not its content."""
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"schema_version": 99, "state": "parked"}', "reads up to 1. Upgrade this program"),
+        ("{}", "is damaged"),
+        ("not JSON", "is damaged"),
+        ("[7]", "is damaged"),
+        ('{"account": 7}', "is damaged"),
+        ('{"schema_version": "two"}', "is damaged"),
+    ],
+)
+def test_a_record_nobody_can_read_is_told_as_such(store: Store, text: str, told: str) -> None:
+    """A damaged record, or one of a later program, raises an error that says what to do, and not its content."""
     store.client.set(store.key("upload", "list-1"), text)
-    with pytest.raises(Unreadable, match="Upgrade this process") as caught:
+    with pytest.raises(Unreadable, match=told) as caught:
         store.upload("list-1")
     assert text not in str(caught.value)

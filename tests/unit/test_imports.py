@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "worker.providers": {"config"},
     "worker.storage": {"config"},
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
-    "worker.broker": {"config", "worker.core", "worker.metrics", "worker.outages"},
+    "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
     "worker.rows": {"config", "worker.core", "worker.providers.port", "worker.storage"},
 }

@@ -92,19 +92,26 @@ def test_a_manifest_that_contradicts_itself_is_never_made(changes: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    ("damage", "where"),
+    ("damage", "told"),
     [
-        (lambda document: document | {"schema_version": 2}, "schema_version"),
-        (lambda document: document | {"surprise": 1}, "surprise"),
-        (lambda document: {k: v for k, v in document.items() if k != "counts"}, "counts"),
+        (lambda document: document | {"schema_version": 2}, "schema version 2; this program reads up to 1"),
+        (lambda document: document | {"credits": "many"}, "credits: .*damaged"),
+        (lambda document: {k: v for k, v in document.items() if k != "counts"}, "counts: .*damaged"),
     ],
 )
-def test_a_damaged_or_later_manifest_is_refused(damage: object, where: str) -> None:
-    """The message names the object and the field."""
+def test_a_damaged_or_later_manifest_is_refused(damage: object, told: str) -> None:
+    """The message names the object, and the field or the version."""
     assert callable(damage)
     data = json.dumps(damage(json.loads(manifest().dump()))).encode()
-    with pytest.raises(ManifestUnreadable, match=rf"^results/m\.json: {where}: .*schema 1"):
+    with pytest.raises(ManifestUnreadable, match=rf"^results/m\.json: .*{told}"):
         Manifest.load(data, "results/m.json")
+
+
+def test_a_manifest_keeps_what_a_newer_program_added() -> None:
+    """Fields that nobody here knows are read over and are there when the manifest is written again."""
+    document = json.loads(manifest().dump())
+    document |= {"surprise": 1, "input": document["input"] | {"surprise": [2]}}
+    assert json.loads(Manifest.load(json.dumps(document).encode()).dump()) == document
 
 
 def test_a_truncated_manifest_is_refused() -> None:

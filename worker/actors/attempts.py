@@ -10,15 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from worker.core.errors import LaterSchema
 from worker.core.records import Attempt
+from worker.core.schema import SCHEMA_VERSION, upgraded
+from worker.store.errors import Later
 
 if TYPE_CHECKING:
     from worker.context import Context
     from worker.core.records import PartRecord
     from worker.storage import Storage
 
-#: Version of the attempt records' shape.
-SCHEMA_VERSION = 1
 #: Most bytes of an attempt record.
 RECORD_BYTES_MAX = 64 * 1024
 
@@ -71,14 +72,17 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
 
 def close_attempt(storage: Storage, token: str, number: int, outcome: Outcome) -> None:
     """Record what became of an attempt; the first word stands."""
-    text = {"remote_id": outcome.remote_id, "unspent": outcome.unspent}
+    text = {"schema_version": SCHEMA_VERSION, "remote_id": outcome.remote_id, "unspent": outcome.unspent}
     storage.create(outcome_name(token, number), json.dumps(text).encode())
 
 
 def outcome_of(storage: Storage, token: str, number: int) -> Outcome | None:
-    """What became of an attempt, or `None` when nobody knows."""
+    """What became of an attempt, or `None` when nobody knows. Raises `Later` when a newer program wrote it."""
     name = outcome_name(token, number)
     if not storage.exists(name):
         return None
-    known = json.loads(storage.read(name, RECORD_BYTES_MAX))
+    try:
+        known = upgraded("outcome", json.loads(storage.read(name, RECORD_BYTES_MAX)))
+    except LaterSchema as later:
+        raise Later(f"{name}: {later}") from None
     return Outcome(remote_id=known.get("remote_id"), unspent=known.get("unspent"))

@@ -12,7 +12,7 @@ from worker.core.look_plan import plan_looks
 from worker.core.observe import Seen, elsewhere, not_seen, observed
 from worker.core.states import Lane, PartState
 from worker.providers.errors import OwnRateReached, ProviderError
-from worker.store.errors import Stale, StoreUnavailable
+from worker.store.errors import Stale, StoreUnavailable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,8 @@ TURN_SECONDS = 120.0
 TURN_PARTS_MAX = 1_000
 #: Seconds until an account is looked at again whose turn ended in a way nobody foresaw.
 CRASH_LOOK_SECONDS = 30.0
+#: Seconds until what only a newer process can read is looked at again: short, because one may run already.
+LEFT_LOOK_SECONDS = 2.0
 
 
 def run(context: Context, account: str, epoch: int) -> None:
@@ -49,6 +51,9 @@ def _survived_turn(context: Context, account: str) -> float:
         return _turn(context, account)
     except StoreUnavailable:
         raise
+    except Unreadable as error:
+        context.leave(Lane.POLL, account, error)
+        return context.store.now() + LEFT_LOOK_SECONDS
     except Exception as error:
         log.exception("step_crashed", error=type(error).__name__)
         return context.store.now() + CRASH_LOOK_SECONDS
@@ -66,7 +71,7 @@ def _turn(context: Context, account_name: str) -> float:
         return account.paused_until
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
-    parts = [part for part in context.store.parts(due) if _is_here(context, part, connected)]
+    parts = [part for part in _readable(context, account_name, due) if _is_here(context, part, connected)]
     try:
         for part, observation in _look(connected, parts):
             _learned(context, part, observation)
@@ -78,6 +83,20 @@ def _turn(context: Context, account_name: str) -> float:
     if parts:
         provider_well(context, account_name, connected.account.provider)
     return now
+
+
+def _readable(context: Context, account: str, part_ids: Sequence[str]) -> list[PartRecord]:
+    """The parts; those that cannot be read are put off, so that they hold up nobody's look."""
+    left: list[str] = []
+
+    def leave(part_id: str, error: Unreadable) -> None:
+        context.leave(Lane.POLL, part_id, error)
+        left.append(part_id)
+
+    parts = list(context.store.parts(part_ids, leave))
+    if left:
+        context.store.put_off(account, Lane.POLL, left, LEFT_LOOK_SECONDS)
+    return parts
 
 
 def _is_here(context: Context, part: PartRecord, connected: Connected) -> bool:

@@ -14,7 +14,7 @@ from worker.core.states import Lane
 from worker.core.sweep import Sweep, seen_in_list
 from worker.core.token import token_in
 from worker.providers.errors import OwnRateReached, ProviderError
-from worker.store.errors import Stale, StoreUnavailable, Taken
+from worker.store.errors import Stale, StoreUnavailable, Taken, Unreadable
 
 if TYPE_CHECKING:
     from worker.context import Connected, Context
@@ -38,6 +38,8 @@ def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - e
             _reconcile(context, connected)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the list is walked again in the next period")
+        except Unreadable as error:
+            context.leave(Lane.RECONCILE, account, error)
         except Exception as error:
             log.exception("step_crashed", error=type(error).__name__)
 
@@ -69,7 +71,9 @@ def _reconcile(context: Context, connected: Connected) -> None:
 
 def _walk(context: Context, connected: Connected, sweep: Sweep) -> None:
     """Read page after page; where the list shifts meanwhile, a job is counted once."""
-    attempted = context.store.open_attempts(connected.account.name)
+    attempted = context.store.open_attempts(
+        connected.account.name, lambda part_id, error: context.leave(Lane.RECONCILE, part_id, error)
+    )
     open_attempts = {part.token: part for part in attempted if part.service == connected.service}
     known: set[str] = set()
     cursor: str | None = None
@@ -92,7 +96,11 @@ def _sighted(
 ) -> None:
     owner = context.store.part_of_remote(connected.remote_scope, job.remote_id)
     token = token_in(job.name)
-    part = context.store.part(owner) if owner is not None else open_attempts.get(token or "")
+    try:
+        part = context.store.part(owner) if owner is not None else open_attempts.get(token or "")
+    except Unreadable as error:
+        context.leave(Lane.RECONCILE, owner or "", error)
+        return
     if part is None:
         sweep.orphans += token is not None
         return

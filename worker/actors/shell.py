@@ -9,10 +9,10 @@ import structlog
 
 from worker.context import item_id, written_items
 from worker.core.change import lease_change
-from worker.core.crash import crashed, poisoned
+from worker.core.crash import crashed, poisoned, put_off
 from worker.core.records import PartRecord, UploadRecord
 from worker.core.states import Lane
-from worker.store.errors import Stale, StoreError, StoreUnavailable
+from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,33 @@ def step(context: Context, lane: Lane, item: str, epoch: int, perform: Callable[
             perform(context, cast("R", record))
         except Stale:
             context.metrics.message_stale(lane, "raced")
+        except Unreadable as error:
+            _put_off(context, lane, item, error)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the step is looked at again when Redis is back")
         except Exception as error:
             log.exception("step_crashed", error=type(error).__name__)
             _write_crash(context, lane, item, error)
+
+
+def _put_off(context: Context, lane: Lane, item: str, error: Unreadable) -> None:
+    """Leave an item to a newer process. A record that cannot be read itself is not touched: it stays due."""
+    context.leave(lane, item, error)
+    try:
+        record = load(context, lane, item)
+        now = context.store.now()
+        if record is None or record.lane is not lane or _is_elsewhere(context, record, now):
+            return
+        context.apply(put_off(record, context.process, now, error.reason, str(error)))
+    except (Stale, Unreadable):
+        return
+    except StoreError as second:
+        log.warning("put_off_not_written", error=str(second), remedy="the step is looked at again when its lease ends")
+
+
+def _is_elsewhere(context: Context, record: UploadRecord | PartRecord, now: float) -> bool:
+    """Whether another process has leased the record meanwhile."""
+    return record.lease is not None and record.leased_now(now) and record.lease.owner != context.process
 
 
 def _write_crash(context: Context, lane: Lane, item: str, error: Exception) -> None:

@@ -32,7 +32,7 @@ from worker.providers.errors import (
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.storage import StorageError
 from worker.storage.copies import local_file
-from worker.store.errors import Full, Stale, Taken
+from worker.store.errors import Full, Later, Stale, Taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +141,12 @@ def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected
     if not is_new:
         # The record must know of it, so that a job found later resolves this attempt and is not taken for a second one.
         known = part.model_copy(update={"attempt": attempt})
-        _write(context, known, _recorded(context, known, attempt.number, now))
+        try:
+            change = _recorded(context, known, attempt.number, now)
+        except Later as later:
+            context.leave(Lane.SUBMIT, part.part_id, later)
+            change = core.hold(part, now, later.reason, now + BLOCKED_LOOK_SECONDS)
+        _write(context, known, change)
         return
     intent = core.intent(part, attempt, now)
     context.apply(intent)

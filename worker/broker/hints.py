@@ -1,11 +1,14 @@
-"""Hints as dramatiq messages: ids and an epoch, nothing else."""
+"""Hints as dramatiq messages: ids, an epoch and the schema version, nothing else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import structlog
+
+from worker.broker.newer import VERSION_OPTION
+from worker.core.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from worker.core.states import Lane
@@ -27,6 +30,7 @@ class BrokerHints:
         """
         try:
             actor: dramatiq.Actor[..., None] = self._broker.get_actor(lane)
-            actor.send_with_options(args=(item, epoch), delay=int(delay_seconds * 1000) or None)
+            version: dict[str, Any] = {VERSION_OPTION: SCHEMA_VERSION}
+            actor.send_with_options(args=(item, epoch), delay=int(delay_seconds * 1000) or None, **version)
         except dramatiq.errors.BrokerConnectionError as error:
             log.warning("hint_not_sent", lane=str(lane), item=item, error=str(error))

@@ -21,6 +21,7 @@ from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.middleware import AgeLimit, CurrentMessage, Retries, ShutdownNotifications
 
 from config.redaction import redactor
+from worker.broker.newer import RETURNS_OPTION, for_newer, return_seconds
 from worker.outages import OUTAGES
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import redis
     from dramatiq import Message, MessageProxy
     from dramatiq.encoder import MessageData
+
+    from worker.leaving import Leaving
 
 log = structlog.get_logger()
 
@@ -68,10 +71,16 @@ class Consumer(_RedisConsumer):
         self._closing_on_outage(super().requeue, messages)
 
     def __next__(self) -> Any:  # noqa: ANN401 - as in dramatiq
-        """The next message, or `None`. One that cannot be read is passed over, and those fetched with it are not."""
+        """The next message, or `None`. One that cannot be read is passed over, and those fetched with it are not.
+
+        One for a newer program goes back to its queue.
+        """
         while True:
             try:
-                return self._closing_on_outage(super().__next__)
+                message = self._closing_on_outage(super().__next__)
+                if message is None or not self.broker.put_back(message):
+                    return message
+                self.ack(message)
             except DecodeError:
                 log.error("message_unreadable", queue=self.queue_name, remedy="what it was about is re-armed")  # noqa: TRY400 - the error repeats the message
 
@@ -86,8 +95,17 @@ class Consumer(_RedisConsumer):
 class SortedSetBroker(RedisBroker):
     """dramatiq on Redis; `delay` puts a message into one sorted set by the time it is due (milliseconds)."""
 
-    def __init__(self, client: redis.Redis, middleware: list[dramatiq.Middleware] | None = None) -> None:
-        """`client` must not decode responses. `middleware` is added to the few this program needs."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        middleware: list[dramatiq.Middleware] | None = None,
+        leaving: Leaving | None = None,
+    ) -> None:
+        """`client` must not decode responses. `middleware` is added to the few this program needs.
+
+        `leaving` is told of messages that only a newer program understands.
+        """
+        self._leaving = leaving
         chosen = [AgeLimit(), ShutdownNotifications(), CurrentMessage(), Retries(max_retries=0), *(middleware or [])]
         super().__init__(  # type: ignore[no-untyped-call]  # dramatiq's broker is untyped
             client=client,
@@ -126,6 +144,22 @@ class SortedSetBroker(RedisBroker):
             raise _closed(error) from None
         self.emit_after("enqueue", message, delay)
         return message
+
+    def put_back(self, message: MessageProxy) -> bool:
+        """Whether this is a message for a newer program; then it comes up again later, unless it did so too often."""
+        why = for_newer(message, self.actors)
+        if why is None:
+            return False
+        if self._leaving is not None:
+            self._leaving.left(message.queue_name, "later", error=why)
+        returns = int(message.options.get(RETURNS_OPTION, 0))
+        wait_seconds = return_seconds(returns)
+        if wait_seconds is None:
+            log.warning("message_given_up", queue=message.queue_name, remedy="what it was about is re-armed")
+        else:
+            again = message.copy(options={RETURNS_OPTION: returns + 1})
+            self.enqueue(again, delay=int(wait_seconds * 1000))
+        return True
 
     def move_due(self) -> int:
         """Hand delayed messages that are due to their queues, those due first first; how many were moved."""

@@ -96,7 +96,7 @@ def _intention(store: Store, upload_id: str) -> str:
     return settled.message if settled else _effect(upload, store.part_counts(upload_id))
 
 
-def _effect(upload: UploadRecord, parts: Mapping[PartState, int]) -> str:
+def _effect(upload: UploadRecord, parts: Mapping[str, int]) -> str:
     """What a cancellation does to an upload, by the states of its parts."""
     if not upload.parts_total:
         return f"Upload {upload.upload_id} ({upload.state}) has no parts yet: nothing will be sent or paid."

@@ -45,7 +45,7 @@ ENDINGS: Mapping[str, Ending] = {
     "worker.store.errors.StoreError": Ending(ExitCode.FAILED),
     "worker.store.errors.StoreUnavailable": Ending(ExitCode.UNAVAILABLE, _REDIS_REMEDY),
     "worker.store.errors.StoreUnsafe": Ending(ExitCode.UNAVAILABLE),
-    "worker.store.errors.Unreadable": Ending(ExitCode.USAGE, "Upgrade this program to the workers' version."),
+    "worker.store.errors.Unreadable": Ending(ExitCode.USAGE),
     "worker.storage.errors.StorageError": Ending(ExitCode.FAILED),
     "worker.storage.errors.InvalidUrl": Ending(ExitCode.USAGE),
     "worker.rows.errors.RowsError": Ending(ExitCode.FAILED),

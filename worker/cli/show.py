@@ -12,6 +12,7 @@ from worker.cli.epilog import exit_codes
 from worker.cli.lookup import found_upload
 from worker.cli.tables import Column, print_fields, print_heading, print_json, print_table
 from worker.cli.wording import moment, share, when
+from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,20 +51,42 @@ def show(door: Door, *, upload_id: str, as_json: bool) -> None:
     Exits 1 when there is no such upload; an upload's own state does not change the exit code.
     """
     store = door.store()
-    upload = found_upload(store, upload_id)
-    parts, now = list(store.parts_of(upload)), store.now()
+    left: dict[str, Unreadable] = {}
+    try:
+        upload = found_upload(store, upload_id)
+    except Unreadable as error:
+        _show_left(upload_id, error, as_json=as_json)
+        return
+    parts, now = list(store.parts_of(upload, left.__setitem__)), store.now()
     if as_json:
-        print_json({"now": now, "upload": _json(upload), "parts": [_json(part) for part in parts]})
+        as_they_are = [dict(error.fields) for error in left.values()]
+        print_json({"now": now, "upload": _json(upload), "parts": [*map(_json, parts), *as_they_are]})
         return
     print_fields(_upload_fields(upload, parts, now))
     if upload.result is not None:
         print_heading("Result")
         print_fields(_result_fields(upload.result))
-    if parts:
+    if parts or left:
         print_heading("Parts")
-        print_table(COLUMNS, [_part_row(part, now) for part in parts[:PARTS_SHOWN_MAX]])
+        rows = [*(_part_row(part, now) for part in parts[:PARTS_SHOWN_MAX]), *map(_left_row, left.items())]
+        print_table(COLUMNS, rows[:PARTS_SHOWN_MAX])
     if len(parts) > PARTS_SHOWN_MAX:
         click.echo(f"… and {len(parts) - PARTS_SHOWN_MAX:,} more parts; --json shows all of them")
+
+
+def _show_left(upload_id: str, error: Unreadable, *, as_json: bool) -> None:
+    """Show an upload that this program cannot read: its words as they are, and why there is no more."""
+    if as_json:
+        print_json({"upload": {"upload_id": upload_id, **error.fields}, "parts": [], "message": str(error)})
+        return
+    told = {name: error.fields.get(name) for name in ("account", "kind", "label", "producer")}
+    print_fields([("upload", upload_id), ("state", error.state), *told.items(), ("message", str(error))])
+
+
+def _left_row(left: tuple[str, Unreadable]) -> tuple[object, ...]:
+    part_id, error = left
+    unknown = [None] * (len(COLUMNS) - 3)
+    return (part_id.rpartition("/")[2], error.state, *unknown, str(error))
 
 
 def _json(record: UploadRecord | PartRecord) -> dict[str, object]:

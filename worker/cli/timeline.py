@@ -15,6 +15,7 @@ DECISIONS: Mapping[str, str] = {
     "preparing": "a worker began to read the list",
     "prepared": "the list was read and split into parts",
     "later": "the step could not be done; it is tried again",
+    "put_off": "the step was left to a newer process",
     "crashed": "the step ended in an unforeseen way; it is tried again",
     "attempt": "an attempt to submit was recorded",
     "submitted": "the provider took the part",

@@ -16,12 +16,13 @@ from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
 from worker.core.next_step import NextStep, account_pause, next_step
+from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from worker.cli.door import Door
-    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.records import UploadRecord
     from worker.store.store import Store
 
 #: Parts of each state whose next step is told; `--json` has all of them.
@@ -50,14 +51,19 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     upload's own state does not change the exit code.
     """
     store = door.store()
-    upload = found_upload(store, upload_id)
-    parts, now = list(store.parts_of(upload)), store.now()
-    timeline, waiting = store.timeline(upload_id), list(_waiting(store, upload, parts, now))
+    now = store.now()
+    try:
+        upload = found_upload(store, upload_id)
+    except Unreadable as error:
+        waiting, state, since = [_left("upload", error)], error.state, ""
+    else:
+        waiting, state, since = list(_waiting(store, upload, now)), str(upload.state), f" since {moment(upload.since)}"
+    timeline = store.timeline(upload_id)
     if as_json:
         steps = [{"who": each.who, "state": each.state, **asdict(each.step)} for each in waiting]
-        print_json({"now": now, "upload_id": upload_id, "state": upload.state, "timeline": timeline, "next": steps})
+        print_json({"now": now, "upload_id": upload_id, "state": state, "timeline": timeline, "next": steps})
         return
-    click.echo(f"Upload {upload_id}: {upload.state} since {moment(upload.since)}")
+    click.echo(f"Upload {upload_id}: {state}{since}")
     print_heading("What happened")
     print_table(TIMELINE_COLUMNS, map(timeline_row, timeline))
     print_heading("What happens next")
@@ -66,19 +72,30 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     _print_overdue(waiting, now)
 
 
-def _waiting(store: Store, upload: UploadRecord, parts: Sequence[PartRecord], now: float) -> Iterator[Waiting]:
+def _left(who: str, error: Unreadable) -> Waiting:
+    """Somebody whose record this program cannot read: no process of its version does anything about it."""
+    return Waiting(who, error.state, NextStep(f"nothing here: {error}"))
+
+
+def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting]:
     """The upload, the account while it is paused, and the parts: those that wait for a person first, then by time."""
     yield Waiting("upload", upload.state, next_step(upload, now))
     if upload.terminal:
         return
-    pause = account_pause(store.account(upload.account, upload.provider), now)
-    if pause is not None:
-        yield Waiting("account", "paused", pause)
+    try:
+        pause = account_pause(store.account(upload.account, upload.provider), now)
+    except Unreadable as error:
+        yield _left("account", error)
+    else:
+        if pause is not None:
+            yield Waiting("account", "paused", pause)
+    left: dict[str, Unreadable] = {}
     steps = [
         Waiting(f"part {part.index}", part.state, next_step(part, now, cancelling=upload.cancel_requested))
-        for part in parts
+        for part in store.parts_of(upload, left.__setitem__)
         if not part.terminal
     ]
+    yield from (_left(f"part {part_id.rpartition('/')[2]}", error) for part_id, error in left.items())
     yield from sorted(steps, key=lambda each: (not each.step.needs_person, each.step.when or 0.0))
 
 

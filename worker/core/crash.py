@@ -1,4 +1,4 @@
-"""A step that ended without an outcome: tried again, and stopped when it keeps ending so."""
+"""A step that ended without an outcome: tried again, and stopped when it keeps ending so; or only put off."""
 
 from __future__ import annotations
 
@@ -32,6 +32,29 @@ def crashed(record: UploadRecord | PartRecord, now: float, error: str, *, crashe
     if isinstance(again, PartRecord):
         return parts.change("crashed", again, reason="crashed", details=details)
     return uploads.change("crashed", again, reason="crashed", details=details)
+
+
+def put_off(record: UploadRecord | PartRecord, owner: str, now: float, reason: str, message: str) -> Change:
+    """The step needs something that this process cannot read: it ends as if it had not begun, for a newer process."""
+    ours = record.lease is not None and record.lease.owner == owner
+    shortest, longest = CRASH_BACKOFF_SECONDS
+    due_at = now + backoff_seconds(record.tries + 1, floor_seconds=shortest, cap_seconds=longest)
+    new = record.reason != reason
+    again = record.model_copy(
+        update={
+            "lease": None,
+            "due_at": due_at,
+            "updated_at": now,
+            "crashes": record.crashes - ours,
+            "tries": record.tries + 1,
+            "reason": reason,
+            "message": message,
+        }
+    )
+    details = {"message": message, "until": due_at} if new else None
+    if isinstance(again, PartRecord):
+        return parts.change("put_off", again, reason=reason, details=details)
+    return uploads.change("put_off", again, reason=reason, details=details)
 
 
 def poisoned(record: UploadRecord | PartRecord, now: float, *, days: float) -> Change:

@@ -2,9 +2,10 @@
 
     CoreError
     ├── IllegalMove        a record was asked to move to a state that may not follow its own
-    └── RowsNotConserved   rows were lost or invented on the way (see `worker.core.rows`)
+    ├── RowsNotConserved   rows were lost or invented on the way (see `worker.core.rows`)
+    └── LaterSchema        a later version of the program has written this (see `worker.core.schema`)
 
-All of them are defects: nothing is written, and nobody but a developer can mend them.
+All but the last are defects: nothing is written, and nobody but a developer can mend them.
 """
 
 from __future__ import annotations
@@ -16,3 +17,14 @@ class CoreError(Exception):
 
 class IllegalMove(CoreError):
     """A record cannot move from its state to the one asked for; this is a defect, and nothing was written."""
+
+
+class LaterSchema(CoreError):
+    """Something was written by a later version of the program, and this one leaves it alone."""
+
+    def __init__(self, kind: str, version: int, known: int) -> None:
+        """`kind` of what was read, its `version`, and the latest one that is `known` here."""
+        super().__init__(
+            f"This {kind} has schema version {version}; this program reads up to {known}. Upgrade this program."
+        )
+        self.version = version

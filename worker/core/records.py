@@ -2,6 +2,7 @@
 
 Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store
 refuses a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
+Fields that a newer program has added are kept as they are: see `worker.core.schema`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from worker.core.errors import IllegalMove
 from worker.core.rows import RowCounts
+from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import (
     PART_LANES,
     PART_MOVES,
@@ -24,14 +26,11 @@ from worker.core.states import (
     UploadState,
 )
 
-#: Version of the records' shape; a record of a later version is not touched.
-SCHEMA_VERSION = 1
-
 
 class Value(BaseModel):
-    """A frozen value inside a record."""
+    """A frozen value inside a record. Unknown fields are kept: dropping them would undo what a newer program wrote."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Lease(Value):
@@ -98,6 +97,9 @@ class ResultSummary(Value):
 
 class Record(Value):
     """What every stored record has."""
+
+    #: What a migration, and the record's key in the store, call records of this shape.
+    record_kind: ClassVar[str]
 
     schema_version: int = SCHEMA_VERSION
     version: int = 0
@@ -189,6 +191,7 @@ class WorkItem(Record):
 class UploadRecord(WorkItem):
     """What a producer asked for, and how far it has come."""
 
+    record_kind = "upload"
     moves = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_MOVES.items()}
     lanes = {str(k): v for k, v in UPLOAD_LANES.items()}
 
@@ -240,6 +243,7 @@ class UploadRecord(WorkItem):
 class PartRecord(WorkItem):
     """A slice of an upload's folded values that becomes exactly one remote job."""
 
+    record_kind = "part"
     moves = {str(k): frozenset(map(str, v)) for k, v in PART_MOVES.items()}
     lanes = {str(k): v for k, v in PART_LANES.items()}
 
@@ -301,6 +305,8 @@ class PartRecord(WorkItem):
 
 class AccountRecord(Record):
     """What the workers share about one account."""
+
+    record_kind = "account"
 
     account: str
     provider: str

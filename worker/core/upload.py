@@ -137,7 +137,8 @@ def request_cancel(upload: UploadRecord, now: float) -> Change:
 class Standing:
     """How an upload stands, by the states of its parts."""
 
-    parts: Mapping[PartState, int]
+    #: States of a later version may be among them: nothing is known of those parts but that they are not at an end.
+    parts: Mapping[PartState, int] | Mapping[str, int]
 
     @property
     def unfinished(self) -> int:

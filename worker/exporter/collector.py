@@ -74,7 +74,11 @@ class StateCollector(Collector):
             self._failures.failed("state", str(error))
             page.add(f.REDIS_UP, 0 if isinstance(error, StoreUnavailable) else 1, "state")
             return
-        self._failures.worked("state")
+        unread = [f"{account.name}: {account.unread}" for account in figures.accounts if account.unread]
+        if unread:
+            self._failures.failed("state", " ".join(unread))
+        else:
+            self._failures.worked("state")
         page.add(f.REDIS_UP, 1, "state")
         providers = _providers_of(figures.accounts) | dict(self._providers)
         known = [group for group in figures.members if group.record in _SHAPES]
@@ -120,12 +124,14 @@ def _providers_of(accounts: Iterable[AccountFigures]) -> dict[str, str]:
 
 
 def _add_members(page: Page, members: Sequence[Members], providers: Mapping[str, str]) -> None:
-    """Every state of every account and kind that ever had a record, also the empty ones."""
+    """Every state of every account and kind that ever had a record, also the empty ones and those of later versions."""
     sizes = {(m.record, m.account, m.kind, m.state): m.size for m in members}
     for record, account, kind in sorted({(m.record, m.account, m.kind) for m in members}):
         family, states, _ = _SHAPES[record]
-        for state in states:
-            size = sizes.get((record, account, kind, str(state)), 0)
+        known = list(map(str, states))
+        later = {m.state for m in members if m[:3] == (record, account, kind)}.difference(known)
+        for state in (*known, *sorted(later)):
+            size = sizes.get((record, account, kind, state), 0)
             page.add(family, size, providers.get(account, UNKNOWN_PROVIDER), account, kind, state)
 
 

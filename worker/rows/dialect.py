@@ -46,9 +46,9 @@ class Options(BaseModel):
 
 
 class Dialect(BaseModel):
-    """How an input is read, and why so."""
+    """How an input is read, and why so. It is kept with the upload, where a newer program may add to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     #: A codec name of Python.
     encoding: str

@@ -6,21 +6,20 @@ Holds no secret: no key, no link, no provider's URL; remote jobs are named by th
 from __future__ import annotations
 
 import json
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
+from worker.core.errors import LaterSchema
 from worker.core.rows import RowCounts
+from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.rows.errors import ManifestUnreadable
-
-#: Version of the manifest's shape; a later version is not read.
-SCHEMA_VERSION = 1
 
 
 class _Section(BaseModel):
-    """A frozen part of the manifest; unknown fields are a damaged or later manifest."""
+    """A frozen part of the manifest; what a newer program added is kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class InputSection(_Section):
@@ -86,13 +85,13 @@ class Versions(_Section):
     bulkverify: str
     schema_: int = Field(default=SCHEMA_VERSION, alias="schema")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
 
 class Manifest(_Section):
     """One upload's result, self-contained."""
 
-    schema_version: Literal[1] = 1
+    schema_version: int = SCHEMA_VERSION
     upload_id: str
     account: str
     provider: str
@@ -135,11 +134,13 @@ class Manifest(_Section):
     def load(cls, data: bytes, name: str = "manifest.json") -> Manifest:
         """Read what `dump` wrote; `name` is the object's name for messages. Raises `ManifestUnreadable`."""
         try:
-            return cls.model_validate_json(data)
+            return cls.model_validate(upgraded("manifest", json.loads(data)))
+        except LaterSchema as later:
+            fault = str(later)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the document"
-            raise ManifestUnreadable(
-                f"{name}: {where}: {first['msg']}; the object is damaged or was written by a later version "
-                f"(this one reads schema {SCHEMA_VERSION})",
-            ) from None
+            fault = f"{where}: {first['msg']}; the object is damaged"
+        except (ValueError, TypeError, RecursionError):
+            fault = "it is no JSON object; the object is damaged"
+        raise ManifestUnreadable(f"{name}: {fault}")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import redis
 
 from producers.contract import UPLOADS_STREAM
-from worker.core.records import SCHEMA_VERSION, AccountRecord
+from worker.core.records import AccountRecord
 from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
+from worker.store.reading import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,8 +45,9 @@ class AccountFigures:
     """What the store knows of one account."""
 
     name: str
-    #: `None` while nothing was written for the account.
+    #: `None` while nothing was written for the account, and where `unread` says why it cannot be read.
     record: AccountRecord | None
+    unread: str
     #: Credits by ledger entry; entries that never happened are absent.
     ledger: Mapping[str, int]
     active: int
@@ -84,8 +86,7 @@ class Census:
     def take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
         """Count everything, for these accounts and all that have uploads.
 
-        `grace_seconds`: how long a work item may be due before it counts as overdue. Raises `StoreUnavailable`, and
-        `Unreadable` when an account's record was written by a later version of the program.
+        `grace_seconds`: how long a work item may be due before it counts as overdue. Raises `StoreUnavailable`.
         """
         try:
             return self._take(accounts, grace_seconds)
@@ -146,9 +147,11 @@ def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
 
 def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
     raw, ledger, active, intents, sweep = (next(answers) for _ in range(5))
+    record, unread = _record(raw)
     return AccountFigures(
         name=name,
-        record=_record(name, raw),
+        record=record,
+        unread=unread,
         ledger={entry: int(credits_) for entry, credits_ in ledger.items()},
         active=int(active),
         intents=int(intents),
@@ -157,14 +160,11 @@ def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
     )
 
 
-def _record(name: str, raw: str | None) -> AccountRecord | None:
-    record = AccountRecord.model_validate_json(raw) if raw is not None else None
-    if record is not None and record.schema_version > SCHEMA_VERSION:
-        raise Unreadable(
-            f"The record of account {name} has schema version {record.schema_version}; this program reads "
-            f"{SCHEMA_VERSION}. Upgrade this process."
-        )
-    return record
+def _record(raw: str | None) -> tuple[AccountRecord | None, str]:
+    try:
+        return read_record(AccountRecord, raw), ""
+    except Unreadable as error:
+        return None, str(error)
 
 
 def _entry_time(entry_id: str) -> float:

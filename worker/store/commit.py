@@ -6,6 +6,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from producers.contract import CONTRACT_VERSION
+from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import PartState
 from worker.store.keys import INTAKE_GROUP
 
@@ -29,6 +31,8 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         "upload_id": change.upload_id,
         "account": change.account,
         "group": INTAKE_GROUP,
+        "schema": SCHEMA_VERSION,
+        "contract": CONTRACT_VERSION,
         "records": list(_records(change, txn)),
         "claims": [{"scope": c.scope, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
         "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],

@@ -6,12 +6,18 @@
     ├── Stale              the record moved on since it was read; nothing was written
     ├── Taken              the remote id belongs to another part; nothing was written
     ├── Full               a limit of the account is reached; nothing was written
-    └── Unreadable         a record is damaged, or was written by a later version of the program
+    └── Unreadable         a record is damaged; it is left as it is
+        └── Later          a record was written by a later version of the program; it is left to a newer process
 
 `Stale`, `Taken` and `Full` are answers, not failures: the caller decides anew on what is there now.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class StoreError(Exception):
@@ -50,4 +56,23 @@ class Full(StoreError):
 
 
 class Unreadable(StoreError):
-    """A record is damaged, or was written by a later version of the program: upgrade this process."""
+    """A record is damaged: restore it."""
+
+    #: Why it is left alone, in a bounded word.
+    reason: ClassVar[str] = "damaged"
+
+    def __init__(self, message: str, fields: Mapping[str, Any] | None = None) -> None:
+        """`fields` of the record as they stand there, where that can be told; for people to see."""
+        super().__init__(message)
+        self.fields: Mapping[str, Any] = fields or {}
+
+    @property
+    def state(self) -> str:
+        """The word for the record's state, known here or not."""
+        return str(self.fields.get("state", "")) or "unreadable"
+
+
+class Later(Unreadable):
+    """A record was written by a later version of the program: upgrade this process."""
+
+    reason = "later"

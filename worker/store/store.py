@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
-from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from producers.contract import result_key
-from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Record, UploadRecord
-from worker.core.states import Lane, PartState
+from worker.core.records import AccountRecord, PartRecord, UploadRecord
+from worker.core.states import Lane
 from worker.outages import OUTAGES
 from worker.store.commit import encode
 from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import KEY_PREFIX
+from worker.store.reading import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from worker.core.change import Change
     from worker.core.sweep import Sweep
 
-R = TypeVar("R", bound=Record)
+    #: Is told which part cannot be read, and why.
+    Unread = Callable[[str, Unreadable], None]
 
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
@@ -89,35 +90,48 @@ class Store:
 
     def upload(self, upload_id: str) -> UploadRecord | None:
         """The upload, or `None`."""
-        return self._record(UploadRecord, self._ask(self.client.get, self.key("upload", upload_id)))
+        return read_record(UploadRecord, self._ask(self.client.get, self.key("upload", upload_id)))
 
     def part(self, part_id: str) -> PartRecord | None:
         """The part, or `None`."""
-        return self._record(PartRecord, self._ask(self.client.get, self.key("part", part_id)))
+        return read_record(PartRecord, self._ask(self.client.get, self.key("part", part_id)))
 
     def account(self, name: str, provider: str) -> AccountRecord:
         """The account's shared record; a new one when nothing was written yet."""
-        found = self._record(AccountRecord, self._ask(self.client.get, self.key("account", name)))
+        found = read_record(AccountRecord, self._ask(self.client.get, self.key("account", name)))
         return found or AccountRecord(account=name, provider=provider)
 
-    def parts(self, part_ids: Sequence[str]) -> Iterator[PartRecord]:
-        """The parts that exist, in the order asked for."""
+    def parts(self, part_ids: Sequence[str], unread: Unread | None = None) -> Iterator[PartRecord]:
+        """The parts that exist, in the order asked for.
+
+        One that cannot be read is left out when `unread` is told of it; without `unread` it raises `Unreadable`.
+        """
         for start in range(0, len(part_ids), FETCH_RECORDS):
-            keys = [self.key("part", part_id) for part_id in part_ids[start : start + FETCH_RECORDS]]
-            for raw in self._ask(self.client.mget, keys):
-                part = self._record(PartRecord, raw)
+            batch = part_ids[start : start + FETCH_RECORDS]
+            found = self._ask(self.client.mget, [self.key("part", part_id) for part_id in batch])
+            for part_id, raw in zip(batch, found, strict=True):
+                try:
+                    part = read_record(PartRecord, raw)
+                except Unreadable as error:
+                    if unread is None:
+                        raise
+                    unread(part_id, error)
+                    continue
                 if part is not None:
                     yield part
 
-    def parts_of(self, upload: UploadRecord) -> Iterator[PartRecord]:
-        """The parts of an upload, by index."""
-        return self.parts([f"{upload.upload_id}/{index}" for index in range(upload.parts_total)])
+    def parts_of(self, upload: UploadRecord, unread: Unread | None = None) -> Iterator[PartRecord]:
+        """The parts of an upload, by index; `unread` as in `parts`."""
+        return self.parts([f"{upload.upload_id}/{index}" for index in range(upload.parts_total)], unread)
 
-    def part_counts(self, upload_id: str) -> Mapping[PartState, int]:
-        """How many parts of an upload are in each state; states without parts are left out."""
+    def part_counts(self, upload_id: str) -> Mapping[str, int]:
+        """How many parts of an upload are in each state, also in one that only a later version knows; none is 0."""
         counts: dict[str, str] = self._ask(self.client.hgetall, self.key("upload", upload_id, "parts"))
-        known = set(PartState)
-        return {PartState(word): int(n) for word, n in counts.items() if word in known and int(n)}
+        return {word: int(n) for word, n in counts.items() if word != "rows_done" and int(n)}
+
+    def schema_version(self) -> int:
+        """The latest schema version that any process has written; 0 before anything was written."""
+        return int(self._ask(self.client.get, self.key("schema")) or 0)
 
     def part_of_remote(self, scope: str, remote_id: str) -> str | None:
         """The part that a remote id of one account at one service (`PartRecord.remote_scope`) belongs to."""
@@ -173,6 +187,12 @@ class Store:
 
     # What is due
 
+    def put_off(self, account: str, lane: Lane, items: Iterable[str], seconds: float) -> None:
+        """Have items that this process cannot read looked at again in `seconds`; their records stay as they are."""
+        until = self.now() + seconds
+        # Only what is there, and only forward: the item may have been written meanwhile.
+        self._ask(self.client.zadd, self.key("due", account, lane), dict.fromkeys(items, until), xx=True, gt=True)
+
     def due(self, account: str, lane: Lane, until: float, most: int) -> list[str]:
         """Items of an account's lane that are due by `until`, those due first first."""
         found: list[str] = self._ask(
@@ -190,7 +210,9 @@ class Store:
         flat = self._ask(
             self._run, "claim_overdue", [KEY_PREFIX], grace_seconds, rearm_seconds, most, self.clock_offset_seconds
         )
-        return [Due(flat[i], Lane(flat[i + 1]), flat[i + 2]) for i in range(0, len(flat), 3)]
+        known = set(Lane)
+        claimed = [flat[i : i + 3] for i in range(0, len(flat), 3)]
+        return [Due(account, Lane(lane), item) for account, lane, item in claimed if lane in known]
 
     def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
         """(epoch, delay in seconds) of a poll message to send, or `None` if the live one will do; `None` wants now."""
@@ -229,10 +251,10 @@ class Store:
 
     # The remote list
 
-    def open_attempts(self, account: str) -> Iterator[PartRecord]:
-        """Parts of an account with an attempt whose outcome is not known."""
+    def open_attempts(self, account: str, unread: Unread | None = None) -> Iterator[PartRecord]:
+        """Parts of an account with an attempt whose outcome is not known; `unread` as in `parts`."""
         ids = sorted(self._ask(self.client.smembers, self.key("intents", account)))
-        return (part for part in self.parts(ids) if part.attempt is not None)
+        return (part for part in self.parts(ids, unread) if part.attempt is not None)
 
     def write_sweep(self, account: str, sweep: Sweep) -> None:
         """Keep what the last walk showed; the exporter reads it."""
@@ -261,17 +283,3 @@ class Store:
         except OUTAGES as error:
             reason = type(error).__name__
         raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
-
-    @staticmethod
-    def _record(shape: type[R], raw: str | None) -> R | None:
-        if raw is None:
-            return None
-        try:
-            record = shape.model_validate_json(raw)
-        except ValidationError as error:
-            fault = f"{error.error_count()} of its fields are missing or wrong"
-        else:
-            if record.schema_version <= SCHEMA_VERSION:
-                return record
-            fault = f"it has schema version {record.schema_version}; this program reads {SCHEMA_VERSION}"
-        raise Unreadable(f"A record ({shape.__name__}) cannot be read: {fault}. Upgrade this process, or restore it.")

@@ -129,7 +129,12 @@ for _, claim in ipairs(change.claims) do
   redis.call('HSET', key('remote', claim.scope), claim.remote_id, claim.part_id)
 end
 
--- 4. What people and applications read.
+-- 4. Which version of the program has written here (see worker/core/schema.py).
+if change.schema > tonumber(redis.call('GET', key('schema')) or '0') then
+  redis.call('SET', key('schema'), change.schema)
+end
+
+-- 5. What people and applications read.
 local function append(stream, limit, entry)
   redis.call('XADD', stream, 'MAXLEN', '~', limit, '*', unpack(entry))
 end
@@ -140,10 +145,10 @@ if change.timeline then
 end
 for _, event in ipairs(change.events) do
   append(key('events'), change.events_max,
-    {'event', event.name, 'upload_id', event.upload_id, 'at', now_text, 'details', event.details})
+    {'event', event.name, 'upload_id', event.upload_id, 'at', now_text, 'details', event.details, 'v', change.contract})
 end
 if change.rejected then
-  local entry = {'at', now_text}
+  local entry = {'at', now_text, 'v', change.contract}
   for field, value in pairs(change.rejected) do
     entry[#entry + 1] = field
     entry[#entry + 1] = value

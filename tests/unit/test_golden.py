@@ -1,0 +1,209 @@
+"""Golden files: what every version of the program has stored is read by this one, means the same, and is not lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import dramatiq
+import pytest
+
+from producers.contract import EventWord
+from producers.identity import derive_upload_id, request_digest
+from producers.records import event_from, rejection_from, status_from
+from producers.request import parse
+from tests.builders.golden import GOLDEN, SHAPES, main
+from tests.builders.shapes import breaks, shape_of
+from worker.actors.attempts import Outcome, outcome_name, outcome_of
+from worker.broker.newer import for_newer
+from worker.core.change import Change
+from worker.core.records import AccountRecord, PartRecord, UploadRecord
+from worker.core.schema import SCHEMA_VERSION, upgraded
+from worker.core.states import PART_LANES, UPLOAD_LANES, Lane, PartState, UploadState
+from worker.core.token import part_token, remote_name
+from worker.rows.dialect import Dialect, Options
+from worker.rows.manifest import Manifest
+from worker.storage import open_storage
+from worker.store.commit import encode
+from worker.store.reading import read_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.core.records import Record
+
+#: Every schema version that was ever written.
+VERSIONS = sorted(path.name for path in GOLDEN.iterdir())
+#: Shapes of records by the name of their file.
+RECORDS: dict[str, type[Record]] = {"upload": UploadRecord, "part": PartRecord, "account": AccountRecord}
+
+
+def golden(version: str, name: str) -> dict[str, Any]:
+    """The cases in one file."""
+    cases: dict[str, Any] = json.loads((GOLDEN / version / f"{name}.json").read_text())
+    return cases
+
+
+def cases(*names: str) -> list[Any]:
+    """Every case of some files in every version, as parameters."""
+    return [
+        pytest.param(version, name, case, id=f"{version}-{name}-{case}")
+        for version in VERSIONS
+        for name in names
+        for case in golden(version, name)
+    ]
+
+
+def read(name: str, fields: dict[str, Any]) -> Any:
+    """A record as the store reads it."""
+    record = read_record(RECORDS[name], json.dumps(fields))
+    assert record is not None
+    return record
+
+
+def written_back(name: str, record: Any) -> dict[str, Any]:
+    """The record as the store writes it."""
+    change: dict[str, Any] = {f"{name}s": (record,)}
+    payload = json.loads(encode(Change("golden", "", "", **change), timeline_max=1, events_max=1, rejected_max=1))
+    document: dict[str, Any] = json.loads(payload["records"][0]["doc"])
+    return document
+
+
+def test_the_present_version_has_golden_files() -> None:
+    """A version that is written has its files; `make golden` makes them for a new one, and never changes any."""
+    assert [f"v{number}" for number in range(1, SCHEMA_VERSION + 1)] == VERSIONS
+    assert main() == 1
+
+
+@pytest.mark.parametrize(("version", "name", "case"), cases("upload", "part", "account"))
+def test_a_record_is_read_and_nothing_of_it_is_lost(version: str, name: str, case: str) -> None:
+    """A stored record is written back with every field that it had; only its version and its nonce move on."""
+    fields = upgraded(name, golden(version, name)[case])
+    back = written_back(name, read(name, fields))
+    assert back.pop("version") == fields.pop("version") + 1
+    assert back.pop("txn") != fields.pop("txn")
+    assert back == fields
+
+
+@pytest.mark.parametrize(("version", "name", "case"), cases("upload", "part", "account"))
+def test_fields_of_a_newer_program_survive_an_older_one(version: str, name: str, case: str) -> None:
+    """A field that nobody here knows is written back as it was, on every level of the record."""
+    fields = golden(version, name)[case]
+    expected = {}
+    for inner, value in fields.items():
+        if isinstance(value, dict) and inner in {"lease", "attempt", "result"}:
+            value["later"] = expected[inner] = [1, {"of": None}]
+    record = read(name, fields | {"later": {"deep": [1.5, "x"]}})
+    back = written_back(name, record.model_copy(update={"reason": "changed"}) if name != "account" else record)
+    assert back["later"] == {"deep": [1.5, "x"]}
+    assert {inner: back[inner]["later"] for inner in expected} == expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_uploads_mean_what_they_meant(version: str) -> None:
+    """State, lane, counts, lease, result and how the input is read are what they were."""
+    uploads = {case: read("upload", fields) for case, fields in golden(version, "upload").items()}
+    for state, upload in uploads.items():
+        assert upload.state is UploadState(state)
+        assert upload.lane is (UPLOAD_LANES.get(upload.state) if state != "attention" else None)
+        assert (upload.account, upload.kind, upload.label) == ("ipqs-main", "email", "news")
+        assert (upload.method, upload.segments, upload.result_place) == ("json", ("clean",), "storage")
+        Options.model_validate(upload.options)
+        assert status_from(upload.upload_id, upload.model_dump_json(), {"collected": "1"}).state == state
+    assert uploads["preparing"].lease.owner == "worker-1:4242:a1b2c3"
+    assert uploads["running"].cancel_requested
+    assert Dialect.model_validate(uploads["running"].dialect).column_name == "email"
+    counts = uploads["completed"].result.counts
+    assert (counts.matched, counts.missing, uploads["completed"].result.credits) == (100, 0, 100)
+    assert uploads["failed"].result.counts.missing == 3
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_parts_mean_what_they_meant(version: str) -> None:
+    """What was spent, what may have been, and which job is whose are what they were."""
+    parts = {case: read("part", fields) for case, fields in golden(version, "part").items()}
+    for state, part in parts.items():
+        assert part.state is PartState(state)
+        assert part.lane is PART_LANES.get(part.state)
+        assert (part.part_id, part.rows) == (f"in-{state}/0", 100)
+        assert re.fullmatch("bv-[a-z2-7]{16}", part.token)
+    for state in ("intent", "quarantined"):
+        assert (parts[state].attempt.number, parts[state].credits_reserved, parts[state].remote_id) == (1, 100, None)
+    for state in ("submitted", "finished", "collected"):
+        assert (parts[state].remote_id, parts[state].credits_committed) == ("77", 100)
+        assert [known.remote_id for known in parts[state].evidence] == ["77"]
+        assert parts[state].remote_scope == "ipqs-main@a1b2c3d4"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_accounts_mean_what_they_meant(version: str) -> None:
+    """Pauses, balances and whether tokens are echoed are what they were."""
+    well, paused = (read("account", golden(version, "account")[case]) for case in ("well", "paused"))
+    assert (well.echo_proven, well.credits_balance, well.paused(1.0)) == (True, 5_000, False)
+    assert (paused.pause_reason, paused.failures, paused.paused(1.0)) == ("throttled", 2, True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_outcomes_of_attempts_mean_what_they_meant(version: str, tmp_path: Path) -> None:
+    """Storage still says what became of an attempt, and the attempt still says whose it is."""
+    storage = open_storage(tmp_path.as_uri())
+    for number, case in enumerate(("accepted", "unspent")):
+        storage.create(outcome_name("bv-token", number), json.dumps(golden(version, "outcome")[case]).encode())
+    assert outcome_of(storage, "bv-token", 0) == Outcome(remote_id="77")
+    assert outcome_of(storage, "bv-token", 1) == Outcome(unspent="throttled")
+    attempt = upgraded("attempt", golden(version, "attempt")["opened"])
+    assert {"upload_id", "part", "account", "token", "attempt", "rows", "digest", "at", "over_at"} <= attempt.keys()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_are_read(version: str) -> None:
+    """A result of any version has its manifest, and nothing of that is lost."""
+    document = golden(version, "manifest")["completed"]
+    manifest = Manifest.load(json.dumps(document).encode())
+    assert (manifest.counts.matched, manifest.credits, manifest.parts[0].remote_id) == (100, 100, "77")
+    assert json.loads(manifest.dump()).items() >= document.items()
+
+
+@pytest.mark.parametrize(("version", "name", "case"), cases("message"))
+def test_messages_are_run(version: str, name: str, case: str) -> None:
+    """A message of any version is one for an actor of this program, about an item and its epoch."""
+    message = dramatiq.Message.decode(json.dumps(golden(version, name)[case]).encode())
+    assert for_newer(dramatiq.MessageProxy(message), set(Lane)) is None
+    item, epoch = message.args
+    assert (type(item), epoch, message.queue_name) == (str, 3, case)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_events_and_rejections_are_read(version: str) -> None:
+    """Applications read every entry of the streams, and each carries the version of the contract."""
+    for word, fields in golden(version, "event").items():
+        event = event_from("1-0", fields)
+        assert (event.event, event.upload_id, event.details["entry"]) == (EventWord(word), "list-1", "1-0")
+        assert fields["v"] == "1"
+    rejection = golden(version, "rejected")["conflict"]
+    assert rejection_from(rejection).remedy == "Use another id."
+    assert rejection["v"] == "1"
+
+
+@pytest.mark.parametrize(("version", "name", "case"), cases("request"))
+def test_a_request_is_the_same_upload_for_ever(version: str, name: str, case: str) -> None:
+    """A request that is sent again after an upgrade has the same digest and derived id, so nothing is paid twice."""
+    known = golden(version, name)[case]
+    request = parse(known["text"])
+    assert request_digest(request) == known["digest"]
+    assert derive_upload_id(request, known["content"]) == known["id"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_part_has_the_same_token_for_ever(version: str) -> None:
+    """A job that was submitted before an upgrade is recognised after it."""
+    known = golden(version, "token")
+    token = part_token(**known["of"])
+    assert (token, remote_name(token, "news")) == (known["token"], known["remote_name"])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_changes_only_with_the_schema_version(name: str) -> None:
+    """Fields with defaults may come; for everything else SCHEMA_VERSION is raised and a migration written."""
+    assert breaks(golden(f"v{SCHEMA_VERSION}", "shapes")[name], shape_of(SHAPES[name])) == []

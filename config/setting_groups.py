@@ -259,6 +259,11 @@ class Limits(BaseModel):
     """Limits."""
 
     intake_batch: Annotated[int, Doc("Most requests read at once", "requests"), Field(ge=1, le=10_000)] = 100
+    intake_memory_share: Annotated[
+        float,
+        Doc("Share of Redis's maxmemory from which on intake reads no more requests, until less is used", "fraction"),
+        Field(gt=0, le=1),
+    ] = 0.8
     columns_max: Annotated[int, Doc("Most columns of a list", "columns"), Field(ge=1, le=100_000)] = 1000
     cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=16_777_216)] = 131_072
     input_bytes_max: Annotated[int, Doc("Largest list", "bytes"), Field(ge=320, le=2**44)] = 10 * 2**30
@@ -272,6 +277,16 @@ class Limits(BaseModel):
     rejected_entries_max: Annotated[
         int, Doc("Entries kept in the stream of rejected requests", "entries"), Field(ge=100, le=10_000_000)
     ] = 10_000
+    staging_days: Annotated[
+        float,
+        Doc("How long the staged files of ended uploads are kept in storage; not their results", "days"),
+        Field(ge=0, le=3650),
+    ] = 7.0
+    tombstone_days: Annotated[
+        float,
+        Doc("How long purged uploads, and attempts to spend, are remembered after that", "days", example="400"),
+        Field(ge=1, le=3650),
+    ] = 400.0
     retention_days: Annotated[
         float, Doc("How long the records of ended uploads are kept", "days"), Field(gt=0, le=3650)
     ] = 30.0

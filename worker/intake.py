@@ -16,7 +16,9 @@ from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
+from worker.core.tombstone import Tombstone
 from worker.outages import OUTAGES
+from worker.pressure import LOOK_SECONDS, Pressure
 from worker.rows.errors import InputError
 from worker.rows.source import open_source, source_sha256
 from worker.store.errors import Stale, StoreError, StoreUnavailable
@@ -56,6 +58,7 @@ class Intake:
         """The consumer is named like the process."""
         self._context = context
         self._client = context.store.client
+        self._pressure = Pressure(context.store, context.settings.intake_memory_share)
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -66,7 +69,10 @@ class Intake:
                 if not ready:
                     self.prepare()
                     ready = True
-                self.read()
+                if self._pressure.high():
+                    self._stopping.wait(LOOK_SECONDS)
+                else:
+                    self.read()
             except (*OUTAGES, StoreUnavailable) as error:
                 log.warning("intake_waits", error=type(error).__name__, seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)
@@ -138,27 +144,30 @@ class Intake:
         return [entry for _, batches in streams for entry in _flat(batches)]
 
     def _accept(self, entry_id: str, request: UploadRequest) -> None:
-        known = self._context.store.upload(request.upload_id) if request.upload_id else None
+        known = self._context.store.found(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
-        if known is not None and known.request_digest == digest:
-            self._recognise(entry_id, known)
+        if known is not None and _asked_before(known, digest):
+            self._recognise(entry_id, str(request.upload_id), request, known)
             return
         upload = self._upload(request, digest)
-        known = self._context.store.upload(upload.upload_id)
+        known = self._context.store.found(upload.upload_id)
         if known is None:
             try:
                 self._context.apply(core.accept(upload, entry_id))
             except Stale:
-                known = self._context.store.upload(upload.upload_id)
+                known = self._context.store.found(upload.upload_id)
             else:
                 return
-        if known is None or not _same(known, upload):
+        if known is None:
+            # Files of an earlier upload of this id are being removed: the request stays unanswered, and is read again.
+            raise StoreUnavailable(f"The upload id {upload.upload_id!r} is being cleaned up.")
+        if not _same(known, upload):
             raise NotAcceptable(
                 "conflict",
                 f"The upload id {upload.upload_id!r} belongs to another request.",
                 "Use another upload_id for another list; leave it out to have one derived from the content.",
             )
-        self._recognise(entry_id, known)
+        self._recognise(entry_id, upload.upload_id, request, known)
 
     def _upload(self, request: UploadRequest, digest: str) -> UploadRecord:
         connected = self._context.accounts.get(request.account)
@@ -207,17 +216,22 @@ class Intake:
         except InputError as error:
             raise NotAcceptable(error.reason, str(error), "Mend the input and submit it again.") from None
 
-    def _recognise(self, entry_id: str, known: UploadRecord) -> None:
-        event = Event("accepted", known.upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+    def _recognise(
+        self, entry_id: str, upload_id: str, request: UploadRequest, known: UploadRecord | Tombstone
+    ) -> None:
+        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+        connected = self._context.accounts.get(request.account)
+        provider: str = connected.account.provider if connected is not None else ""
         self._context.apply(
             Change(
                 "recognise",
-                known.upload_id,
-                known.account,
+                upload_id,
+                request.account,
                 events=(event,),
                 acknowledge=Acknowledgement(entry_id),
-                details={"entry": entry_id},
-                counters={("requests", known.provider, known.kind, "recognised"): 1},
+                # A purged upload has no timeline any more, and gets no new one.
+                details=None if isinstance(known, Tombstone) else {"entry": entry_id},
+                counters={("requests", provider, request.kind, "recognised"): 1},
             )
         )
 
@@ -253,7 +267,15 @@ def _flat(batches: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - i
     return list(batches)
 
 
-def _same(known: UploadRecord, new: UploadRecord) -> bool:
+def _asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
+    if isinstance(known, Tombstone):
+        return known.is_of_request(digest)
+    return known.request_digest == digest
+
+
+def _same(known: UploadRecord | Tombstone, new: UploadRecord) -> bool:
+    if isinstance(known, Tombstone):
+        return known.is_of_list(new)
     return (known.account, known.kind, known.options, known.content_digest) == (
         new.account,
         new.kind,

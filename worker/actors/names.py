@@ -15,6 +15,16 @@ NAME_CHARACTERS_MAX = 80
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+#: Below it lies what is staged of each upload, and below the other each token's attempts to spend.
+STAGING_FOLDER = "uploads"
+ATTEMPTS_FOLDER = "attempts"
+
+
+def staging_folder(upload_id: str) -> str:
+    """Everything of an upload that nobody needs after its end: input, values, verdicts."""
+    return f"{STAGING_FOLDER}/{upload_id}"
+
+
 def input_name(upload_id: str, source: Mapping[str, str]) -> str:
     """The staged copy of the input; it keeps the file's name, so that errors about its rows name what people know."""
     name = _UNSAFE.sub("-", PurePosixPath(source.get("path", "")).name)[-NAME_CHARACTERS_MAX:].strip(".-")

@@ -94,7 +94,10 @@ def _sighted(
     token = token_in(job.name)
     part = context.store.part(owner) if owner is not None else open_attempts.get(token or "")
     if part is None:
-        sweep.orphans += token is not None
+        if token is not None and context.store.was_purged(connected.remote_scope, job.remote_id):
+            sweep.ours += 1
+        else:
+            sweep.orphans += token is not None
         return
     sweep.ours += 1
     seen = Seen(job.status, job.word, job.progress, job.ended_at)

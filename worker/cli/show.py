@@ -9,7 +9,9 @@ import click
 from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
 from worker.cli.epilog import exit_codes
+from worker.cli.errors import UploadPurged
 from worker.cli.lookup import found_upload
+from worker.cli.purged import print_purged
 from worker.cli.tables import Column, print_fields, print_heading, print_json, print_table
 from worker.cli.wording import moment, share, when
 
@@ -49,7 +51,11 @@ def show(door: Door, *, upload_id: str, as_json: bool) -> None:
     Exits 1 when there is no such upload; an upload's own state does not change the exit code.
     """
     store = door.store()
-    upload = found_upload(store, upload_id)
+    try:
+        upload = found_upload(store, upload_id)
+    except UploadPurged as purged:
+        print_purged(purged, door.settings().storage_url, as_json=as_json)
+        return
     parts, now = list(store.parts_of(upload)), store.now()
     if as_json:
         print_json({"now": now, "upload": _json(upload), "parts": [_json(part) for part in parts]})

@@ -66,13 +66,13 @@ class Intake:
         ready = False
         while not self._stopping.is_set():
             try:
+                if self._pressure.high():
+                    self._stopping.wait(LOOK_SECONDS)
+                    continue
                 if not ready:
                     self.prepare()
                     ready = True
-                if self._pressure.high():
-                    self._stopping.wait(LOOK_SECONDS)
-                else:
-                    self.read()
+                self.read()
             except (*OUTAGES, StoreUnavailable) as error:
                 log.warning("intake_waits", error=type(error).__name__, seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)

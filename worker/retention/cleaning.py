@@ -118,15 +118,14 @@ class Cleaner:
         """Remove a folder under a claim; 0 when somebody needs it or storage refuses, which is tried again later."""
         if not self.retention.claim_removal(upload_id):
             return 0
-        look_again_at: float | None = before + REFUSED_SECONDS
+        kept_since: float | None = before + REFUSED_SECONDS
+        removed = 0
         try:
             removed = self.storage.delete_prefix(folder)
-            look_again_at = None
+            kept_since = None
         except StorageError as error:
-            removed = 0
             log.warning("not_removed", folder=folder, error=str(error))
         finally:
-            self.retention.end_removal(upload_id, look_again_at=look_again_at)
-        self.retention.count_removed(what, removed)
+            self.retention.end_removal(upload_id, what, removed, kept_since=kept_since)
         log.debug("removed", upload_id=upload_id, what=what, objects=removed)
         return removed

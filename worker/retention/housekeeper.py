@@ -52,7 +52,7 @@ class Housekeeper(threading.Thread):
         store, settings = context.store, context.settings
         self.retention = Retention(store)
         self.cleaner = Cleaner(store, context.storage, self.retention, settings)
-        self.acts = (
+        self.acts: tuple[Act, ...] = (
             Act("remove_staged", 2.0, self.cleaner.remove_staged),
             Act("purge", 5.0, lambda: purge_ended(store, self.retention, settings)),
             Act("walk_staging", 300.0, self.cleaner.walk_staging),

@@ -35,7 +35,7 @@ CLAIM_SECONDS = 120
 #: Idle seconds after which a consumer of the request stream is taken for one of a process that is gone.
 CONSUMER_IDLE_SECONDS = DAY_SECONDS
 
-_SCRIPTS = ("purge", "claim_removal", "take_turn", "drop_consumers")
+_SCRIPTS = ("purge", "claim_removal", "end_removal", "take_turn", "drop_consumers")
 
 
 class Purged(StrEnum):
@@ -171,16 +171,11 @@ class Retention:
         with _reaching():
             return bool(self._scripts["claim_removal"](keys=[KEY_PREFIX], args=[upload_id, CLAIM_SECONDS]))
 
-    def end_removal(self, upload_id: str, *, look_again_at: float | None = None) -> None:
-        """Give the claim back; the files are gone, or are to be removed again when they are kept since then."""
-        key = self._store.key("staged")
-        with _reaching(), self._client.pipeline(transaction=True) as pipe:
-            if look_again_at is None:
-                pipe.zrem(key, upload_id)
-            else:
-                pipe.zadd(key, {upload_id: look_again_at}, xx=True)
-            pipe.delete(self._store.key("removing", upload_id))
-            pipe.execute()
+    def end_removal(self, upload_id: str, what: str, objects: int, *, kept_since: float | None = None) -> None:
+        """Give the claim back and count what was removed; files that are left are kept since `kept_since`."""
+        since = "" if kept_since is None else kept_since
+        with _reaching():
+            self._scripts["end_removal"](keys=[KEY_PREFIX], args=[upload_id, since, what, objects])
 
     # Housekeeping
 

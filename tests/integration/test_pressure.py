@@ -13,6 +13,7 @@ from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.ended import DAY_SECONDS, an_ended_upload, ended_uploads
 from tests.builders.intake_bench import IntakeBench, an_intake
+from tests.builders.stores import a_store
 from worker.core.tombstone import Tombstone
 from worker.host.embedded import EmbeddedServer
 from worker.pressure import Pressure
@@ -32,11 +33,26 @@ MEBIBYTE = 2**20
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IntakeBench]:
-    """Yield an intake at an empty stream of a server of its own, whose memory is limited."""
+def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """Yield a server that nobody else uses."""
+    with EmbeddedServer(tmp_path / "server") as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: EmbeddedServer) -> Iterator[Store]:
+    """Yield the empty store of that server, whose memory is limited."""
+    store = a_store(server.url(0))
+    limit(store, 20 * MEBIBYTE)
+    yield store
+    store.client.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[IntakeBench]:
+    """Yield an intake at an empty stream on that server."""
     monkeypatch.setattr("worker.intake.LOOK_SECONDS", 0.02)
-    with EmbeddedServer(tmp_path / "server") as server, an_intake(tmp_path, server.url(0), server.url(1)) as bench:
-        limit(bench.store, 20 * MEBIBYTE)
+    with an_intake(tmp_path, server.url(0), server.url(1)) as bench:
         yield bench
 
 
@@ -74,60 +90,60 @@ def paused(store: Store) -> bool:
     return Census(store).take((), 5.0).intake_paused
 
 
-def test_intake_pauses_on_a_server_that_is_nearly_full_and_goes_on(bench: IntakeBench) -> None:
+def test_intake_pauses_on_a_server_that_is_nearly_full_and_goes_on(bench: IntakeBench, store: Store) -> None:
     """Requests wait in the stream, untouched, until memory is free; then all are accepted. Each change is told once."""
-    fill(bench.store, 0.85)
+    fill(store, 0.85)
     with capture_logs() as told, running(bench):
-        wait_until(lambda: paused(bench.store), what="the pause")
+        wait_until(lambda: paused(store), what="the pause")
         for number in range(5):
             bench.send(bench.request(upload_id=f"crm-{number}"))
-        assert bench.store.intake_paused()
+        assert store.intake_paused()
         assert bench.client.xinfo_groups("bulkverify:uploads")[0]["entries-read"] in (0, None)
         assert (bench.unanswered(), bench.accepted()) == (5, [])
-        fill(bench.store, 0.5)
+        fill(store, 0.5)
         wait_until(lambda: len(bench.accepted()) == 5, what="every request accepted")
-    assert not paused(bench.store)
+    assert not paused(store)
     assert bench.unanswered() == 0
     words = [entry["event"] for entry in told if entry["event"] in {"intake_paused", "intake_resumed"}]
     assert words == ["intake_paused", "intake_resumed"]
 
 
-def test_intake_waits_on_a_server_that_is_full_altogether(bench: IntakeBench) -> None:
+def test_intake_waits_on_a_server_that_is_full_altogether(bench: IntakeBench, store: Store) -> None:
     """Also when not even the pause can be written down, nothing is read, and it is shown."""
-    fill(bench.store, 0.85)
+    fill(store, 0.85)
     bench.send(bench.request(upload_id="crm-1"))
-    limit(bench.store, 2 * MEBIBYTE)
+    limit(store, 2 * MEBIBYTE)
     with capture_logs() as told, running(bench):
         wait_until(lambda: "intake_paused" in [entry["event"] for entry in told], what="the pause")
-        assert paused(bench.store)
+        assert paused(store)
         assert bench.accepted() == []
-        limit(bench.store, 0)
+        limit(store, 0)
         wait_until(lambda: len(bench.accepted()) == 1, what="the request accepted")
-    assert not paused(bench.store)
+    assert not paused(store)
 
 
-def test_a_little_less_memory_is_not_yet_enough_to_go_on(bench: IntakeBench) -> None:
+def test_a_little_less_memory_is_not_yet_enough_to_go_on(store: Store) -> None:
     """The pause ends well below the share at which it began, so that it does not begin at once again."""
-    pressure = Pressure(bench.store, share=0.8)
+    pressure = Pressure(store, share=0.8)
     looks = []
     for share in (0.78, 0.85, 0.78, 0.70, 0.78):
-        fill(bench.store, share)
+        fill(store, share)
         looks.append(pressure.high())
     assert looks == [False, True, True, False, False]
 
 
-def test_a_server_without_a_limit_never_pauses_intake(bench: IntakeBench) -> None:
+def test_a_server_without_a_limit_never_pauses_intake(store: Store) -> None:
     """It is said once that there is no limit."""
-    limit(bench.store, 0)
-    pressure = Pressure(bench.store, share=0.01)
+    limit(store, 0)
+    pressure = Pressure(store, share=0.01)
     with capture_logs() as told:
         assert [pressure.high() for _ in range(3)] == [False] * 3
     assert [entry["event"] for entry in told] == ["redis_without_limit"]
 
 
-def test_housekeeping_frees_a_server_that_is_full(bench: IntakeBench, tmp_path: Path) -> None:
+def test_housekeeping_frees_a_server_that_is_full(store: Store, tmp_path: Path) -> None:
     """Purging and removing work where nothing else can be written: they are what makes room."""
-    store, settings = bench.store, Settings(redis_url="redis://localhost:1/0")
+    settings = Settings(redis_url="redis://localhost:1/0")
     an_ended_upload(store, "whole")
     ended_uploads(store, 50)
     store.clock_offset_seconds += 31 * DAY_SECONDS

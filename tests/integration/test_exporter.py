@@ -280,13 +280,13 @@ def test_retention_is_counted_and_a_paused_intake_is_shown(exporter: Exporter, s
     """Purged uploads and removed objects are counters from the start; the pause is 1 while it lasts."""
     page = scrape(exporter)
     assert page.value("uploads_purged_total", outcome="failed") == 0
-    assert page.value("storage_objects_removed_total", what="attempt") == 0
+    assert page.value("storage_objects_removed_total", reason="attempt") == 0
     assert page.value("intake_paused") == 0
     store.client.hset("bulkverify:counters", mapping={"purged|failed": 2, "removed|attempt": 3})
     store.client.set("bulkverify:intake:paused", "1")
     page = scrape(exporter)
     assert page.value("uploads_purged_total", outcome="failed") == 2
-    assert page.value("storage_objects_removed_total", what="attempt") == 3
+    assert page.value("storage_objects_removed_total", reason="attempt") == 3
     assert page.value("intake_paused") == 1
 
 

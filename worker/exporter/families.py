@@ -116,7 +116,7 @@ REMOVED = Family(
     "counter",
     "Objects removed from storage because nobody needs them any more.",
     "objects",
-    ("what",),
+    ("reason",),
 )
 
 # Queues and server

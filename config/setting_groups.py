@@ -262,7 +262,7 @@ class Limits(BaseModel):
     intake_memory_share: Annotated[
         float,
         Doc("Share of Redis's maxmemory from which on intake reads no more requests, until less is used", "fraction"),
-        Field(gt=0, le=1),
+        Field(ge=0.1, le=1),
     ] = 0.8
     columns_max: Annotated[int, Doc("Most columns of a list", "columns"), Field(ge=1, le=100_000)] = 1000
     cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=16_777_216)] = 131_072

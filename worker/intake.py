@@ -16,7 +16,7 @@ from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
-from worker.core.tombstone import Tombstone
+from worker.core.tombstone import Tombstone, list_print
 from worker.outages import OUTAGES
 from worker.pressure import LOOK_SECONDS, Pressure
 from worker.rows.errors import InputError
@@ -274,11 +274,4 @@ def _asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
 
 
 def _same(known: UploadRecord | Tombstone, new: UploadRecord) -> bool:
-    if isinstance(known, Tombstone):
-        return known.is_of_list(new)
-    return (known.account, known.kind, known.options, known.content_digest) == (
-        new.account,
-        new.kind,
-        new.options,
-        new.content_digest,
-    )
+    return (known.list if isinstance(known, Tombstone) else list_print(known)) == list_print(new)

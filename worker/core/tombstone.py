@@ -53,10 +53,6 @@ class Tombstone:
         """Whether a request is the one that made the upload."""
         return self.request == _print(request_digest)
 
-    def is_of_list(self, upload: UploadRecord) -> bool:
-        """Whether a new upload asks for what was verified already."""
-        return self.list == list_print(upload)
-
     def encode(self) -> str:
         """The text that is kept."""
         fields = {"state": self.state, "at": self.ended_at, "d": self.request + self.list}

@@ -290,6 +290,11 @@ class Limits(BaseModel):
         ),
         Field(ge=1, le=60),
     ] = 30.0
+    intake_memory_share: Annotated[
+        float,
+        Doc("Share of Redis's maxmemory from which on intake reads no more requests, until less is used", "fraction"),
+        Field(ge=0.1, le=1),
+    ] = 0.8
     columns_max: Annotated[int, Doc("Most columns of a list", "columns"), Field(ge=1, le=100_000)] = 1000
     cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=16_777_216)] = 131_072
     input_bytes_max: Annotated[int, Doc("Largest list", "bytes"), Field(ge=320, le=2**44)] = 10 * 2**30
@@ -311,6 +316,16 @@ class Limits(BaseModel):
     result_rows_ttl_seconds: Annotated[
         int, Doc("How long such a copy is kept in Redis", "seconds"), Field(ge=1, le=30 * 86_400)
     ] = 86_400
+    staging_days: Annotated[
+        float,
+        Doc("How long the staged files of ended uploads are kept in storage; not their results", "days"),
+        Field(ge=0, le=3650),
+    ] = 7.0
+    tombstone_days: Annotated[
+        float,
+        Doc("How long purged uploads, and attempts to spend, are remembered after that", "days", example="400"),
+        Field(ge=1, le=3650),
+    ] = 400.0
     retention_days: Annotated[
         float, Doc("How long the records of ended uploads are kept", "days"), Field(gt=0, le=3650)
     ] = 30.0

@@ -65,6 +65,10 @@ class UploadState(StrEnum):
 TERMINAL_STATES = frozenset({UploadState.COMPLETED, UploadState.FAILED, UploadState.CANCELLED})
 
 
+#: How the state of a purged upload begins; the state in which it ended follows.
+PURGED_PREFIX = "purged/"
+
+
 class EventWord(StrEnum):
     """What an event tells."""
 
@@ -79,8 +83,13 @@ class EventWord(StrEnum):
 
 
 def upload_key(upload_id: str) -> str:
-    """Key of the upload's record: a string that holds JSON."""
+    """Key of the upload's record: a string that holds JSON; of a purged one, what is still known of it."""
     return f"bulkverify:upload:{upload_id}"
+
+
+def manifest_name(upload_id: str) -> str:
+    """Where the manifest of an upload with a result lies in the workers' storage, below its URL: it stays there."""
+    return f"results/{upload_id}/manifest.json"
 
 
 def parts_key(upload_id: str) -> str:

@@ -28,9 +28,16 @@ PARTIAL = (
     "submit those alone if they are still wanted."
 )
 
+#: Where only the tombstone is left.
+PURGED = (
+    "Nothing more happens to it, and the same request is not paid for again: give the list another id to repeat it."
+)
+
 
 def outlook(status: Status) -> str:
     """What happens next, and what a person can do about it where somebody has to."""
+    if status.purged:
+        return PURGED
     if status.terminal and status.result is not None and status.result.partial:
         return PARTIAL.format(upload_id=status.upload_id)
     words = {str(state): text for state, text in _OUTLOOKS.items()}.get(status.state, "`bulkverify why` tells more.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from producers.contract import TERMINAL_STATES, UploadState
+from producers.contract import PURGED_PREFIX, TERMINAL_STATES, UploadState, manifest_name
 from producers.errors import RecordUnreadable, Rejected
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Status(Readable):
     kind: str = ""
     label: str = ""
     producer: str = ""
-    #: One of `UploadState`, or a word of a later version.
+    #: One of `UploadState`, or one of its ends after `purged/`, or a word of a later version.
     state: str
     reason: str = ""
     message: str = ""
@@ -138,7 +138,17 @@ class Status(Readable):
     @property
     def terminal(self) -> bool:
         """Whether the upload has reached its end."""
-        return self.state in TERMINAL_STATES
+        return self.outcome in TERMINAL_STATES
+
+    @property
+    def purged(self) -> bool:
+        """Whether its record is gone, and only how it ended is still known; its result stays in storage."""
+        return self.state.startswith(PURGED_PREFIX)
+
+    @property
+    def outcome(self) -> str:
+        """The state, also of a purged upload: that in which it ended."""
+        return self.state.removeprefix(PURGED_PREFIX)
 
     @property
     def settled(self) -> bool:
@@ -180,9 +190,22 @@ def status_from(upload_id: str, record: str, parts: Mapping[str, str]) -> Status
     """The status in an upload's record and its part counts. Raises `RecordUnreadable`."""
     try:
         fields = json.loads(record)
+        if str(fields.get("state", "")).startswith(PURGED_PREFIX):
+            return _purged(upload_id, fields)
         return Status.model_validate({**fields, "parts": dict(parts)})
-    except (ValidationError, ValueError, TypeError, RecursionError):
+    except (ValidationError, ValueError, TypeError, AttributeError, RecursionError):
         raise RecordUnreadable(f"The record of upload {upload_id} cannot be understood.") from None
+
+
+def _purged(upload_id: str, tombstone: Mapping[str, Any]) -> Status:
+    """The status of a purged upload, from what is left of it."""
+    has_result = "Its manifest" if str(tombstone["state"]).endswith(UploadState.COMPLETED) else "Its manifest, if any,"
+    return Status(
+        upload_id=upload_id,
+        state=tombstone["state"],
+        message=f"Its record was purged. {has_result} stays in the workers' storage: {manifest_name(upload_id)}.",
+        finished_at=tombstone.get("at"),
+    )
 
 
 def event_from(event_id: str, fields: Mapping[str, str]) -> Event:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from producers.contract import TERMINAL_STATES, UploadState
+from producers.contract import PURGED_PREFIX, TERMINAL_STATES, UploadState
 from producers.errors import (
     FolderUnusable,
     NoResult,
@@ -101,7 +101,7 @@ def report_of_status(status: Status, file: str | None = None) -> Report:
         file=file,
         reason=status.reason,
         message=status.message,
-        remedy="" if status.state == UploadState.COMPLETED else outlook(status),
+        remedy="" if status.outcome == UploadState.COMPLETED else outlook(status),
         result=Result.of(status) if status.result is not None else None,
     )
 
@@ -129,7 +129,7 @@ def exit_code_of(error: ProducerError) -> ExitCode:
             return ExitCode.USAGE
         case NoResult(state=UploadState.ATTENTION):
             return ExitCode.ATTENTION
-        case NoResult(state=str(state)) if state not in TERMINAL_STATES:
+        case NoResult(state=str(state)) if state.removeprefix(PURGED_PREFIX) not in TERMINAL_STATES:
             return ExitCode.NOT_FINISHED
         case _:
             return ExitCode.FAILED
@@ -146,7 +146,7 @@ def shown(text: str) -> str:
 
 
 def _code_of_status(status: Status) -> ExitCode:
-    match status.state:
+    match status.outcome:
         case UploadState.FAILED | UploadState.CANCELLED:
             return ExitCode.FAILED
         case UploadState.ATTENTION:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
+from producers.contract import UploadState
 from producers.errors import NoResult, UploadFailed
 from producers.outlook import outlook
 from producers.records import Readable, RowCounts, SegmentFile, Status, VerdictCounts
@@ -126,6 +127,10 @@ class Result(Readable):
 
 def _absence(status: Status) -> NoResult:
     """Why an upload has no result."""
+    if status.purged:
+        text = f"Upload {status.upload_id} is {status.state}. {status.message} {outlook(status)}"
+        gone = NoResult if status.outcome == UploadState.COMPLETED else UploadFailed
+        return gone(text, upload_id=status.upload_id, state=status.state, reason="purged")
     why = f" ({status.reason})" if status.reason else ""
     said = f" {status.message}" if status.message else ""
     text = f"Upload {status.upload_id} is {status.state}{why} and has no result.{said} {outlook(status)}"

@@ -96,12 +96,12 @@ def next_step(status: Status | None, refusal: Rejected | None, *, asked: bool) -
     The workers read the file by its path until its upload is staged, so it stays in its place until then. `asked` says
     that its request, or one for the same content, is in the stream.
     """
-    if refusal is not None or (status is not None and status.state in ENDED_BADLY):
+    if refusal is not None or (status is not None and status.outcome in ENDED_BADLY):
         return Next.REJECT
     if status is None:
         return Next.WAIT if asked else Next.ASK
     # Parts are born when the list is staged, in whatever state of a later version the upload then is.
-    staged = status.state in STAGED_STATES or status.parts_total > 0
+    staged = status.outcome in STAGED_STATES or status.parts_total > 0
     return Next.FINISH if staged else Next.WAIT
 
 

@@ -24,7 +24,9 @@ from worker.core.change import Acknowledgement, Change, Event
 from worker.core.method import AUTO
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
+from worker.core.tombstone import Tombstone, list_print
 from worker.outages import OUTAGES
+from worker.pressure import LOOK_SECONDS, Pressure
 from worker.rejected_request import kept_request, named_upload
 from worker.rows.errors import InputError, SourceUnavailable
 from worker.rows.shown import shown
@@ -95,6 +97,7 @@ class Intake:
         """The consumer is named like the process."""
         self._context = context
         self._client = context.store.client
+        self._pressure = Pressure(context.store, context.settings.intake_memory_share)
         self._stopping = threading.Event()
         #: Seconds that the present batch has spent on lists on other hosts.
         self._pulled_seconds = 0.0
@@ -104,6 +107,9 @@ class Intake:
         ready = False
         while not self._stopping.is_set():
             try:
+                if self._pressure.high():
+                    self._stopping.wait(LOOK_SECONDS)
+                    continue
                 if not ready:
                     self.prepare()
                     ready = True
@@ -189,34 +195,37 @@ class Intake:
         return [entry for _, batches in streams for entry in _flat(batches)]
 
     def _accept(self, entry_id: str, request: UploadRequest) -> None:
-        known = self._context.store.upload(request.upload_id) if request.upload_id else None
+        known = self._context.store.found(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
-        if known is not None and known.request_digest == digest:
-            self._recognise(entry_id, known, request)
+        if known is not None and _asked_before(known, digest):
+            self._recognise(entry_id, str(request.upload_id), request, known)
             return
         upload = self._upload(request, digest)
-        known = self._context.store.upload(upload.upload_id)
+        known = self._context.store.found(upload.upload_id)
         if known is None:
             self._keep_rows(upload, request)
             try:
                 self._context.apply(core.accept(upload, entry_id))
             except Stale:
-                known = self._context.store.upload(upload.upload_id)
+                known = self._context.store.found(upload.upload_id)
             else:
                 return
-        if known is None or not _same(known, upload):
+        if known is None:
+            # Files of an earlier upload of this id are being removed: the request stays unanswered, and is read again.
+            raise StoreUnavailable(f"The upload id {upload.upload_id!r} is being cleaned up.")
+        if not _same(known, upload):
             raise NotAcceptable(
                 "conflict",
                 f"The upload id {upload.upload_id!r} belongs to another request.",
                 "Use another upload_id for another list; leave it out to have one derived from the content.",
             )
-        if missing := sorted(set(upload.segments) - set(known.segments)):
+        if isinstance(known, UploadRecord) and (missing := sorted(set(upload.segments) - set(known.segments))):
             raise NotAcceptable(
                 "conflict",
                 f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
                 "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
             )
-        self._recognise(entry_id, known, request)
+        self._recognise(entry_id, upload.upload_id, request, known)
 
     def _upload(self, request: UploadRequest, digest: str) -> UploadRecord:
         connected = self._context.accounts.get(request.account)
@@ -278,32 +287,46 @@ class Intake:
             with _refusing():
                 self._context.storage.create(input_name(upload), rows_as_file(request.source.rows))
 
-    def _recognise(self, entry_id: str, known: UploadRecord, request: UploadRequest) -> None:
+    def _recognise(
+        self, entry_id: str, upload_id: str, request: UploadRequest, known: UploadRecord | Tombstone
+    ) -> None:
         """Answer that the upload is known; if the request wants its result in Redis, it is put there, or will be."""
         for _ in range(RECOGNISE_TRIES if request.result == ROWS else 0):
+            if isinstance(known, Tombstone):
+                break
             wanted = want_rows(self._context, known)
             if wanted is known:
                 break
             try:
-                self._write_recognised(entry_id, wanted, uploads=(wanted,))
+                self._write_recognised(entry_id, upload_id, request, wanted, uploads=(wanted,))
             except Stale:
-                known = self._context.store.upload(known.upload_id) or known
+                known = self._context.store.found(upload_id) or known
             else:
                 return
-        self._write_recognised(entry_id, known)
+        self._write_recognised(entry_id, upload_id, request, known)
 
-    def _write_recognised(self, entry_id: str, known: UploadRecord, uploads: tuple[UploadRecord, ...] = ()) -> None:
-        event = Event("accepted", known.upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+    def _write_recognised(
+        self,
+        entry_id: str,
+        upload_id: str,
+        request: UploadRequest,
+        known: UploadRecord | Tombstone,
+        uploads: tuple[UploadRecord, ...] = (),
+    ) -> None:
+        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+        connected = self._context.accounts.get(request.account)
+        provider: str = connected.account.provider if connected is not None else ""
         self._context.apply(
             Change(
                 "recognise",
-                known.upload_id,
-                known.account,
+                upload_id,
+                request.account,
                 uploads=uploads,
                 events=(event,),
                 acknowledge=Acknowledgement(entry_id),
-                details={"entry": entry_id},
-                counters={("requests", known.provider, known.kind, "recognised"): 1},
+                # A purged upload has no timeline any more, and gets no new one.
+                details=None if isinstance(known, Tombstone) else {"entry": entry_id},
+                counters={("requests", provider, request.kind, "recognised"): 1},
             )
         )
 
@@ -395,10 +418,11 @@ def _flat(batches: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - i
     return list(batches)
 
 
-def _same(known: UploadRecord, new: UploadRecord) -> bool:
-    return (known.account, known.kind, known.options, known.content_digest) == (
-        new.account,
-        new.kind,
-        new.options,
-        new.content_digest,
-    )
+def _asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
+    if isinstance(known, Tombstone):
+        return known.is_of_request(digest)
+    return known.request_digest == digest
+
+
+def _same(known: UploadRecord | Tombstone, new: UploadRecord) -> bool:
+    return (known.list if isinstance(known, Tombstone) else list_print(known)) == list_print(new)

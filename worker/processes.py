@@ -17,7 +17,7 @@ from config.logs import configure_logging
 from worker.actors.declare import POLLER_QUEUES, WORKER_QUEUES
 from worker.exporter.server import Exporter
 from worker.intake import Intake
-from worker.storage import StorageError
+from worker.retention.housekeeper import Housekeeper
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble, on_a_server
 
@@ -37,8 +37,6 @@ START_SECONDS = 10.0
 START_LOOK_SECONDS = 0.01
 #: Seconds in which several signals are one: terminals and supervisors signal more than once.
 SAME_STOP_SECONDS = 1.0
-#: Seconds after which an object that was begun in storage and never finished belongs to a process that is gone.
-LEFTOVER_SECONDS = 7 * 86_400.0
 #: Exit code of a process that ends because one of its threads has died: the supervisor starts a new one.
 THREAD_DEAD_EXIT_CODE = 70
 
@@ -89,16 +87,18 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     )
     # One message for each thread: what a busy process has fetched is not there for an idle one.
     worker.queue_prefetch = threads
-    _clean_storage(plant)
-    timekeeper = Timekeeper(plant.context, plant.broker)
+    timekeeper, housekeeper = Timekeeper(plant.context, plant.broker), Housekeeper(plant.context)
     worker.start()
     _await_threads(worker)
     timekeeper.start()
-    _wait(name, lambda: [timekeeper, *worker.consumers.values(), *worker.workers])
+    housekeeper.start()
+    _wait(name, lambda: [timekeeper, housekeeper, *worker.consumers.values(), *worker.workers])
+    housekeeper.stop()
     # The timekeeper beats the process's heart until the last step has ended.
     worker.stop(timeout=int(settings.shutdown_seconds * 1000))
     timekeeper.stop()
     timekeeper.join(settings.shutdown_seconds)
+    housekeeper.join(settings.shutdown_seconds)
     plant.close()
     log.info("process_stopped", process=name)
 
@@ -112,16 +112,6 @@ def _await_threads(worker: dramatiq.Worker) -> None:
             log.warning("threads_start_slowly", seconds=START_SECONDS)
             return
         time.sleep(START_LOOK_SECONDS)
-
-
-def _clean_storage(plant: Plant) -> None:
-    """Remove what killed writers left in storage; when that fails, the next start does it."""
-    try:
-        removed = plant.context.storage.remove_leftovers(LEFTOVER_SECONDS)
-    except StorageError as error:
-        log.warning("storage_not_cleaned", error=str(error))
-    else:
-        log.debug("storage_cleaned", objects=removed)
 
 
 def _wait(name: str, threads: Callable[[], list[threading.Thread]]) -> None:

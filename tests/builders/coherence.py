@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from worker.core.records import PartRecord, UploadRecord
+from worker.core.retention import staging_kept_since
 from worker.core.states import Lane, PartState, UploadState
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def check_coherent(store: Store) -> None:
     seen.check_what_occupies_the_accounts()
     seen.check_the_ledger()
     seen.check_remote_ids()
+    seen.check_what_is_to_be_purged()
 
 
 class _Seen:
@@ -118,6 +120,19 @@ class _Seen:
             own = [part for part in self.parts if part.remote_scope == scope and part.remote_id is not None]
             assert _without_doubles([part.remote_id for part in own])
             assert claimed == {part.remote_id: part.part_id for part in own}
+
+    def check_what_is_to_be_purged(self) -> None:
+        """Ended uploads, and no others, are to be purged and their files removed."""
+        ended = [upload for upload in self.uploads if upload.terminal]
+        retain, staged = self._whole("retain"), self._whole("staged")
+        assert dict(retain) == {u.upload_id: u.retain_until for u in ended if u.retain_until is not None}
+        known = {upload.upload_id for upload in self.uploads}
+        of_known = {upload_id: since for upload_id, since in staged if upload_id in known}
+        assert of_known == {upload.upload_id: staging_kept_since(upload) for upload in ended}
+
+    def _whole(self, name: str) -> list[tuple[str, float]]:
+        members: list[tuple[str, float]] = self._client.zrange(self._store.key(name), 0, -1, withscores=True)
+        return members
 
 
 def _id(item: UploadRecord | PartRecord) -> str:

@@ -287,6 +287,20 @@ def test_unanswered_requests_are_the_backlog(exporter: Exporter, store: Store) -
     assert abs((page.value("intake_oldest_timestamp_seconds") or 0) - store.now()) < 30
 
 
+def test_retention_is_counted_and_a_paused_intake_is_shown(exporter: Exporter, store: Store) -> None:
+    """Purged uploads and removed objects are counters from the start; the pause is 1 while it lasts."""
+    page = scrape(exporter)
+    assert page.value("uploads_purged_total", outcome="failed") == 0
+    assert page.value("storage_objects_removed_total", reason="attempt") == 0
+    assert page.value("intake_paused") == 0
+    store.client.hset("bulkverify:counters", mapping={"purged|failed": 2, "removed|attempt": 3})
+    store.client.set("bulkverify:intake:paused", "1")
+    page = scrape(exporter)
+    assert page.value("uploads_purged_total", outcome="failed") == 2
+    assert page.value("storage_objects_removed_total", reason="attempt") == 3
+    assert page.value("intake_paused") == 1
+
+
 def test_messages_are_counted_by_queue_and_box(exporter: Exporter, broker_url: str) -> None:
     """Ready, in flight and dead messages of a queue, and all delayed ones, are read from dramatiq's own keys."""
     with redis.Redis.from_url(broker_url) as client:

@@ -15,11 +15,15 @@ from config.settings import Settings
 from producers.client import Client
 from producers.contract import EVENTS_STREAM, REJECTED_STREAM, UPLOADS_STREAM, result_key, upload_key
 from producers.errors import NotAccepted, Rejected
+from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.line import running_line
 from tests.builders.server_process import a_server, free_port, with_password
 from worker.broker.sorted_set import NAMESPACE
 from worker.core.states import UploadState
+from worker.core.tombstone import Tombstone
 from worker.exporter.server import Exporter
+from worker.pressure import Pressure
+from worker.retention.housekeeper import Housekeeper
 from worker.store.store import Store
 
 if TYPE_CHECKING:
@@ -116,6 +120,24 @@ def test_a_list_comes_back_through_users_who_may_do_no_more_than_they_need(tmp_p
         assert line.plant.context.store.upload_ids(most=10)
         with Client(guarded.url(PRODUCER, 2)) as elsewhere:
             assert elsewhere.status(upload_id) is None
+    assert guarded.denials() == []
+
+
+def test_housekeeping_needs_no_more_rights_than_the_work(tmp_path: Path, guarded: Guarded) -> None:
+    """The worker may do every act of it, and look at the memory; producers may read a tombstone."""
+    with running_line(tmp_path, guarded.url(WORKER), guarded.url(WORKER, 1), start=False) as line:
+        store = line.plant.context.store
+        an_ended_upload(store)
+        line.submit(line.file("list.csv", EMAILS), "ipqs-main")
+        store.clock_offset_seconds = 31 * DAY_SECONDS
+        keeper = Housekeeper(line.plant.context)
+        assert all(keeper.take_turn(act) for act in keeper.acts)
+        assert isinstance(store.found("list-1"), Tombstone)
+        assert Pressure(store, share=0.8).high() is False
+    with Client(guarded.url(PRODUCER)) as client:
+        status = client.status("list-1")
+        assert status is not None
+        assert status.purged
     assert guarded.denials() == []
 
 

@@ -371,3 +371,26 @@ def test_an_address_leads_back_to_its_object(tmp_path: Path) -> None:
     assert storage.name_of(url.replace("%20", " ")) is None
     assert storage.name_of(url.replace("file:", "http:")) is None
     assert storage.name_of("") is None
+
+
+def test_folders_are_listed_from_where_a_walk_stopped(tmp_path: Path) -> None:
+    """The folders directly beneath one come sorted, without files and hidden ones, after a given name."""
+    storage = storage_in(tmp_path)
+    for name in ("uploads/b/input/x", "uploads/a/x", "uploads/c/x", "uploads/file", "other/d/x"):
+        storage.create(name, b"")
+    assert list(storage.folders("uploads")) == ["uploads/a", "uploads/b", "uploads/c"]
+    assert list(storage.folders("uploads", after="a")) == ["uploads/b", "uploads/c"]
+    assert list(storage.folders("uploads", after="c")) == []
+    assert list(storage.folders("attempts")) == list(storage.folders("uploads/file")) == []
+
+
+def test_a_folder_is_as_young_as_its_newest_object(tmp_path: Path) -> None:
+    """The time is that of the object that was written last, wherever beneath; an empty folder has none."""
+    storage = storage_in(tmp_path)
+    for name, at in (("uploads/a/x", 100.0), ("uploads/a/parts/1/y", 300.0), ("uploads/a/z", 200.0)):
+        storage.create(name, b"")
+        path = storage.local_path(name)
+        assert path is not None
+        os.utime(path, (at, at))
+    assert storage.written_at("uploads/a") == 300.0
+    assert storage.written_at("uploads/b") is None

@@ -15,8 +15,16 @@ NAME_CHARACTERS_MAX = 80
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+#: Below it lies what is staged of each upload, and below the other each token's attempts to spend.
+STAGING_FOLDER = "uploads"
+ATTEMPTS_FOLDER = "attempts"
 #: Hexadecimal digits of a content's digest that tell the rows of one request from those of another.
 _CONTENT_DIGITS = 16
+
+
+def staging_folder(upload_id: str) -> str:
+    """Everything of an upload that nobody needs after its end: input, values, verdicts."""
+    return f"{STAGING_FOLDER}/{upload_id}"
 
 
 def input_name(upload: UploadRecord) -> str:
@@ -24,7 +32,7 @@ def input_name(upload: UploadRecord) -> str:
 
     Rows are named by their content too: they are kept before their upload exists, and two requests may want one id.
     """
-    folder = f"uploads/{upload.upload_id}/input"
+    folder = f"{staging_folder(upload.upload_id)}/input"
     if "rows" in upload.source:
         return f"{folder}/{upload.content_digest[:_CONTENT_DIGITS]}/rows.csv"
     (place,) = upload.source.values()

@@ -102,7 +102,10 @@ def _sighted(
         context.leave(Lane.RECONCILE, owner or "", error)
         return
     if part is None:
-        sweep.orphans += token is not None
+        if token is not None and context.store.was_purged(connected.remote_scope, job.remote_id):
+            sweep.ours += 1
+        else:
+            sweep.orphans += token is not None
         return
     sweep.ours += 1
     seen = Seen(job.status, job.word, job.progress, job.ended_at)

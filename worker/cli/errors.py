@@ -3,6 +3,7 @@
     CommandError
     ├── NoServer         no Redis URL is set and the private server does not run
     └── UnknownUpload    there is no upload of this id
+        └── UploadPurged … any more: it ended long ago, and only a tombstone is left
 
 Each names its exit code; `worker.cli.failures` does the same for the errors of the other packages.
 """
@@ -16,6 +17,8 @@ from producers.exit_codes import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from worker.core.tombstone import Tombstone
 
 
 class CommandError(Exception):
@@ -45,3 +48,19 @@ class UnknownUpload(CommandError):
         super().__init__(f"There is no upload {upload_id}. {hint}")
         self.upload_id = upload_id
         self.nearest = tuple(nearest)
+
+
+class UploadPurged(UnknownUpload):
+    """There is no upload of this id any more: it ended long ago, and only a tombstone is left."""
+
+    def __init__(self, upload_id: str, tombstone: Tombstone) -> None:
+        """`tombstone` is what is left."""
+        super().__init__(upload_id, ())
+        self.tombstone = tombstone
+
+    def __str__(self) -> str:
+        """What is still known, and where the rest is."""
+        return (
+            f"Upload {self.upload_id} is {self.tombstone.state}: its records were purged. "
+            f"`bulkverify show {self.upload_id}` tells what is still known."
+        )

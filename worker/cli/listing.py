@@ -10,6 +10,7 @@ from producers.contract import UploadState
 from producers.exit_codes import ExitCode
 from worker.cli.epilog import exit_codes
 from worker.cli.progress import progress
+from worker.cli.purged import print_unlisted
 from worker.cli.tables import Column, print_json, print_table
 from worker.cli.wording import duration
 
@@ -62,6 +63,8 @@ def ls(door: Door, *, state: str | None, account: str | None, limit: int, as_jso
         print_table(COLUMNS, _rows(uploads, store.now()))
     else:
         click.echo("No uploads.", err=True)
+    if not as_json:
+        print_unlisted(store)
 
 
 def _rows(uploads: Sequence[Status], now: float) -> list[tuple[object, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from worker.cli.errors import UnknownUpload
+from worker.cli.errors import UnknownUpload, UploadPurged
+from worker.core.tombstone import Tombstone
 
 if TYPE_CHECKING:
     from worker.core.records import UploadRecord
@@ -18,8 +19,10 @@ NEAREST_IDS = 3
 
 
 def found_upload(store: Store, upload_id: str) -> UploadRecord:
-    """The upload; raises `UnknownUpload`, which names the ids that begin alike or look alike."""
-    upload = store.upload(upload_id)
+    """The upload; raises `UploadPurged`, or `UnknownUpload`, which names the ids that begin alike or look alike."""
+    upload = store.found(upload_id)
+    if isinstance(upload, Tombstone):
+        raise UploadPurged(upload_id, upload)
     if upload is None:
         known = store.upload_ids(most=NEAREST_AMONG_UPLOADS)
         alike = [known_id for known_id in known if known_id.startswith(upload_id)]

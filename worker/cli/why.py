@@ -11,7 +11,9 @@ import click
 from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
 from worker.cli.epilog import exit_codes
+from worker.cli.errors import UploadPurged
 from worker.cli.lookup import found_upload
+from worker.cli.purged import print_purged
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
@@ -54,6 +56,9 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     now = store.now()
     try:
         upload = found_upload(store, upload_id)
+    except UploadPurged as purged:
+        print_purged(purged, door.settings().storage_url, as_json=as_json)
+        return
     except Unreadable as error:
         waiting, state, since = [_left("upload", error)], error.state, ""
     else:

@@ -6,15 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from worker.core.change import Acknowledgement, Change, Entry, Event
+from worker.core.retention import DAY_SECONDS
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from worker.core.records import PartRecord, ResultSummary, UploadRecord
-
-#: Seconds in a day, for retention.
-DAY_SECONDS = 86_400
 
 
 def change(decision: str, upload: UploadRecord, **more: object) -> Change:

@@ -180,5 +180,6 @@ def _add_server(page: Page, figures: Figures) -> None:
     page.add(f.BACKLOG, figures.backlog_entries)
     if figures.backlog_oldest_at is not None:
         page.add(f.BACKLOG_OLDEST, figures.backlog_oldest_at)
+    page.add(f.INTAKE_PAUSED, int(figures.intake_paused))
     page.add(f.MEMORY, figures.memory_bytes)
     page.add(f.MEMORY_LIMIT, figures.memory_limit_bytes)

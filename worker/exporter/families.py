@@ -47,6 +47,12 @@ BACKLOG_OLDEST = Family(
     "When the oldest unanswered request was added; absent when there is none.",
     "seconds since 1970",
 )
+INTAKE_PAUSED = Family(
+    "intake_paused",
+    "gauge",
+    "Whether intake leaves requests in the stream because Redis is nearly full: 1 or 0.",
+    "truth value",
+)
 
 # Accounts
 
@@ -102,6 +108,16 @@ PART_EVENTS = Family("part_events_total", "counter", "Parts submitted, adopted o
 DRIFT_DETECTED = Family(
     "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)
 )
+PURGED = Family(
+    "uploads_purged_total", "counter", "Ended uploads whose records gave way to a tombstone.", "uploads", ("outcome",)
+)
+REMOVED = Family(
+    "storage_objects_removed_total",
+    "counter",
+    "Objects removed from storage because nobody needs them any more.",
+    "objects",
+    ("reason",),
+)
 
 # Queues and server
 
@@ -118,17 +134,27 @@ MEMORY_LIMIT = Family("redis_memory_limit_bytes", "gauge", "The state server's m
 
 STATE_FAMILIES = (
     *(BUILD_INFO, REDIS_UP, SCRAPE_DURATION, ERRORS),
-    *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST),
+    *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
     *(PAUSED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
     *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
-    *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED),
+    *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
     *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
 )
 
 #: Outcome counters by the first word of their field in Redis; the other words are the labels' values.
-OUTCOMES = {"uploads": UPLOADS_ENDED, "rows": ROWS, "requests": REQUESTS, "parts": PART_EVENTS, "drift": DRIFT_DETECTED}
+OUTCOMES = {
+    "uploads": UPLOADS_ENDED,
+    "rows": ROWS,
+    "requests": REQUESTS,
+    "parts": PART_EVENTS,
+    "drift": DRIFT_DETECTED,
+    "purged": PURGED,
+    "removed": REMOVED,
+}
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "quarantined")),
+    *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
+    *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
     *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),
 )

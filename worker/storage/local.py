@@ -142,6 +142,30 @@ class LocalStorage:
             else:
                 yield name
 
+    def folders(self, folder: str, *, after: str = "") -> Iterator[str]:
+        """See `Storage.folders`."""
+        try:
+            with os.scandir(self._path(folder)) as entries:
+                found = [entry.name for entry in entries if entry.name > after and entry.is_dir(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise from_os_error(error, "list", folder) from error
+        yield from (f"{folder}/{name}" for name in sorted(found) if not name.startswith("."))
+
+    def written_at(self, folder: str) -> float | None:
+        """See `Storage.written_at`."""
+        newest: float | None = None
+        for name in self.list(folder):
+            try:
+                written_at = self._path(name).stat().st_mtime
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise from_os_error(error, "find", name) from error
+            newest = written_at if newest is None else max(newest, written_at)
+        return newest
+
     def delete_prefix(self, folder: str) -> int:
         """See `Storage.delete_prefix`."""
         top = self._path(folder)

@@ -47,6 +47,12 @@ class Storage(Protocol):
     def list(self, folder: str = "") -> Iterator[str]:
         """Names of all objects beneath `folder` (everything by default), sorted segment by segment."""
 
+    def folders(self, folder: str, *, after: str = "") -> Iterator[str]:
+        """Names of the folders directly beneath `folder` that come after the last segment `after`, sorted."""
+
+    def written_at(self, folder: str) -> float | None:
+        """When the newest object beneath `folder` was written, epoch seconds; None when there is none."""
+
     def delete_prefix(self, folder: str) -> int:
         """Delete every object beneath `folder` and return how many there were. Nothing there is no error.
 

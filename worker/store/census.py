@@ -14,6 +14,7 @@ from producers.contract import UPLOADS_STREAM
 from worker.core.records import AccountRecord
 from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
+from worker.store.keys import INTAKE_PAUSED
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Figures:
     backlog_entries: int
     #: When the request that waits longest was added, epoch seconds.
     backlog_oldest_at: float | None
+    #: Whether intake reads no requests because the server is nearly full.
+    intake_paused: bool
     memory_bytes: int
     #: 0: no limit.
     memory_limit_bytes: int
@@ -104,8 +107,9 @@ class Census:
             pipe.hgetall(key("counters"))
             pipe.xlen(UPLOADS_STREAM)
             pipe.xrange(UPLOADS_STREAM, count=1)
+            pipe.exists(key(*INTAKE_PAUSED))
             pipe.info("memory")
-            (seconds, microseconds), indexes, counters, entries, oldest, memory = pipe.execute()
+            (seconds, microseconds), indexes, counters, entries, oldest, paused, memory = pipe.execute()
         now = seconds + microseconds / 1e6 + offset_seconds
         names: list[list[str]] = [name.split(":") for name in sorted(indexes)]
         known = sorted({*accounts, *(account for _, account, _, _ in names)})
@@ -117,6 +121,7 @@ class Census:
             for account in known:
                 self._ask_account(pipe, account, now - grace_seconds)
             answers = iter(pipe.execute())
+        used, limit = int(memory["used_memory"]), int(memory.get("maxmemory", 0))
         return Figures(
             at=now,
             members=[_members(name, answers) for name in names],
@@ -124,8 +129,9 @@ class Census:
             counters={name: int(count) for name, count in counters.items()},
             backlog_entries=entries,
             backlog_oldest_at=_entry_time(oldest[0][0]) if oldest else None,
-            memory_bytes=int(memory["used_memory"]),
-            memory_limit_bytes=int(memory.get("maxmemory", 0)),
+            intake_paused=bool(paused) or 0 < limit <= used,
+            memory_bytes=used,
+            memory_limit_bytes=limit,
         )
 
     def _ask_account(self, pipe: Pipeline, account: str, overdue_before: float) -> None:

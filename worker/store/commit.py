@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from producers.contract import CONTRACT_VERSION
+from worker.core.retention import staging_kept_since
 from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import PartState
 from worker.store.keys import INTAKE_GROUP
@@ -72,7 +73,7 @@ def _timeline_entry(change: Change) -> str:
 
 def _records(change: Change, txn: str) -> Iterator[dict[str, Any]]:
     for upload in change.uploads:
-        yield _record("upload", upload.upload_id, upload, txn) | _work_item(upload)
+        yield _record("upload", upload.upload_id, upload, txn) | _work_item(upload) | _retention(upload)
     for part in change.parts:
         yield _record("part", part.part_id, part, txn) | _work_item(part) | _part(part)
     for account in change.accounts:
@@ -98,6 +99,15 @@ def _work_item(item: UploadRecord | PartRecord | WorkItem) -> dict[str, Any]:
         "since": item.since,
         "lane": None if item.lane is None else str(item.lane),
         "due_at": item.due_at,
+    }
+
+
+def _retention(upload: UploadRecord) -> dict[str, Any]:
+    return {
+        "live": not upload.terminal,
+        # A JSON null leaves the index; a key that is not there would not be seen by the script.
+        "retain_until": upload.retain_until if upload.terminal else None,
+        "staging_since": staging_kept_since(upload),
     }
 
 

@@ -17,10 +17,11 @@ from redis.retry import Retry
 from producers.contract import result_key
 from worker.core.records import AccountRecord, PartRecord, UploadRecord
 from worker.core.states import Lane
+from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
 from worker.store.commit import encode
 from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
-from worker.store.keys import KEY_PREFIX
+from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
@@ -89,8 +90,14 @@ class Store:
     # Reading
 
     def upload(self, upload_id: str) -> UploadRecord | None:
-        """The upload, or `None`."""
-        return read_record(UploadRecord, self._ask(self.client.get, self.key("upload", upload_id)))
+        """The upload, or `None`, also for one that was purged."""
+        found = self.found(upload_id)
+        return None if isinstance(found, Tombstone) else found
+
+    def found(self, upload_id: str) -> UploadRecord | Tombstone | None:
+        """The upload, what is left of it after it was purged, or `None`."""
+        raw: str | None = self._ask(self.client.get, self.key("upload", upload_id))
+        return tombstone_in(raw or "") or read_record(UploadRecord, raw)
 
     def part(self, part_id: str) -> PartRecord | None:
         """The part, or `None`."""
@@ -137,6 +144,20 @@ class Store:
         """The part that a remote id of one account at one service (`PartRecord.remote_scope`) belongs to."""
         owner: str | None = self._ask(self.client.hget, self.key("remote", scope), remote_id)
         return owner
+
+    def was_purged(self, scope: str, remote_id: str) -> bool:
+        """Whether a remote id belonged to a part of an upload that was purged, as long as its tombstone is kept."""
+        found = self._ask(self.client.zscore, self.key("remote_purged"), f"{scope}|{remote_id}")
+        return found is not None
+
+    def purged_total(self) -> int:
+        """How many uploads have been purged so far."""
+        counters: dict[str, str] = self._ask(self.client.hgetall, self.key("counters"))
+        return sum(int(count) for name, count in counters.items() if name.startswith("purged|"))
+
+    def intake_paused(self) -> bool:
+        """Whether an intake has said lately that it reads nothing because the server is nearly full."""
+        return bool(self._ask(self.client.exists, self.key(*INTAKE_PAUSED)))
 
     def timeline(self, upload_id: str) -> list[dict[str, Any]]:
         """What happened to an upload, oldest first."""

@@ -26,6 +26,9 @@ for i, new in ipairs(change.records) do
     repeated = repeated + 1
   elseif old.version ~= new.expected then
     return {'stale', key(new.type, new.id)}
+  elseif new.live and redis.call('EXISTS', key('removing', new.id)) == 1 then
+    -- Its files are being removed at this moment: it may come to life after that.
+    return {'stale', key(new.type, new.id)}
   end
   olds[i] = old
 end
@@ -36,6 +39,9 @@ for _, claim in ipairs(change.claims) do
   local owner = redis.call('HGET', key('remote', claim.scope), claim.remote_id)
   if owner and owner ~= claim.part_id then
     return {'taken', claim.remote_id, owner}
+  end
+  if redis.call('ZSCORE', key('remote_purged'), claim.scope .. '|' .. claim.remote_id) then
+    return {'taken', claim.remote_id, 'of a purged upload'}
   end
 end
 for _, guard in ipairs(change.guards) do
@@ -89,6 +95,17 @@ local function member(set, account, id, belongs)
   end
 end
 
+-- Ended uploads by when they may be purged, and by when their staged files began to be kept.
+local function index_retention(new)
+  for name, score in pairs({retain = new.retain_until, staged = new.staging_since}) do
+    if nonnull(score) then
+      redis.call('ZADD', key(name), score, new.id)
+    else
+      redis.call('ZREM', key(name), new.id)
+    end
+  end
+end
+
 local function count_part(old, new)
   local counts = key('upload', new.upload_id, 'parts')
   if old.state ~= new.state then
@@ -110,6 +127,9 @@ for i, new in ipairs(change.records) do
     leave_lane(old, new.id)
     enter_lane(new)
     index_state(old, new)
+  end
+  if new.type == 'upload' then
+    index_retention(new)
   end
   if new.type == 'part' then
     count_part(old, new)

@@ -84,13 +84,17 @@ class Client:
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
         label: str = "",
+        again: str | None = None,
     ) -> str:
         """Ask for a file to be verified; the upload's id, derived from the file's content when none is given.
 
+        The word `again` has content verified, and paid for, that was verified before; the same word is the same upload.
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Raises `SourceUnusable`,
         `RequestInvalid`, `NotAccepted`.
         """
-        request = self.request(path, account=account, kind=kind, upload_id=upload_id, options=options, label=label)
+        request = self.request(
+            path, account=account, kind=kind, upload_id=upload_id, options=options, label=label, again=again
+        )
         return self.submit_request(request)
 
     def request(
@@ -102,6 +106,7 @@ class Client:
         upload_id: str | None = None,
         options: RowOptions | Mapping[str, object] | None = None,
         label: str = "",
+        again: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
         """The complete request for a file, with its upload id, and nothing sent; `on_bytes` follows the hashing.
@@ -117,6 +122,7 @@ class Client:
                 "source": {"path": str(checked_source(path))},
                 "options": dict(options) if options is not None else None,
                 "label": label,
+                "again": again,
                 "producer": self._producer,
             }
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from producers.contract import AGAIN_PATTERN
 from producers.following import deliver, follow, target_of
 from producers.parameters import (
     EPILOG,
@@ -20,6 +24,7 @@ from producers.parameters import (
     timeout_option,
 )
 from producers.progress import progress
+from producers.report import shown
 from producers.request import Kind
 from producers.uploading import Uploading, Wish
 
@@ -30,6 +35,25 @@ if TYPE_CHECKING:
 
 #: Options of the command that say how to read the files.
 _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
+#: Bytes of chance in a word that is made for `--again`, beside the day.
+AGAIN_WORD_BYTES = 4
+
+
+class _AgainWord(click.ParamType[str]):
+    """A word of the person's own; empty, one is to be made."""
+
+    name = "WORD"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word itself; fails for what can be none, and for a file that stands where the word is expected."""
+        word = str(value)
+        if word and Path(word).exists():
+            self.fail(
+                f"took the file {shown(word)!r} for its word: write --again=WORD, or put --again last", param, ctx
+            )
+        if word and not re.fullmatch(AGAIN_PATTERN, word):
+            self.fail(f"{shown(word)!r} is no such word: 1 to 40 of A-Z a-z 0-9 . _ -", param, ctx)
+        return word
 
 
 @click.command(epilog=EPILOG)
@@ -48,6 +72,11 @@ _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
     "--delimiter", type=delimiter, metavar="D", help="The character between cells, or tab.  [default: found out]"
 )
 @click.option("--encoding", metavar="E", help="The files' encoding.  [default: found out]")
+@click.option(
+    "--again", type=_AgainWord(), metavar="[WORD]", is_flag=False, flag_value="",
+    help="Have lists verified, and paid for, that were verified before. The same WORD is the same upload.  "
+    "[default: a word is made and told]",
+)  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the uploads end, and show their progress.")
 @timeout_option
@@ -68,10 +97,11 @@ def upload(
     """Have each FILE verified.
 
     A list that was uploaded before is recognised by its content, and not paid for again: the earlier upload is
-    reported, and waited for. To verify the same content anew, give another --id. With --output the command waits, too.
+    reported, and waited for. To verify the same content anew, give --again. With --output the command waits, too.
     """
     waits = waits or output is not None
     _check(files, output, timeout_seconds, waits=waits, named=wish["upload_id"] is not None)
+    wish["again"] = _again(wish["again"], named=wish["upload_id"] is not None)
     printer = Printer(as_json=as_json)
     names: dict[str, str] = {}
     with ends_well(ctx, lambda: _left_behind(names)):
@@ -119,7 +149,20 @@ def wish_of(given: Mapping[str, str | int | bool | None]) -> Wish:
         upload_id=None if upload_id is None else str(upload_id),
         options={name: given[name] for name in _ROW_OPTIONS if given[name] is not None},
         label=str(given["label"]),
+        again=None if given.get("again") is None else str(given["again"]),
     )
+
+
+def _again(word: str | int | bool | None, *, named: bool) -> str | None:  # noqa: FBT001 - any option's value
+    """The word of `--again`, made and told where none was given; `None` without the option."""
+    if word is None:
+        return None
+    if named:
+        raise click.UsageError("--id and --again do not go together: another --id is another upload already.")
+    if word == "":
+        word = f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(AGAIN_WORD_BYTES)}"
+        click.echo(f"To repeat this command without paying once more, give it --again={word}", err=True)
+    return str(word)
 
 
 def _check(

@@ -35,6 +35,8 @@ class Wish:
     upload_id: str | None
     options: Mapping[str, object]
     label: str
+    #: The word that has lists verified once more that were verified before.
+    again: str | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Uploading:
             upload_id=self.wish.upload_id,
             options=self.wish.options,
             label=self.wish.label,
+            again=self.wish.again,
             on_bytes=_hashing(name, path, self.display),
         )
 

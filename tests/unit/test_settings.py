@@ -219,3 +219,18 @@ def test_default_storage_url_keeps_odd_folder_names(tmp_path: Path) -> None:
     """A space or percent sign in HOME is quoted in the URL."""
     url = load(HOME=str(tmp_path / "a b%20")).storage_url
     assert urlsplit(url).path.endswith("/a%20b%2520/storage")
+
+
+def test_producers_have_their_own_quotas_or_the_general_one() -> None:
+    """A named producer has the rows of its own, 0 lifts the limit, and a name may hold an equals sign."""
+    settings = load(PRODUCER_ROWS_PER_DAY_MAX="100", PRODUCER_ROWS_PER_DAY_OVERRIDES="crm=5000, shop=0, a=b=7")
+    limits = [settings.rows_per_day_max(name) for name in ("crm", "shop", "a=b", "other", "")]
+    assert limits == [5000, None, 7, 100, 100]
+    assert load().rows_per_day_max("crm") is None
+
+
+@pytest.mark.parametrize("text", ["crm", "crm=", "=5", "crm=many", "crm=-1"])
+def test_quotas_that_cannot_be_read_are_refused(text: str) -> None:
+    """What is no list of names and numbers is a problem that shows how to write one."""
+    with pytest.raises(SettingsInvalid, match="NAME=ROWS"):
+        load(PRODUCER_ROWS_PER_DAY_OVERRIDES=text)

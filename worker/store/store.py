@@ -19,7 +19,7 @@ from worker.core.records import SCHEMA_VERSION, AccountRecord, PartRecord, Recor
 from worker.core.states import Lane, PartState
 from worker.outages import OUTAGES
 from worker.store.commit import encode
-from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.errors import Full, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import KEY_PREFIX
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ R = TypeVar("R", bound=Record)
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
 COMMIT_BACKOFF_SECONDS_MAX = 1.0
+#: Seconds of a day of the producers' quotas; days begin at midnight UTC.
+DAY_SECONDS = 86_400
 #: Records fetched by one command.
 FETCH_RECORDS = 500
 
@@ -138,12 +140,18 @@ class Store:
                 found.extend((score, upload_id) for upload_id, score in newest)
         return [upload_id for _, upload_id in sorted(found, reverse=True)[:most]]
 
+    def rows_today(self, producer: str) -> int:
+        """Rows that count for a producer on the present day (UTC)."""
+        key = self.key("quota", str(int(self.now() // DAY_SECONDS)))
+        return int(self._ask(self.client.hget, key, producer) or 0)
+
     # Writing
 
     def commit(self, change: Change) -> float:
         """Write a decision whole; the store's time of the write.
 
-        Raises `Stale`, `Taken` or `Full` when nothing was written, `StoreUnavailable` when that cannot be known.
+        Raises `Stale`, `Taken`, `Full` or `OverQuota` when nothing was written, `StoreUnavailable` when that cannot be
+        known.
         """
         text = encode(
             change,
@@ -162,6 +170,8 @@ class Store:
             raise Taken(rest[0], rest[1])
         if outcome == "full":
             raise Full(rest[0])
+        if outcome == "over":
+            raise OverQuota(int(rest[0]), float(rest[1]))
         return float(rest[0])
 
     # What is due

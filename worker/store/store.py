@@ -23,7 +23,7 @@ from worker.store.errors import Full, OverQuota, Stale, StoreUnavailable, Taken,
 from worker.store.keys import KEY_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from worker.core.change import Change
     from worker.core.sweep import Sweep
@@ -110,6 +110,15 @@ class Store:
                 if part is not None:
                     yield part
 
+    def uploads(self, upload_ids: Sequence[str]) -> Iterator[UploadRecord]:
+        """The uploads that exist, in the order asked for."""
+        for start in range(0, len(upload_ids), FETCH_RECORDS):
+            keys = [self.key("upload", upload_id) for upload_id in upload_ids[start : start + FETCH_RECORDS]]
+            for raw in self._ask(self.client.mget, keys):
+                upload = self._record(UploadRecord, raw)
+                if upload is not None:
+                    yield upload
+
     def parts_of(self, upload: UploadRecord) -> Iterator[PartRecord]:
         """The parts of an upload, by index."""
         return self.parts([f"{upload.upload_id}/{index}" for index in range(upload.parts_total)])
@@ -130,12 +139,20 @@ class Store:
         entries = self._ask(self.client.lrange, self.key("timeline", upload_id), 0, -1)
         return [json.loads(entry) for entry in entries]
 
-    def upload_ids(self, *, state: str | None = None, account: str | None = None, most: int) -> list[str]:
-        """Ids of uploads, those that entered their state last first."""
+    def upload_ids(
+        self,
+        *,
+        states: Collection[str] | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        most: int,
+    ) -> list[str]:
+        """Ids of uploads, those that entered their state last first; `None` means any."""
         found: list[tuple[float, str]] = []
         for name in self._ask(self.client.smembers, self.key("indexes")):
-            record_type, of_account, _kind, of_state = name.split(":")
-            if record_type == "upload" and state in (None, of_state) and account in (None, of_account):
+            record_type, of_account, of_kind, of_state = name.split(":")
+            wanted = (states is None or of_state in states) and account in (None, of_account)
+            if record_type == "upload" and wanted and kind in (None, of_kind):
                 newest = self._ask(self.client.zrevrange, self.key("index", name), 0, most - 1, withscores=True)
                 found.extend((score, upload_id) for upload_id, score in newest)
         return [upload_id for _, upload_id in sorted(found, reverse=True)[:most]]

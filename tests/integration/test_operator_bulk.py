@@ -16,6 +16,7 @@ from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, an_upload, stored
 from tests.builders.stores import a_store, everything
 from worker.cli import cancel as cancel_command
+from worker.cli.command_docs import JSON_DOCUMENTS
 from worker.core.states import PartState, UploadState
 
 if TYPE_CHECKING:
@@ -126,6 +127,18 @@ def test_json_has_a_document_for_each_upload(store: Store, command: CommandLine,
         keys = ["upload_id", "state", "outcome", "message", "credits_spent", "credits_reserved", "code"]
         assert list(document) == keys
         assert document["outcome"] == ("requested" if confirmed else "would_request")
+
+
+@pytest.mark.parametrize("name", ["ls", "show", "why", "cancel", "retry"])
+def test_documents_have_the_keys_that_are_documented(store: Store, command: CommandLine, name: str) -> None:
+    """A program finds every key where `docs/commands.md` says, and no other."""
+    a_mixture(store)
+    documented = next(keys.split() for title, _, keys in JSON_DOCUMENTS if f"`{name}`" in title)
+    asked = {"ls": ["--state", "failed"], "retry": ["--state", "failed"], "cancel": ["u1", "--yes"]}
+    document = command.parsed(name, "--json", *asked.get(name, ["u1"]))
+    found = document[0] if isinstance(document, list) else document
+    # A retry that submits anew wakes nothing.
+    assert set(found) == set(documented) - ({"parts_woken"} if name == "retry" else set())
 
 
 def test_a_limit_bounds_what_is_done_and_says_so(store: Store, command: CommandLine) -> None:

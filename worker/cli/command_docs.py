@@ -54,6 +54,23 @@ JSON_DOCUMENTS = (
     ("`sandbox`", "one", "accounts environment"),
 )
 
+_JSON_HEAD = """\
+## JSON
+
+With `--json`, standard output holds JSON in UTF-8 and nothing else. Keys keep their names and meanings. There may be
+new ones, and new words where a word is expected: ignore what you do not know. Times are epoch seconds.
+
+| command | documents | keys |
+|---|---|---|"""
+
+_JSON_OUTCOMES = """
+In `retry`, `parts_woken` is there for uploads that go on, and the three keys after it for those that are submitted
+anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or
+`unknown`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`, `needs_spend`,
+`completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed` or `unknown`. What would be done,
+and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.
+"""
+
 
 def markdown() -> str:
     """All commands, by section, each with its help; before them the exit codes that they share."""
@@ -86,18 +103,10 @@ def _head() -> Iterator[str]:
 
 
 def _json_documents() -> Iterator[str]:
-    yield "## JSON\n"
-    yield "With `--json`, standard output holds JSON in UTF-8 and nothing else. Keys keep their names and meanings; there"
-    yield "may be new ones, and new words where a word is expected: ignore what you do not know. Times are epoch seconds.\n"
-    yield "| command | documents | keys |"
-    yield "|---|---|---|"
+    yield _JSON_HEAD
     for command, documents, keys in JSON_DOCUMENTS:
         yield f"| {command} | {documents} | {', '.join(f'`{key}`' for key in keys.split())} |"
-    yield "\nIn `retry`, `parts_woken` is there for uploads that go on, the three after it for those that are submitted anew."
-    yield "`outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or"
-    yield "`unknown`; of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`,"
-    yield "`needs_spend`, `completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed` or `unknown`."
-    yield "What would be done, and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.\n"
+    yield _JSON_OUTCOMES
 
 
 def _commands() -> Iterator[str]:

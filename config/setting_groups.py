@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
@@ -18,9 +19,6 @@ from pydantic_settings import NoDecode
 from config import redis_urls
 from config.endpoints import checked_place
 from config.fields import Doc
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def _absolute(path: Path) -> Path:
@@ -37,6 +35,16 @@ def _split_roots(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whate
 
 def _split_list(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _split_rows(value: Any) -> Any:  # noqa: ANN401 - as above
+    """`crm=5000, shop=0` as a mapping; a name may hold `=`, and no comma."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.rpartition("=") for pair in value.split(",") if pair.strip()]
+    if not all(name.strip() and rows.strip().isdecimal() for name, _, rows in pairs):
+        raise ValueError("is not a list of NAME=ROWS, joined by commas")
+    return {name.strip(): int(rows) for name, _, rows in pairs}
 
 
 def _lower(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
@@ -326,6 +334,28 @@ class Limits(BaseModel):
         Doc("How long purged uploads, and attempts to spend, are remembered after that", "days", example="400"),
         Field(ge=1, le=3650),
     ] = 400.0
+    producer_rows_per_day_max: Annotated[
+        int,
+        Doc(
+            "Most rows that one producer may have verified on one day (UTC): rows to be paid for, so neither empty nor "
+            "equal ones; 0: no limit. Requests without a producer count as one",
+            "rows",
+            "1000000",
+        ),
+        Field(ge=0, le=10**12),
+    ] = 0
+    producer_rows_per_day_overrides: Annotated[
+        Mapping[str, Annotated[int, Field(ge=0, le=10**12)]],
+        NoDecode,
+        BeforeValidator(_split_rows),
+        Doc(
+            "The same for producers by name, in place of PRODUCER_ROWS_PER_DAY_MAX",
+            "NAME=ROWS, joined by commas",
+            "crm=5000000,shop=0",
+            "none",
+        ),
+        Field(max_length=1000),
+    ] = Field(default_factory=dict)
     retention_days: Annotated[
         float, Doc("How long the records of ended uploads are kept", "days"), Field(gt=0, le=3650)
     ] = 30.0

@@ -69,6 +69,10 @@ class Settings(Limits, Working, Submitting, Polling, Watching, Places, BaseSetti
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return _registered(type(self).model_validate(given | {"redis_url": redis_url}))
 
+    def rows_per_day_max(self, producer: str) -> int | None:
+        """Most rows that a producer may have verified on one day; `None`: no limit."""
+        return self.producer_rows_per_day_overrides.get(producer, self.producer_rows_per_day_max) or None
+
     @field_validator("broker_url")
     @classmethod
     def _check_broker_url(cls, url: str | None, info: ValidationInfo) -> str | None:

@@ -92,13 +92,15 @@ class Client:
         segments: Sequence[str] = (),
         result: str = "storage",
         label: str = "",
+        again: str | None = None,
     ) -> str:
         """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
         The list is a file at `path`, `rows` of values, an object of the workers' storage at `url`, or a file at a
         `remote_url` that the workers may read: exactly one of them. `method` is how it goes to the provider, `segments`
         what is wanted as the provider's own files too, and `result` where the result is wanted: in `storage`, or as
-        `rows` in Redis too, for an application without the storage.
+        `rows` in Redis too, for an application without the storage. The word `again` has content verified, and paid
+        for, that was verified before; the same word is the same upload.
 
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Only where the workers alone
         can derive the id (`url` and `remote_url` without an `upload_id`) it returns when intake has answered, and
@@ -117,6 +119,7 @@ class Client:
             segments=segments,
             result=result,
             label=label,
+            again=again,
         )
         return self.submit_request(request)
 
@@ -135,6 +138,7 @@ class Client:
         segments: Sequence[str] = (),
         result: str = "storage",
         label: str = "",
+        again: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
         """The complete request for a list, and nothing sent; `on_bytes` follows the hashing of a file.
@@ -154,6 +158,7 @@ class Client:
                 "segments": list(segments),
                 "result": result,
                 "label": label,
+                "again": again,
                 "producer": self._producer,
             }
         )

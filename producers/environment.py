@@ -30,6 +30,7 @@ def submit(
     segments: Sequence[str] = (),
     result: str = "storage",
     label: str = "",
+    again: str | None = None,
 ) -> str:
     """`Client.submit`."""
     return _client().submit(
@@ -45,6 +46,7 @@ def submit(
         segments=segments,
         result=result,
         label=label,
+        again=again,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import click
 
+from producers.contract import AGAIN_PATTERN
 from producers.following import deliver, follow, target_of
 from producers.parameters import (
     EPILOG,
@@ -21,6 +25,7 @@ from producers.parameters import (
     timeout_option,
 )
 from producers.progress import progress
+from producers.report import shown
 from producers.request import Kind, Method, ResultPlace, Segment
 from producers.standard_input import STANDARD_INPUT, rows_of
 from producers.uploading import Elsewhere, Uploading, Wish
@@ -34,6 +39,25 @@ if TYPE_CHECKING:
 Asked: TypeAlias = str | int | bool | tuple[str, ...] | None
 #: Options of the command that say how to read the files.
 _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
+#: Bytes of chance in a word that is made for `--again`, beside the day.
+AGAIN_WORD_BYTES = 4
+
+
+class _AgainWord(click.ParamType[str]):
+    """A word of the person's own; empty, one is to be made."""
+
+    name = "WORD"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word itself; fails for what can be none, and for a file that stands where the word is expected."""
+        word = str(value)
+        if word and Path(word).exists():
+            self.fail(
+                f"took the file {shown(word)!r} for its word: write --again=WORD, or put --again last", param, ctx
+            )
+        if word and not re.fullmatch(AGAIN_PATTERN, word):
+            self.fail(f"{shown(word)!r} is no such word: 1 to 40 of A-Z a-z 0-9 . _ -", param, ctx)
+        return word
 
 
 @click.command(epilog=EPILOG)
@@ -66,6 +90,11 @@ _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
     "--result", type=click.Choice(get_args(ResultPlace)), metavar="PLACE", default="storage", show_default=True,
     help="Where the result is wanted: storage; or rows, in Redis too, for a machine without the storage.",
 )  # fmt: skip
+@click.option(
+    "--again", type=_AgainWord(), metavar="[WORD]", is_flag=False, flag_value="",
+    help="Have lists verified, and paid for, that were verified before. The same WORD is the same upload.  "
+    "[default: a word is made and told]",
+)  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the uploads end, and show their progress.")
 @timeout_option
@@ -88,11 +117,12 @@ def upload(
     """Have each FILE verified; with - for FILE, the values on standard input, one a line.
 
     A list that was uploaded before is recognised by its content, and not paid for again: the earlier upload is
-    reported, and waited for. To verify the same content anew, give another --id. With --output the command waits, too.
+    reported, and waited for. To verify the same content anew, give --again. With --output the command waits, too.
     """
     waits = waits or output is not None
     _check_source(files, url, remote_url)
     _check(files, output, timeout_seconds, waits=waits, named=wish["upload_id"] is not None)
+    wish["again"] = _again(wish["again"], named=wish["upload_id"] is not None)
     printer = Printer(as_json=as_json)
     names: dict[str, str] = {}
     with ends_well(ctx, lambda: _left_behind(names)):
@@ -147,6 +177,7 @@ def wish_of(given: Mapping[str, Asked]) -> Wish:
         method=str(given.get("method", "auto")),
         segments=segments if isinstance(segments, tuple) else (),
         result=str(given.get("result", "storage")),
+        again=None if given.get("again") is None else str(given["again"]),
     )
 
 
@@ -167,6 +198,18 @@ def _elsewhere(files: tuple[Path, ...], url: str | None, remote_url: str | None)
     if str(files[0]) == STANDARD_INPUT:
         return Elsewhere(STANDARD_INPUT, rows=rows_of(sys.stdin.buffer))
     return None
+
+
+def _again(word: Asked, *, named: bool) -> str | None:
+    """The word of `--again`, made and told where none was given; `None` without the option."""
+    if word is None:
+        return None
+    if named:
+        raise click.UsageError("--id and --again do not go together: another --id is another upload already.")
+    if word == "":
+        word = f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(AGAIN_WORD_BYTES)}"
+        click.echo(f"To repeat this command without paying once more, give it --again={word}", err=True)
+    return str(word)
 
 
 def _check(

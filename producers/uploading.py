@@ -49,6 +49,8 @@ class Wish:
     method: str = "auto"
     segments: tuple[str, ...] = ()
     result: str = "storage"
+    #: The word that has lists verified once more that were verified before.
+    again: str | None = None
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class Uploading:
             segments=self.wish.segments,
             result=self.wish.result,
             label=self.wish.label,
+            again=self.wish.again,
             on_bytes=on_bytes,
         )
 

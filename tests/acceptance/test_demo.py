@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import re
 import signal
@@ -88,8 +89,12 @@ def files_with_a_key(folder: Path) -> set[str]:
 def test_demo_shows_everything_and_leaves_nothing(tmp_path: Path) -> None:
     """After a demo that gave up, in its folder, every list is completed and shown, and no key is found in any file."""
     folder = tmp_path / "demo"
-    with running_demo(folder, "--timeout", "1") as gives_up:
-        assert gives_up.wait(DEMO_SECONDS) == ExitCode.NOT_FINISHED
+    with running_demo(folder, "--timeout", "1", "--json") as gives_up:
+        document = json.loads(gives_up.communicate(timeout=DEMO_SECONDS)[0])
+        assert gives_up.returncode == ExitCode.NOT_FINISHED
+    # After a second, some may not be accepted yet.
+    assert {upload["upload_id"] for upload in document["uploads"]} <= {sample.upload_id for sample in LISTS}
+    assert set(document["calls"]) == {sample.account for sample in LISTS}
     with running_demo(folder) as demo:
         told, followed = demo.communicate(timeout=DEMO_SECONDS)
         assert demo.returncode == ExitCode.OK, followed

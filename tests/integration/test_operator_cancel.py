@@ -67,7 +67,7 @@ def test_cancelling_again_changes_nothing(store: Store, command: CommandLine) ->
     first = command.parsed("cancel", "--yes", "--json", "list-1")
     before = store.upload("list-1")
     second = command.parsed("cancel", "--yes", "--json", "list-1")
-    assert (first[0]["outcome"], second[0]["outcome"]) == ("requested", "already_requested")
+    assert (first["outcome"], second["outcome"]) == ("requested", "already_requested")
     assert store.upload("list-1") == before
 
 
@@ -87,7 +87,7 @@ def test_an_ended_upload_cannot_be_cancelled(
     before = store.upload("list-1")
     result = command("cancel", "--yes", "--json", "list-1")
     assert result.exit_code == code
-    assert json.loads(result.stdout)[0]["outcome"] == outcome
+    assert json.loads(result.stdout)["outcome"] == outcome
     assert store.upload("list-1") == before
 
 
@@ -116,7 +116,7 @@ def test_cancel_wins_against_a_concurrent_write(
         return request_cancel(upload, now)
 
     monkeypatch.setattr("worker.cli.cancel.request_cancel", raced)
-    assert command.parsed("cancel", "--yes", "--json", "list-1")[0]["outcome"] == "requested"
+    assert command.parsed("cancel", "--yes", "--json", "list-1")["outcome"] == "requested"
     upload = store.upload("list-1")
     assert upload is not None
     assert (upload.cancel_requested, upload.staged_rows, len(writes)) == (True, 3, 3)

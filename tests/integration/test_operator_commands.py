@@ -10,7 +10,7 @@ import pytest
 from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, a_result, a_running_upload, an_attempt, an_upload, stored
-from worker.core.change import Change
+from worker.core.change import Change, Quota
 from worker.core.records import AccountRecord, Lease, SegmentFile
 from worker.core.states import PartState, UploadState
 from worker.store.client import connect
@@ -190,6 +190,18 @@ def test_why_does_not_repeat_itself_for_many_parts(store: Store, command: Comman
     assert told.count("(pending)") == 5
     assert "… and 25 more that are pending" in told
     assert len(command.parsed("why", "list-1", "--json")["next"]) == 31
+
+
+def test_why_tells_how_much_of_the_producers_day_is_used(
+    store: Store, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a quota limits the upload's producer, its use is told; where none does, nothing is said of it."""
+    stored(store, an_upload(producer="crm", now=store.now()))
+    store.commit(Change("count", "", "ipqs-main", quota=Quota("crm", 1_200, None)))
+    assert command.parsed("why", "list-1", "--json")["quota"] is None
+    monkeypatch.setenv("BULKVERIFY_PRODUCER_ROWS_PER_DAY_OVERRIDES", "crm=5000")
+    assert command.parsed("why", "list-1", "--json")["quota"] == {"used_rows": 1_200, "most_rows": 5_000}
+    assert "1,200 of the 5,000 rows of its producer are used" in command("why", "list-1").stdout
 
 
 def test_why_of_an_ended_upload_has_nothing_next(store: Store, command: CommandLine) -> None:

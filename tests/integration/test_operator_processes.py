@@ -74,6 +74,26 @@ def test_sandbox_prints_an_accounts_file_that_leads_to_it(tmp_path: Path) -> Non
     assert (process.returncode, told.strip()) == (0, b"The simulated providers have stopped.")
 
 
+@pytest.mark.processes
+def test_sandbox_prints_its_accounts_as_json() -> None:
+    """With --json one document holds the accounts and the variables with their keys, and nothing else is printed."""
+    process = subprocess.Popen([*PROGRAM, "sandbox", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        while lines[-1] not in (b"}\n", b""):
+            lines.append(process.stdout.readline())
+        document = json.loads(b"".join(lines))
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert set(document["environment"]) == {account["key_env"] for account in document["accounts"].values()}
+    assert all(account["base_url"].startswith("http://127.0.0.1:") for account in document["accounts"].values())
+    assert rest == b""
+
+
 def test_sandbox_says_when_its_port_is_taken(tmp_path: Path) -> None:
     """A port that something else listens on is told with the remedy, and the exit code is that of wrong usage."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

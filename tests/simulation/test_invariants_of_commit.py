@@ -12,7 +12,7 @@ from tests.builders.coherence import check_coherent
 from tests.builders.core_records import LEASE_SECONDS, POLICY
 from tests.builders.records import a_part, a_result, an_upload
 from tests.builders.stores import LossyClient, a_lossy_store, everything
-from worker.core import crash, observe, upload
+from worker.core import crash, observe, retry, upload
 from worker.core import part as core
 from worker.core.change import Change, lease_change
 from worker.core.records import Attempt, PartRecord, UploadRecord
@@ -47,6 +47,7 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, n: _look(p, now, n) if p.state is PartState.SUBMITTED else None,
     lambda p, now, _: observe.not_seen(p, now, POLICY) if p.state is PartState.SUBMITTED else None,
     lambda p, now, _: lease_change(p.leased("h", now, LEASE_SECONDS)) if _live(p) else None,
+    lambda p, now, _: retry.part_again(p, now),
     lambda p, now, n: _collect_later(p, now, n) if p.state is PartState.FINISHED else None,
     lambda p, now, n: _collected(p, now, n) if p.state is PartState.FINISHED else None,
 ]

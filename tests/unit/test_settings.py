@@ -234,3 +234,18 @@ def test_hosts_to_read_lists_from_are_names_with_or_without_a_port() -> None:
 def test_hosts_to_read_lists_from_are_nothing_else(host: str) -> None:
     """A URL, a path, a pattern and a port that is none are refused."""
     assert list(problems_of({"BULKVERIFY_PULL_HOSTS": f"good.example,{host}"})) == ["BULKVERIFY_PULL_HOSTS"]
+
+
+def test_producers_have_their_own_quotas_or_the_general_one() -> None:
+    """A named producer has the rows of its own, 0 lifts the limit, and a name may hold an equals sign."""
+    settings = load(PRODUCER_ROWS_PER_DAY_MAX="100", PRODUCER_ROWS_PER_DAY_OVERRIDES="crm=5000, shop=0, a=b=7")
+    limits = [settings.rows_per_day_max(name) for name in ("crm", "shop", "a=b", "other", "")]
+    assert limits == [5000, None, 7, 100, 100]
+    assert load().rows_per_day_max("crm") is None
+
+
+@pytest.mark.parametrize("text", ["crm", "crm=", "=5", "crm=many", "crm=-1"])
+def test_quotas_that_cannot_be_read_are_refused(text: str) -> None:
+    """What is no list of names and numbers is a problem that shows how to write one."""
+    with pytest.raises(SettingsInvalid, match="NAME=ROWS"):
+        load(PRODUCER_ROWS_PER_DAY_OVERRIDES=text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from worker.actors.names import input_name, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
+from worker.core.quota import Day, over_quota
 from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
@@ -21,6 +22,7 @@ from worker.rows.staging import Staged, StagedPart, stage
 from worker.sources import STAGING_FACTOR, open_input
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.store.errors import OverQuota
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +68,12 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
     now = context.store.now()
     if failure is None:
         found, safety = _found(upload, staged, obstacles), context.settings.safety_look_seconds
-        keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety))
+        rows_max = context.settings.rows_per_day_max(upload.producer)
+        try:
+            keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
+        except OverQuota as over:
+            day = Day(used_rows=over.used_rows, most_rows=rows_max or 0, ends_at=over.resets_at)
+            keeper.conclude(lambda record: over_quota(record, found.distinct, day, now, days))
     elif isinstance(failure, InputError):
         reason, message = failure.reason, str(failure)
         keeper.conclude(lambda record: core.fail(record, now, reason, message, days))

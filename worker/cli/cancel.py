@@ -1,22 +1,21 @@
-"""`bulkverify cancel`: nothing more is spent on an upload; what was paid is still collected."""
+"""`bulkverify cancel`: nothing more is spent on uploads; what was paid is still collected."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from producers.exit_codes import ExitCode, worst
-from producers.parameters import UploadId
+from producers.exit_codes import ExitCode
+from worker.cli.bulk import Outcome, bulk_options, carry_out, choose, confirm, rehearse
 from worker.cli.epilog import exit_codes
 from worker.cli.errors import UnknownUpload
-from worker.cli.failures import Failure
 from worker.cli.lookup import found_upload
-from worker.cli.tables import print_json
+from worker.cli.selection import Filter
 from worker.cli.wording import when
 from worker.core.next_step import next_step
-from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
+from worker.core.states import PART_TERMINAL, PART_UNSPENT, UPLOAD_TERMINAL, PartState, UploadState
 from worker.core.upload import request_cancel
 
 if TYPE_CHECKING:
@@ -28,56 +27,47 @@ if TYPE_CHECKING:
 
 #: Times a cancellation is tried while others write the same record.
 CANCEL_TRIES_MAX = 20
+#: What a cancellation is of use to.
+_LIVE = frozenset(UploadState) - UPLOAD_TERMINAL
 
 
-class Outcome(NamedTuple):
-    """What became of the cancellation of one upload."""
-
-    upload_id: str
-    #: The upload's state; empty when there is no such upload.
-    state: str
-    #: `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or `unknown`.
-    outcome: str
-    message: str
-    code: ExitCode
-
-
-@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE))
-@click.argument("upload_ids", metavar="UPLOAD...", nargs=-1, required=True, type=UploadId())
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.command(
+    epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE, ExitCode.INTERRUPTED)
+)
+@bulk_options
+@click.option("--yes", is_flag=True, help="Do not ask; with options that choose uploads: do it.")
 @click.pass_obj
-def cancel(door: Door, *, upload_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Spend nothing more on each UPLOAD.
+def cancel(
+    door: Door,
+    /,
+    *,
+    upload_ids: tuple[str, ...],
+    everything: bool,
+    limit: int,
+    as_json: bool,
+    yes: bool,
+    **wanted: Any,  # noqa: ANN401 - the filter's options
+) -> None:
+    """Spend nothing more on each UPLOAD, or on those that the options choose.
 
     Parts that were not sent yet are dropped. Parts that were sent are paid for: their verdicts are still collected,
     and the result holds them. Cancelling again changes nothing. An upload that has completed or failed cannot be
     cancelled any more, and makes the exit code 1.
+
+    Where options choose the uploads, all of them have to fit, and without --yes it is only told how many uploads fit
+    and what they have cost.
     """
     store = door.store()
-    upload_ids = tuple(dict.fromkeys(upload_ids))
-    if not yes and any(_is_cancellable(store, upload_id) for upload_id in upload_ids):
-        _ask(store, upload_ids)
-    outcomes = [_cancelled(store, upload_id) for upload_id in upload_ids]
-    if as_json:
-        print_json([outcome._asdict() | {"code": int(outcome.code)} for outcome in outcomes])
-    else:
-        for outcome in outcomes:
-            click.echo(outcome.message, err=outcome.code is not ExitCode.OK)
-    raise click.exceptions.Exit(worst(outcome.code for outcome in outcomes))
-
-
-def _ask(store: Store, upload_ids: tuple[str, ...]) -> None:
-    """Say what would be done, and go on only after a yes."""
-    for upload_id in upload_ids:
-        click.echo(_intention(store, upload_id), err=True)
-    click.echo("Cancel? [y/N] ", nl=False, err=True)
-    answer = sys.stdin.readline()
-    if not answer:
-        click.echo(err=True)
-        raise Failure("Nobody answered, so nothing was cancelled. --yes cancels without asking.", ExitCode.USAGE)
-    if answer.strip().lower() not in {"y", "yes"}:
-        raise Failure("Nothing was cancelled.", ExitCode.FAILED)
+    chosen = choose(store, upload_ids, Filter(**wanted), everything=everything, limit=limit, states=_LIVE)
+    if chosen.by_filter and not yes:
+        costs = "They have {credits_spent:,} credits spent, and {credits_reserved:,} reserved for what is being sent."
+        rehearse(chosen, lambda upload_id: _would(store, upload_id), as_json=as_json, costs=costs)
+        return
+    if not yes and any(_is_cancellable(store, upload_id) for upload_id in chosen.upload_ids):
+        told = [_intention(store, upload_id) for upload_id in chosen.upload_ids]
+        confirm("Cancel?", told, "nothing was cancelled")
+    code = carry_out(chosen, lambda upload_id: _cancelled(store, upload_id), as_json=as_json)
+    raise click.exceptions.Exit(code)
 
 
 def _is_cancellable(store: Store, upload_id: str) -> bool:
@@ -85,6 +75,26 @@ def _is_cancellable(store: Store, upload_id: str) -> bool:
         return _settled(found_upload(store, upload_id)) is None
     except UnknownUpload:
         return False
+
+
+def _would(store: Store, upload_id: str) -> Outcome:
+    """What a cancellation would do to an upload that was there a moment ago."""
+    try:
+        upload = found_upload(store, upload_id)
+    except UnknownUpload as error:
+        return Outcome(upload_id, "", "unknown", str(error), ExitCode.FAILED)
+    outcome = _settled(upload) or Outcome(
+        upload_id, upload.state, "would_request", _effect(upload, store.part_counts(upload_id))
+    )
+    return replace(outcome, figures=_credits(store, upload))
+
+
+def _credits(store: Store, upload: UploadRecord) -> Mapping[str, int]:
+    parts = list(store.parts_of(upload))
+    return {
+        "credits_spent": sum(part.credits_committed for part in parts),
+        "credits_reserved": sum(part.credits_reserved for part in parts),
+    }
 
 
 def _intention(store: Store, upload_id: str) -> str:
@@ -122,13 +132,14 @@ def _cancelled(store: Store, upload_id: str) -> Outcome:
             return Outcome(upload_id, "", "unknown", str(error), ExitCode.FAILED)
         settled = _settled(upload)
         if settled is not None:
-            return settled
+            return replace(settled, figures=_credits(store, upload))
         change = request_cancel(upload, store.now())
         try:
             now = store.commit(change)
         except Stale:
             continue
-        return Outcome(upload_id, upload.state, "requested", _next(change.uploads[0], now), ExitCode.OK)
+        message = _next(change.uploads[0], now)
+        return Outcome(upload_id, upload.state, "requested", message, figures=_credits(store, upload))
     message = f"Upload {upload_id} was written by others {CANCEL_TRIES_MAX} times meanwhile: try again."
     return Outcome(upload_id, upload.state, "contended", message, ExitCode.FAILED)
 
@@ -137,13 +148,13 @@ def _settled(upload: UploadRecord) -> Outcome | None:
     """The outcome of cancelling an upload of which nothing can be changed any more."""
     named = f"Upload {upload.upload_id}"
     if upload.state is UploadState.CANCELLED:
-        return Outcome(upload.upload_id, upload.state, "already_cancelled", f"{named} is cancelled.", ExitCode.OK)
+        return Outcome(upload.upload_id, upload.state, "already_cancelled", f"{named} is cancelled.")
     if upload.terminal:
         message = f"{named} has {upload.state} already: there is nothing left to cancel."
         return Outcome(upload.upload_id, upload.state, "too_late", message, ExitCode.FAILED)
     if upload.cancel_requested:
         message = f"The cancellation of upload {upload.upload_id} was requested before; it is {upload.state}."
-        return Outcome(upload.upload_id, upload.state, "already_requested", message, ExitCode.OK)
+        return Outcome(upload.upload_id, upload.state, "already_requested", message)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from producers.exit_codes import ExitCode
+from producers.records import Status
 from worker.cli.defects import EXIT_DEFECT
 from worker.cli.main import EXIT_READER_GONE, SECTIONS, bulkverify
 
@@ -21,6 +22,54 @@ COMPLETIONS = (
     ("zsh", "`~/.zshrc`, after `compinit`", 'eval "$(_BULKVERIFY_COMPLETE=zsh_source bulkverify)"'),
     ("fish", "`~/.config/fish/config.fish`", "_BULKVERIFY_COMPLETE=fish_source bulkverify \\| source"),
 )
+
+#: What `--json` prints: the commands, how many documents, and their keys.
+JSON_DOCUMENTS = (
+    (
+        "`upload`, `wait`, `result`",
+        "one a line and upload",
+        "upload_id file state already_known reason message remedy result output exit_code",
+    ),
+    (
+        "`watch`",
+        "one a line and event",
+        "at event file upload_id state already_known reason message remedy moved_to",
+    ),
+    ("`events`", "one a line and event", "id event upload_id at details"),
+    ("`ls`", "a list of uploads", " ".join(Status.model_fields)),
+    ("`show`", "one", "now upload parts"),
+    ("`why`", "one", "now upload_id state timeline next quota"),
+    (
+        "`cancel`",
+        "one a line and upload",
+        "upload_id state outcome message credits_spent credits_reserved code",
+    ),
+    (
+        "`retry`",
+        "one a line and upload",
+        "upload_id state outcome message parts_woken new_upload_id rows_most rows_paid_before code",
+    ),
+    ("`config check`", "one", "ok settings accounts problems cautions"),
+    ("`demo`", "one", "seconds folder uploads calls"),
+    ("`sandbox`", "one", "accounts environment"),
+)
+
+_JSON_HEAD = """\
+## JSON
+
+With `--json`, standard output holds JSON in UTF-8 and nothing else. Keys keep their names and meanings. There may be
+new ones, and new words where a word is expected: ignore what you do not know. Times are epoch seconds.
+
+| command | documents | keys |
+|---|---|---|"""
+
+_JSON_OUTCOMES = """
+In `retry`, `parts_woken` is there for uploads that go on, and the three keys after it for those that are submitted
+anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or
+`unknown`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`, `needs_spend`,
+`completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed` or `unknown`. What would be done,
+and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.
+"""
 
 
 def markdown() -> str:
@@ -42,6 +91,7 @@ def _head() -> Iterator[str]:
     for code, meaning in sorted(meanings.items()):
         yield f"| {code} | {meaning} |"
     yield "\n`up` and `config check` have codes of their own; see there.\n"
+    yield from _json_documents()
     yield "## Completion\n"
     yield "The Tab key completes commands, options and files once the shell has been told: put one of these lines into"
     yield "the file beside it.\n"
@@ -50,6 +100,13 @@ def _head() -> Iterator[str]:
     for shell, file, line in COMPLETIONS:
         yield f"| {shell} | {file} | `{line}` |"
     yield ""
+
+
+def _json_documents() -> Iterator[str]:
+    yield _JSON_HEAD
+    for command, documents, keys in JSON_DOCUMENTS:
+        yield f"| {command} | {documents} | {', '.join(f'`{key}`' for key in keys.split())} |"
+    yield _JSON_OUTCOMES
 
 
 def _commands() -> Iterator[str]:

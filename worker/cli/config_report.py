@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from worker.providers.errors import ProviderError
 from worker.providers.registry import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from config.accounts import Account, Accounts
 
@@ -118,6 +119,8 @@ def _shown(name: str, value: object) -> str:
             return f"{value:g}"
         case tuple():
             return ("," if name == "pull_hosts" else os.pathsep).join(map(str, value)) or "(none)"
+        case Mapping():
+            return ",".join(f"{each}={number}" for each, number in value.items()) or "(none)"
         case str() if name in {"redis_url", "broker_url"}:
             return redis_urls.masked(value)
         case _:

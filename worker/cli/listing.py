@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from producers.contract import UploadState
 from producers.exit_codes import ExitCode
 from worker.cli.epilog import exit_codes
 from worker.cli.progress import progress
 from worker.cli.purged import print_unlisted
+from worker.cli.selection import Filter, filter_options, select
 from worker.cli.tables import Column, print_json, print_table
 from worker.cli.wording import duration
 
@@ -37,8 +37,7 @@ COLUMNS = (
 
 
 @click.command(epilog=exit_codes(ExitCode.OK, ExitCode.USAGE, ExitCode.UNAVAILABLE))
-@click.option("--state", type=click.Choice([str(state) for state in UploadState]), help="Only uploads in this state.")
-@click.option("--account", help="Only uploads of this account.")
+@filter_options
 @click.option(
     "--limit",
     type=click.IntRange(1, UPLOADS_LISTED_MAX),
@@ -48,14 +47,15 @@ COLUMNS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
 @click.pass_obj
-def ls(door: Door, *, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
+def ls(door: Door, /, *, limit: int, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - the filter's options
     """List uploads, the newest first.
 
     Where there are more than --limit, those are listed whose state changed last. --state attention lists what waits
     for a person.
     """
     store, client = door.store(), door.client()
-    found = [client.status(upload_id) for upload_id in store.upload_ids(state=state, account=account, most=limit)]
+    chosen = select(store, Filter(**wanted), most=limit)
+    found = [client.status(upload_id) for upload_id in (*(one.upload_id for one in chosen.uploads), *chosen.unread)]
     uploads = sorted((status for status in found if status), key=lambda status: status.created_at or 0.0, reverse=True)
     if as_json:
         print_json([status.model_dump(mode="json") for status in uploads])

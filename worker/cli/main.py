@@ -49,6 +49,7 @@ SECTIONS = (
             LazyCommand("show", "worker.cli.show:show", "Show an upload and its parts."),
             LazyCommand("why", "worker.cli.why:why", "Tell what happened to an upload, what happens next, and when."),
             LazyCommand("cancel", "worker.cli.cancel:cancel", "Spend nothing more on uploads."),
+            LazyCommand("retry", "worker.cli.retry:retry", "Bring uploads that stopped back to work."),
         ),
     ),
     Section(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from producers.exit_codes import ExitCode
 from worker.cli.epilog import exit_codes
 from worker.cli.failures import Failure
+from worker.cli.tables import print_json
 
 if TYPE_CHECKING:
     from worker.providers.sandbox.server import SandboxServer
@@ -32,6 +34,7 @@ _seconds = click.FloatRange(0, JOB_SECONDS_MAX)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives other verdicts.")
 @click.option("--ipqs-key", metavar="KEY", default=IPQS_KEY, show_default=True, help="Key that IPQS accepts.")
 @click.option("--whoisxml-key", metavar="KEY", default=WHOISXML_KEY, show_default=True, help="The same for WhoisXML.")
+@click.option("--json", "as_json", is_flag=True, help="Print the accounts as one JSON document.")
 def sandbox(
     *,
     host: str,
@@ -42,6 +45,7 @@ def sandbox(
     seed: int,
     ipqs_key: str,
     whoisxml_key: str,
+    as_json: bool,
 ) -> None:
     """Run the simulated providers until Ctrl-C. Nothing is charged, and verdicts are made up.
 
@@ -59,7 +63,10 @@ def sandbox(
 
         def ready(server: SandboxServer) -> None:
             until_stopped.enter_context(stop_on_signals(server.request_stop))
-            click.echo(_accounts(server.base_url, ipqs_key, whoisxml_key))
+            if as_json:
+                print_json(_document(server.base_url, ipqs_key, whoisxml_key))
+            else:
+                click.echo(_accounts(server.base_url, ipqs_key, whoisxml_key))
 
         try:
             serve(
@@ -77,6 +84,12 @@ def sandbox(
             message = f"Cannot listen at {host}:{port}: {error.strerror or type(error).__name__}. Give another --port."
             raise Failure(message, ExitCode.USAGE) from None
     click.echo("The simulated providers have stopped.", err=True)
+
+
+def _document(base_url: str, ipqs_key: str, whoisxml_key: str) -> dict[str, object]:
+    """What is printed for programs: the tables of an accounts file, and the variables that they refer to."""
+    tables = tomllib.loads(_accounts(base_url, ipqs_key, whoisxml_key))
+    return tables | {"environment": {"SANDBOX_IPQS_KEY": ipqs_key, "SANDBOX_WHOISXML_KEY": whoisxml_key}}
 
 
 def _accounts(base_url: str, ipqs_key: str, whoisxml_key: str) -> str:

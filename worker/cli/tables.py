@@ -32,6 +32,11 @@ def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def print_json_line(value: Mapping[str, object]) -> None:
+    """Print `value` as one line of JSON, for a command that prints a document for each of several things."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print `rows` under their columns' titles."""
     cells = [[_clean(cell) for cell in row] for row in rows]

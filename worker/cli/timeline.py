@@ -36,6 +36,8 @@ DECISIONS: Mapping[str, str] = {
     "wait_for_parts": "the upload waits for its parts",
     "delivering": "a worker began to write the result",
     "stop": "the upload was stopped",
+    "retry": "somebody had it tried again at once",
+    "retried": "somebody had it submitted anew",
     "completed": "the upload was completed",
     "failed": "the upload failed",
     "cancelled": "the upload was cancelled",

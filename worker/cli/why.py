@@ -42,6 +42,13 @@ class Waiting(NamedTuple):
     step: NextStep
 
 
+class Quota(NamedTuple):
+    """What a producer has had verified on the present day (UTC), and may have."""
+
+    used_rows: int
+    most_rows: int
+
+
 @click.command(epilog=exit_codes(ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE))
 @click.argument("upload_id", metavar="UPLOAD", type=UploadId())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
@@ -53,7 +60,7 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     upload's own state does not change the exit code.
     """
     store = door.store()
-    now = store.now()
+    now, quota = store.now(), None
     try:
         upload = found_upload(store, upload_id)
     except UploadPurged as purged:
@@ -63,10 +70,12 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
         waiting, state, since = [_left("upload", error)], error.state, ""
     else:
         waiting, state, since = list(_waiting(store, upload, now)), str(upload.state), f" since {moment(upload.since)}"
+        quota = _quota(door, upload)
     timeline = store.timeline(upload_id)
     if as_json:
         steps = [{"who": each.who, "state": each.state, **asdict(each.step)} for each in waiting]
-        print_json({"now": now, "upload_id": upload_id, "state": state, "timeline": timeline, "next": steps})
+        told = {"now": now, "upload_id": upload_id, "state": state, "timeline": timeline, "next": steps}
+        print_json(told | {"quota": quota and quota._asdict()})
         return
     click.echo(f"Upload {upload_id}: {state}{since}")
     print_heading("What happened")
@@ -74,12 +83,20 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     print_heading("What happens next")
     print_table(NEXT_COLUMNS, [row for each in _told(waiting) for row in _rows(each, now)])
     _print_left_out(waiting)
+    if quota is not None:
+        click.echo(f"\nToday (UTC) {quota.used_rows:,} of the {quota.most_rows:,} rows of its producer are used.")
     _print_overdue(waiting, now)
 
 
 def _left(who: str, error: Unreadable) -> Waiting:
     """Somebody whose record this program cannot read: no process of its version does anything about it."""
     return Waiting(who, error.state, NextStep(f"nothing here: {error}"))
+
+
+def _quota(door: Door, upload: UploadRecord) -> Quota | None:
+    """How much of its day the upload's producer has used; `None` where nothing limits it."""
+    most_rows = door.settings().rows_per_day_max(upload.producer)
+    return None if most_rows is None else Quota(door.store().rows_today(upload.producer), most_rows)
 
 
 def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting]:

@@ -53,6 +53,16 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Rows that count for a producer on the day (UTC) of the write, with all of its others at most `most`."""
+
+    producer: str
+    rows: int
+    #: `None`: they are counted, and nothing limits them.
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The entry of the request stream that this change answers."""
 
@@ -81,6 +91,7 @@ class Change:
     counters: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     guards: tuple[Guard, ...] = ()
+    quota: Quota | None = None
     acknowledge: Acknowledgement | None = None
     #: A request that was refused: fields of an entry of the rejected stream.
     rejected: Mapping[str, str] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from worker.core.change import Acknowledgement, Change, Entry, Event
+from worker.core.change import Acknowledgement, Change, Entry, Event, Quota
 from worker.core.retention import DAY_SECONDS
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
 
@@ -58,8 +58,19 @@ def preparing(upload: UploadRecord, owner: str, now: float, lease_seconds: float
     return change("preparing", moved, events=events, details={} if first else None)
 
 
-def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord], now: float, safety: float) -> Change:
-    """The input is staged and split: every part is born pending, in the same write."""
+def prepared(
+    upload: UploadRecord,
+    staged: Prepared,
+    parts: Sequence[PartRecord],
+    now: float,
+    safety: float,
+    *,
+    rows_per_day_max: int | None = None,
+) -> Change:
+    """The input is staged and split: every part is born pending, and what it costs counts for its producer's day.
+
+    All of it is one write, so an upload that is prepared again after a crash has not counted before.
+    """
     running = upload.moved(
         UploadState.RUNNING,
         now,
@@ -83,6 +94,7 @@ def prepared(upload: UploadRecord, staged: Prepared, parts: Sequence[PartRecord]
         running,
         parts=tuple(parts),
         ledger={Entry.AVOIDED: staged.folded} if staged.folded else {},
+        quota=Quota(upload.producer, staged.distinct, rows_per_day_max),
         details=staged.details,
         counters={
             ("rows", upload.provider, upload.kind, "sent"): staged.distinct,

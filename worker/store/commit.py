@@ -46,6 +46,8 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
     }
     if change.details is not None and change.upload_id:
         payload["timeline"] = _timeline_entry(change)
+    if change.quota is not None:
+        payload["quota"] = {"producer": change.quota.producer, "rows": change.quota.rows, "most": change.quota.most}
     if change.acknowledge is not None:
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:

@@ -6,10 +6,11 @@
     ├── Stale              the record moved on since it was read; nothing was written
     ├── Taken              the remote id belongs to another part; nothing was written
     ├── Full               a limit of the account is reached; nothing was written
+    ├── OverQuota          the producer has used up its rows of the day; nothing was written
     └── Unreadable         a record is damaged; it is left as it is
         └── Later          a record was written by a later version of the program; it is left to a newer process
 
-`Stale`, `Taken` and `Full` are answers, not failures: the caller decides anew on what is there now.
+`Stale`, `Taken`, `Full` and `OverQuota` are answers, not failures: the caller decides anew on what is there now.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ class Full(StoreError):
         """`guard` names the limit."""
         super().__init__(f"The account's limit of {guard} is reached; nothing was written.")
         self.guard = guard
+
+
+class OverQuota(StoreError):
+    """The rows do not fit into what the producer may have verified today; nothing was written."""
+
+    def __init__(self, used_rows: int, resets_at: float) -> None:
+        """`used_rows` count for the producer already; its next day begins at `resets_at`, epoch seconds."""
+        super().__init__(f"The producer has {used_rows:,} rows today, and these are too many; nothing was written.")
+        self.used_rows = used_rows
+        self.resets_at = resets_at
 
 
 class Unreadable(StoreError):

@@ -8,34 +8,38 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from producers.contract import result_key
-from worker.core.records import AccountRecord, PartRecord, UploadRecord
+from worker.core.records import AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
 from worker.store.commit import encode
-from worker.store.errors import Full, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.errors import Full, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from worker.core.change import Change
     from worker.core.sweep import Sweep
 
-    #: Is told which part cannot be read, and why.
+    #: Is told which upload or part cannot be read, and why.
     Unread = Callable[[str, Unreadable], None]
+
+R = TypeVar("R", bound=Record)
 
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
 COMMIT_BACKOFF_SECONDS_MAX = 1.0
+#: Seconds of a day of the producers' quotas; days begin at midnight UTC.
+DAY_SECONDS = 86_400
 #: Records fetched by one command.
 FETCH_RECORDS = 500
 
@@ -113,19 +117,26 @@ class Store:
 
         One that cannot be read is left out when `unread` is told of it; without `unread` it raises `Unreadable`.
         """
-        for start in range(0, len(part_ids), FETCH_RECORDS):
-            batch = part_ids[start : start + FETCH_RECORDS]
-            found = self._ask(self.client.mget, [self.key("part", part_id) for part_id in batch])
-            for part_id, raw in zip(batch, found, strict=True):
+        return self._records("part", PartRecord, part_ids, unread)
+
+    def uploads(self, upload_ids: Sequence[str], unread: Unread | None = None) -> Iterator[UploadRecord]:
+        """The uploads that exist and were not purged, in the order asked for; `unread` as in `parts`."""
+        return self._records("upload", UploadRecord, upload_ids, unread)
+
+    def _records(self, kind: str, shape: type[R], names: Sequence[str], unread: Unread | None) -> Iterator[R]:
+        for start in range(0, len(names), FETCH_RECORDS):
+            batch = names[start : start + FETCH_RECORDS]
+            found = self._ask(self.client.mget, [self.key(kind, name) for name in batch])
+            for name, raw in zip(batch, found, strict=True):
                 try:
-                    part = read_record(PartRecord, raw)
+                    record = None if tombstone_in(raw or "") else read_record(shape, raw)
                 except Unreadable as error:
                     if unread is None:
                         raise
-                    unread(part_id, error)
+                    unread(name, error)
                     continue
-                if part is not None:
-                    yield part
+                if record is not None:
+                    yield record
 
     def parts_of(self, upload: UploadRecord, unread: Unread | None = None) -> Iterator[PartRecord]:
         """The parts of an upload, by index; `unread` as in `parts`."""
@@ -164,22 +175,36 @@ class Store:
         entries = self._ask(self.client.lrange, self.key("timeline", upload_id), 0, -1)
         return [json.loads(entry) for entry in entries]
 
-    def upload_ids(self, *, state: str | None = None, account: str | None = None, most: int) -> list[str]:
-        """Ids of uploads, those that entered their state last first."""
+    def upload_ids(
+        self,
+        *,
+        states: Collection[str] | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        most: int,
+    ) -> list[str]:
+        """Ids of uploads, those that entered their state last first; `None` means any."""
         found: list[tuple[float, str]] = []
         for name in self._ask(self.client.smembers, self.key("indexes")):
-            record_type, of_account, _kind, of_state = name.split(":")
-            if record_type == "upload" and state in (None, of_state) and account in (None, of_account):
+            record_type, of_account, of_kind, of_state = name.split(":")
+            wanted = (states is None or of_state in states) and account in (None, of_account)
+            if record_type == "upload" and wanted and kind in (None, of_kind):
                 newest = self._ask(self.client.zrevrange, self.key("index", name), 0, most - 1, withscores=True)
                 found.extend((score, upload_id) for upload_id, score in newest)
         return [upload_id for _, upload_id in sorted(found, reverse=True)[:most]]
+
+    def rows_today(self, producer: str) -> int:
+        """Rows that count for a producer on the present day (UTC)."""
+        key = self.key("quota", str(int(self.now() // DAY_SECONDS)))
+        return int(self._ask(self.client.hget, key, producer) or 0)
 
     # Writing
 
     def commit(self, change: Change) -> float:
         """Write a decision whole; the store's time of the write.
 
-        Raises `Stale`, `Taken` or `Full` when nothing was written, `StoreUnavailable` when that cannot be known.
+        Raises `Stale`, `Taken`, `Full` or `OverQuota` when nothing was written, `StoreUnavailable` when that cannot be
+        known.
         """
         text = encode(
             change,
@@ -198,6 +223,8 @@ class Store:
             raise Taken(rest[0], rest[1])
         if outcome == "full":
             raise Full(rest[0])
+        if outcome == "over":
+            raise OverQuota(int(rest[0]), float(rest[1]))
         return float(rest[0])
 
     def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:

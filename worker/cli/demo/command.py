@@ -10,6 +10,7 @@ import click
 
 from producers.exit_codes import ExitCode, worst
 from worker.cli.epilog import exit_codes
+from worker.cli.tables import print_json
 
 if TYPE_CHECKING:
     from producers.client import Client
@@ -43,14 +44,15 @@ TIMEOUT_SECONDS = 100.0
     "--timeout", "timeout_seconds", type=click.FloatRange(min=1), default=TIMEOUT_SECONDS, show_default=True,
     metavar="SECONDS", help="When to give up.",
 )  # fmt: skip
-def demo(*, folder: Path, timeout_seconds: float) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and show no progress.")
+def demo(*, folder: Path, timeout_seconds: float, as_json: bool) -> None:
     """Send sample lists through the real processes, at simulated providers, and show what comes back.
 
     Starts a private Redis server, both simulated providers and every process; nothing is charged, nothing leaves this
     machine, and nothing keeps running afterwards. The files stay where the last lines say.
     """
     from producers.client import Client  # noqa: PLC0415 - slow to import
-    from worker.cli.demo.report import print_report  # noqa: PLC0415 - as above
+    from worker.cli.demo.report import document, print_report  # noqa: PLC0415 - as above
     from worker.cli.demo.stage import running_stage  # noqa: PLC0415 - as above
     from worker.host.embedded import server_url  # noqa: PLC0415 - as above
     from worker.host.supervisor import stop_on_signals  # noqa: PLC0415 - as above
@@ -64,8 +66,11 @@ def demo(*, folder: Path, timeout_seconds: float) -> None:
         Client(server_url(stage.home), producer="demo") as client,
     ):
         _submit(client, stage)
-        reports = _follow(client, timeout_seconds)
-        print_report(client, stage, reports, time.monotonic() - began)
+        reports = _follow(client, timeout_seconds, quiet=as_json)
+        if as_json:
+            print_json(document(client, stage, time.monotonic() - began))
+        else:
+            print_report(client, stage, reports, time.monotonic() - began)
     code = worst([report.code for report in reports])
     raise click.exceptions.Exit(code)
 
@@ -97,11 +102,11 @@ def _submit(client: Client, stage: Stage) -> None:
             client.submit_request(request)
 
 
-def _follow(client: Client, timeout_seconds: float) -> list[Report]:
+def _follow(client: Client, timeout_seconds: float, *, quiet: bool) -> list[Report]:
     from producers.following import follow  # noqa: PLC0415 - slow to import
     from producers.progress import progress  # noqa: PLC0415 - as above
     from worker.cli.demo.lists import LISTS  # noqa: PLC0415 - as above
 
     names = {sample.upload_id: sample.upload_id for sample in LISTS}
-    with progress(quiet=False) as display:
+    with progress(quiet=quiet) as display:
         return list(follow(client, names, display, timeout_seconds))

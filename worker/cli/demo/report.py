@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sysconfig
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,10 @@ _CALL_COLUMNS = (Column("account"), Column("calls", right=True), Column("by oper
 
 def print_report(client: Client, stage: Stage, reports: Sequence[Report], seconds: float) -> None:
     """Print everything there is to see."""
-    with connect(server_url(stage.home), REDIS_SECONDS) as redis:
-        store = Store(redis)
-        found = [store.upload(sample.upload_id) for sample in LISTS]
-        uploads = [upload for upload in found if upload is not None]
-        rows = [_result_row(upload, list(store.parts_of(upload))) for upload in uploads]
-        print_heading("Results")
-        print_table(_RESULT_COLUMNS, rows)
+    found = _found(stage)
+    uploads = [upload for upload, _ in found]
+    print_heading("Results")
+    print_table(_RESULT_COLUMNS, [_result_row(upload, parts) for upload, parts in found])
     state = stage.provider_state()
     print_heading("Provider calls, as the simulated providers counted them")
     print_table(_CALL_COLUMNS, _call_rows(state))
@@ -72,6 +70,47 @@ def print_report(client: Client, stage: Stage, reports: Sequence[Report], second
             click.echo(f"  {result.path}")
     click.echo(f"  {stage.folder / 'bulkverify.log'}  (what the processes logged)")
     _print_next(stage)
+
+
+def document(client: Client, stage: Stage, seconds: float) -> dict[str, object]:
+    """The same for programs."""
+    state: Mapping[str, Any] = stage.provider_state()
+    return {
+        "seconds": round(seconds, 1),
+        "folder": str(stage.folder),
+        "uploads": [_upload_document(client, upload, parts) for upload, parts in _found(stage)],
+        "calls": {
+            account: {"operations": state[provider]["calls"], "charges": len(state[provider]["charges"])}
+            for provider, account in ACCOUNTS.items()
+        },
+    }
+
+
+def _upload_document(client: Client, upload: UploadRecord, parts: Sequence[PartRecord]) -> dict[str, object]:
+    result = upload.result
+    return {
+        "upload_id": upload.upload_id,
+        "account": upload.account,
+        "state": str(upload.state),
+        "reason": upload.reason,
+        "rows": upload.rows,
+        "counts": None if result is None else asdict(result.counts),
+        "conserved": result is not None and result.counts.conserved,
+        "verdicts": {} if result is None else dict(result.verdicts),
+        "parts": len(parts),
+        "looks": sum(part.looks for part in parts),
+        "credits": sum(part.credits_committed for part in parts),
+        "lag_seconds": round(_lag_seconds(parts), 1),
+        "result": None if result is None else str(client.result(upload.upload_id).path),
+    }
+
+
+def _found(stage: Stage) -> list[tuple[UploadRecord, list[PartRecord]]]:
+    """The samples' uploads and their parts, in the order of the samples."""
+    with connect(server_url(stage.home), REDIS_SECONDS) as redis:
+        store = Store(redis)
+        uploads = [store.upload(sample.upload_id) for sample in LISTS]
+        return [(upload, list(store.parts_of(upload))) for upload in uploads if upload is not None]
 
 
 def _result_row(upload: UploadRecord, parts: Sequence[PartRecord]) -> list[object]:

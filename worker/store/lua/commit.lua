@@ -5,6 +5,7 @@
 -- ARGV[2]  seconds to add to the server's time (tests only)
 --
 -- Returns {"ok", now} | {"repeated", now} | {"stale", key} | {"taken", remote id, part id} | {"full", guard name}
+--         | {"over", rows used today, epoch seconds of the next day}
 
 local prefix = KEYS[1]
 local change = cjson.decode(ARGV[1])
@@ -47,6 +48,14 @@ end
 for _, guard in ipairs(change.guards) do
   if redis.call('SCARD', key(guard.name, guard.account)) >= guard.most then
     return {'full', guard.name}
+  end
+end
+local today = math.floor(now / 86400)
+local quota_key = key('quota', string.format('%d', today))
+if change.quota then
+  local used = tonumber(redis.call('HGET', quota_key, change.quota.producer) or 0)
+  if change.quota.most ~= cjson.null and used + change.quota.rows > change.quota.most then
+    return {'over', used, (today + 1) * 86400}
   end
 end
 
@@ -177,6 +186,10 @@ if change.rejected then
 end
 for entry, credits in pairs(change.ledger) do
   redis.call('HINCRBY', key('ledger', change.account), entry, credits)
+end
+if change.quota then
+  redis.call('HINCRBY', quota_key, change.quota.producer, change.quota.rows)
+  redis.call('EXPIRE', quota_key, 2 * 86400)
 end
 for counter, by in pairs(change.counters) do
   redis.call('HINCRBY', key('counters'), counter, by)

@@ -1,0 +1,37 @@
+"""What a producer is told whose list does not fit into its day."""
+
+from __future__ import annotations
+
+from tests.builders.records import NOW, an_upload
+from worker.core.quota import Day, over_quota
+from worker.core.states import UploadState
+
+DAYS = 30.0
+
+
+def message(rows: int, producer: str = "crm") -> str:
+    """The message of an upload of so many rows, on a day with 900 of 1,000 rows used."""
+    upload = an_upload(state=UploadState.PREPARING, producer=producer)
+    change = over_quota(upload, rows, Day(900, 1_000, 1_800_057_600.0), NOW, DAYS)
+    ended = change.uploads[0]
+    assert (ended.state, ended.reason, change.decision) == (UploadState.FAILED, "producer_quota", "failed")
+    return ended.message
+
+
+def test_a_list_that_fits_another_day_is_told_when() -> None:
+    """Use, limit, the list's own rows, when counting begins anew, and the command that submits it then."""
+    told = message(200)
+    assert told.startswith("The producer 'crm' may have 1,000 rows a day; 900 are used and this list has 200")
+    assert told.endswith("at 2027-01-16 00:00 UTC; `bulkverify retry list-1` works then.")
+
+
+def test_a_list_that_fits_no_day_is_not_sent_away_until_tomorrow() -> None:
+    """Whoever waits for the next day in vain is told to split the list or to ask for a higher limit."""
+    told = message(1_001)
+    assert "It fits into no day" in told
+    assert "retry" not in told
+
+
+def test_requests_without_a_name_are_told_that_they_count_together() -> None:
+    """Where no producer is named, nobody is blamed by an empty name."""
+    assert message(200, producer="").startswith("Requests without a producer together may have 1,000 rows a day")

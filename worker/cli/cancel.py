@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from producers.exit_codes import ExitCode
-from worker.cli.bulk import Outcome, bulk_options, carry_out, choose, confirm, rehearse
+from worker.cli.bulk import Outcome, bulk_options, carry_out, choose, confirm, not_found, rehearse
 from worker.cli.epilog import exit_codes
 from worker.cli.errors import UnknownUpload
 from worker.cli.lookup import found_upload
@@ -17,6 +17,7 @@ from worker.cli.wording import when
 from worker.core.next_step import next_step
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, UPLOAD_TERMINAL, PartState, UploadState
 from worker.core.upload import request_cancel
+from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ def cancel(
 def _is_cancellable(store: Store, upload_id: str) -> bool:
     try:
         return _settled(found_upload(store, upload_id)) is None
-    except UnknownUpload:
+    except (UnknownUpload, Unreadable):
         return False
 
 
@@ -81,8 +82,8 @@ def _would(store: Store, upload_id: str) -> Outcome:
     """What a cancellation would do to an upload that was there a moment ago."""
     try:
         upload = found_upload(store, upload_id)
-    except UnknownUpload as error:
-        return Outcome(upload_id, "", "unknown", str(error), ExitCode.FAILED)
+    except (UnknownUpload, Unreadable) as error:
+        return not_found(upload_id, error)
     outcome = _settled(upload) or Outcome(
         upload_id, upload.state, "would_request", _effect(upload, store.part_counts(upload_id))
     )
@@ -100,7 +101,7 @@ def _credits(store: Store, upload: UploadRecord) -> Mapping[str, int]:
 def _intention(store: Store, upload_id: str) -> str:
     try:
         upload = found_upload(store, upload_id)
-    except UnknownUpload as error:
+    except (UnknownUpload, Unreadable) as error:
         return str(error)
     settled = _settled(upload)
     return settled.message if settled else _effect(upload, store.part_counts(upload_id))
@@ -128,8 +129,8 @@ def _cancelled(store: Store, upload_id: str) -> Outcome:
     for _ in range(CANCEL_TRIES_MAX):
         try:
             upload = found_upload(store, upload_id)
-        except UnknownUpload as error:
-            return Outcome(upload_id, "", "unknown", str(error), ExitCode.FAILED)
+        except (UnknownUpload, Unreadable) as error:
+            return not_found(upload_id, error)
         settled = _settled(upload)
         if settled is not None:
             return replace(settled, figures=_credits(store, upload))

@@ -57,6 +57,9 @@ METHODS = (
     Door("whoisxml", SubmitMethod.JSON, "body"),
 )
 
+#: Every provider once: by its best method, with the key in its best place.
+PROVIDERS = tuple(door for door in METHODS if door.method is BEST_METHODS[door.provider])
+
 #: Every method of every provider with the key in every place that the provider has for it.
 DOORS = tuple(Door(door.provider, door.method, place) for door in METHODS for place in KEY_PLACES[door.provider])
 

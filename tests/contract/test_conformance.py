@@ -17,6 +17,7 @@ from tests.builders.provider_bench import (
     METHODS,
     PATHS,
     PLACES,
+    PROVIDERS,
     Bench,
     CountingGate,
     Notes,
@@ -71,6 +72,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 
 #: For tests that a submit is a part of: each provider by each method, with the key in each place, or in the best one.
 by_every_door = pytest.mark.parametrize("bench", DOORS, ids=str, indirect=True)
+by_every_provider = pytest.mark.parametrize("bench", PROVIDERS, ids=str, indirect=True)
 by_every_method = pytest.mark.parametrize("bench", METHODS, ids=str, indirect=True)
 
 
@@ -383,7 +385,7 @@ def test_one_adapter_serves_many_threads(bench: Bench) -> None:
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
-@by_every_method
+@by_every_provider
 def test_a_large_list_is_read_in_constant_memory(bench: Bench) -> None:
     """The largest list makes the whole way, and reading its result takes far less memory than the result."""
     rows = bench.provider.capabilities.batch_rows_max or 120_000

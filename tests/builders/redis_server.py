@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import redis
 
+from tests.builders.stores import a_store
 from worker.host.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from worker.store.store import Store
 
 #: Logical database of the records.
 STATE_DB: Final = 0
@@ -39,6 +42,14 @@ def redis_url(redis_server: EmbeddedServer) -> str:
 def broker_url(redis_server: EmbeddedServer) -> str:
     """Return the URL of an empty broker database."""
     return _emptied(redis_server.url(BROKER_DB))
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    """Yield the store of the empty state database."""
+    store = a_store(redis_url)
+    yield store
+    store.client.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from config.settings import Settings
 from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.intake_bench import IntakeBench, an_intake
 from tests.builders.records import a_part, an_attempt, an_upload, stored
-from tests.builders.stores import a_store, everything
+from tests.builders.stores import everything
 from worker.actors.attempts import attempt_name, outcome_name
 from worker.actors.names import input_name, manifest_name, raw_name, result_name, values_name, verdicts_name
 from worker.core import upload as core
@@ -25,21 +25,12 @@ from worker.store.errors import Stale
 from worker.store.retention import Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.store.store import Store
 
 SETTINGS = Settings(redis_url="redis://localhost:1/0")
 TOKEN = "bv-abcdefghijklmnop"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 @pytest.fixture

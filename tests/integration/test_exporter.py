@@ -32,8 +32,6 @@ from worker.exporter.server import REQUESTS_MAX, Exporter
 from worker.host.embedded import EmbeddedServer
 from worker.metric_families import PREFIX, PROCESS_FAMILIES
 from worker.store.census import WAITING_LANES
-from worker.store.client import connect
-from worker.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
     from worker.core.records import PartRecord, UploadRecord
+    from worker.store.store import Store
 
 #: An upload's id that is easy to find in a page in which it must not be.
 UPLOAD_ID = "secret-list-of-may"
@@ -121,14 +120,6 @@ def exporter(settings: Settings) -> Iterator[Exporter]:
     """A running exporter."""
     with Exporter(settings, PROVIDERS) as running:
         yield running
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """The store that the exporter reads."""
-    client = connect(redis_url, 5)
-    yield Store(client)
-    client.close()
 
 
 def test_an_empty_installation_shows_what_is_configured_at_zero(exporter: Exporter) -> None:

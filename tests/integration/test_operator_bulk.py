@@ -14,25 +14,16 @@ import pytest
 from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, an_upload, stored
-from tests.builders.stores import a_store, everything
+from tests.builders.stores import everything
 from worker.cli import cancel as cancel_command
 from worker.cli.command_docs import JSON_DOCUMENTS
 from worker.core.states import PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.cli.bulk import Outcome
     from worker.store.store import Store
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield the store of an empty database."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 @pytest.fixture

@@ -12,23 +12,13 @@ from tests.builders.command_line import CommandLine
 from tests.builders.records import a_running_upload, an_upload, stored
 from worker.core.states import UploadState
 from worker.core.upload import request_cancel
-from worker.store.client import connect
-from worker.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.core.change import Change
     from worker.core.records import UploadRecord
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield the store of an empty database."""
-    client = connect(redis_url, 5.0)
-    yield Store(client)
-    client.close()
+    from worker.store.store import Store
 
 
 @pytest.fixture

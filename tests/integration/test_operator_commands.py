@@ -13,20 +13,11 @@ from tests.builders.records import a_part, a_result, a_running_upload, an_attemp
 from worker.core.change import Change, Quota
 from worker.core.records import AccountRecord, Lease, SegmentFile
 from worker.core.states import PartState, UploadState
-from worker.store.client import connect
-from worker.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield the store of an empty database."""
-    client = connect(redis_url, 5.0)
-    yield Store(client)
-    client.close()
+    from worker.store.store import Store
 
 
 @pytest.fixture

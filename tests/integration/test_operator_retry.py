@@ -15,28 +15,18 @@ from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import running_line
 from tests.builders.records import a_part, a_running_upload, an_upload, stored
-from tests.builders.stores import a_store
 from worker.core.change import Change
 from worker.core.records import AccountRecord
 from worker.core.states import PartState, UploadState
 from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from producers.request import UploadRequest
     from worker.store.store import Store
 
 EMAILS = "email\nann@example.com\nbob@example.com\n"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield the store of an empty database."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 @pytest.fixture

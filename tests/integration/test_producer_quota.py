@@ -15,7 +15,6 @@ from worker.core.states import UploadState
 from worker.store.errors import OverQuota
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.core.change import Change
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 TWO_ROWS = "email\nann@example.com\nbob@example.com\nann@EXAMPLE.com\n\n"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def preparing(store: Store, upload_id: str, producer: str = "crm") -> UploadRecord:

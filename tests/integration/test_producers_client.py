@@ -161,7 +161,7 @@ def test_without_a_url_the_environment_names_the_server(
     assert producers.status(upload_id) is not None
     assert [event.event for event in producers.events(upload_id)] == ["accepted", "completed"]
     assert producers.result(upload_id).path == tmp_path / "result.csv"
-    environment._client().close()
+    environment._client_of(redis_url).close()
 
 
 def test_a_url_that_is_none_is_refused_without_repeating_it() -> None:

@@ -10,7 +10,7 @@ from config.settings import Settings
 from tests.builders.coherence import check_coherent
 from tests.builders.ended import DAY_SECONDS, RETENTION_DAYS, an_ended_upload, ended_uploads, keys_of
 from tests.builders.records import a_part, an_upload, stored
-from tests.builders.stores import a_lossy_store, a_store, everything
+from tests.builders.stores import a_lossy_store, everything
 from worker.core import upload as core
 from worker.core.change import Claim
 from worker.core.part import change as part_change
@@ -21,20 +21,10 @@ from worker.store.errors import StoreUnavailable, Taken
 from worker.store.retention import PARTS_PER_WRITE, Purged, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from worker.store.store import Store
 
 SETTINGS = Settings(redis_url="redis://localhost:1/0")
 LONGEST_ID = "x" * 100
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def let_days_pass(store: Store, days: float) -> None:

@@ -13,7 +13,7 @@ from producers.errors import NoResult, UploadFailed
 from tests.builders.ended import DAY_SECONDS, RETENTION_DAYS, an_ended_upload
 from tests.builders.intake_bench import IntakeBench, an_intake
 from tests.builders.records import an_upload
-from tests.builders.stores import a_store, everything
+from tests.builders.stores import everything
 from worker.core import upload as core
 from worker.core.states import UploadState
 from worker.retention.purging import purge_ended
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.store.store import Store
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 @pytest.fixture

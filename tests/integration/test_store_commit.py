@@ -20,17 +20,9 @@ from worker.store.errors import Full, Stale, StoreUnavailable, Taken
 from worker.store.store import Limits, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 RUNNING = an_upload(state=UploadState.RUNNING, parts_total=2)
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def full_change() -> Change:

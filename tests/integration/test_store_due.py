@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders.records import a_part, an_upload, stored
-from tests.builders.stores import a_store
 from worker.core import part as parts
 from worker.core.change import lease_change
 from worker.core.states import Lane, PartState, UploadState
 from worker.store.store import Due, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from worker.core.records import PartRecord
 
 GRACE_SECONDS, REARM_SECONDS, MOST = 10.0, 60.0, 500
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def later(store: Store, seconds: float) -> Store:

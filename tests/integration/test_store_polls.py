@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.stores import a_store
 from worker.store.store import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 SLACK_SECONDS, TURN_SECONDS = 2.0, 120.0
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def later(store: Store, seconds: float) -> Store:

@@ -10,13 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.builders.stores import a_store
 from worker.gate import WAIT_SECONDS_MAX, StoreGate
 from worker.providers.errors import OwnRateReached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from worker.store.store import Store
 
 INTERVAL_SECONDS, BURST_CALLS = 10.0, 4
@@ -28,14 +25,6 @@ local redis = {call = function(name, ...)
   return real.call(name, ...)
 end}
 """
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 def take_at(store: Store, now: float, interval: float = INTERVAL_SECONDS, burst: int = BURST_CALLS) -> float:

@@ -10,14 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders.records import NOW, a_part, an_upload
-from tests.builders.stores import a_store
 from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.change import Change, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from worker.store.store import Store
 
 #: Texts that JSON, Lua, patterns and Redis each read in a way of their own.
@@ -29,14 +26,6 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 ON_ONE_DATABASE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
-    """Yield an empty store."""
-    store = a_store(redis_url)
-    yield store
-    store.client.close()
 
 
 @ON_ONE_DATABASE

@@ -23,12 +23,12 @@ MAY_IMPORT = {
     "config": set[str](),
     "producers": {"config"},
     "worker.core": set[str](),
-    "worker.providers": {"config"},
+    "worker.providers": {"config", "worker.http_session"},
     "worker.storage": {"config"},
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
     "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
-    "worker.rows": {"config", "worker.core", "worker.providers.port", "worker.storage"},
+    "worker.rows": {"config", "worker.core", "worker.http_session", "worker.providers.port", "worker.storage"},
 }
 
 #: What an application that only feeds must not have to load.

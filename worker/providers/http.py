@@ -16,13 +16,12 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, IncompleteRead, ReadTimeoutError
 
+from worker.http_session import plain_session
 from worker.providers.answer import ANSWER_BYTES_MAX, Answer, retry_after_of
 from worker.providers.call import outcome_of
 from worker.providers.errors import Malformed, Unavailable
@@ -89,7 +88,7 @@ class ReadClient:
         self._timeout_seconds = (timeouts.connect_seconds, timeouts.read_seconds)
         self._gate = gate
         self._reporter = reporter
-        self._session = _session()
+        self._session = plain_session(connections=POOL_CONNECTIONS)
 
     def fetch(self, call: Call) -> Answer:
         """The answer, its body in memory. Raises `Unavailable`, and `Malformed` for one beyond `ANSWER_BYTES_MAX`."""
@@ -132,25 +131,6 @@ class ReadClient:
             stream=True,
             verify=True,
         )
-
-
-class _Session(requests.Session):
-    """A session that does not even look where a redirect leads: the library would read its whole body to prepare."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Nowhere."""
-        del resp
-        return None
-
-
-def _session() -> requests.Session:
-    session = _Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_maxsize=POOL_CONNECTIONS, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _answer(call: Call, response: requests.Response, seconds: float, bytes_max: int = ANSWER_BYTES_MAX) -> Answer:

@@ -12,16 +12,15 @@ from __future__ import annotations
 import io
 import re
 import time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 from config.endpoints import is_private_line
+from worker.http_session import plain_session
 from worker.rows.errors import (
     HostNotAllowed,
     InputNotFound,
@@ -114,25 +113,11 @@ def _usual_port(url: str) -> int:
     return _USUAL_PORTS.get(urlsplit(url).scheme, 0)
 
 
-class _Session(requests.Session):
-    """A session that does not even look where a redirect leads: the library would read its whole body to prepare."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Nowhere."""
-        del resp
-        return None
-
-
 def _session() -> requests.Session:
-    session = _Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session = plain_session(connections=1)
     session.headers.clear()
     # Bytes as they lie on the server: what is hashed here is what others see there.
     session.headers.update({"User-Agent": "bulkverify", "Accept": "*/*", "Accept-Encoding": "identity"})
-    adapter = HTTPAdapter(max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
     return session
 
 

@@ -65,6 +65,8 @@ def fill(store: Store, share: float) -> None:
     """Use about that share of the server's memory."""
     client: Any = store.client
     client.delete("ballast")
+    # Some servers free what was deleted later, in a thread of their own.
+    wait_until(lambda: not client.info("memory")["lazyfree_pending_objects"], what="the memory freed")
     memory = client.info("memory")
     missing = int(memory["maxmemory"] * share) - memory["used_memory"]
     # Strings of their own, because one that grows is given twice what it needs.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds for one command to the demo's server.
 REDIS_SECONDS = 5.0
+#: Where the storage has the results.
+RESULTS_FOLDER = "results"
 #: The simulated providers' own words for themselves, and the demo's accounts.
 ACCOUNTS = {"ipqs": IPQS, "whoisxml": WHOISXML}
 
@@ -91,6 +93,8 @@ class Findings:
 
     folder: Path
     home: Path
+    #: The folder of the storage that has a folder for each result.
+    results: Path
     outcomes: tuple[Outcome, ...]
     calls: tuple[Calls, ...]
 
@@ -105,7 +109,8 @@ def find(stage: Stage) -> Findings:
             for sample, upload in found
             if upload is not None
         )
-    return Findings(stage.folder, stage.home, outcomes, tuple(_calls(stage, outcomes)))
+    results = stage.places.storage.local_path(RESULTS_FOLDER)
+    return Findings(stage.folder, stage.home, results, outcomes, tuple(_calls(stage, outcomes)))
 
 
 def _outcome(

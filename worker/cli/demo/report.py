@@ -70,8 +70,9 @@ def print_report(findings: Findings, reports: Sequence[Report], seconds: float) 
         if report.failed:
             click.echo(report.as_line())
     _print_promises(findings)
-    print_heading(f"Done in {seconds:.0f} s; everything has been stopped. The files are in {findings.folder}")
+    print_heading(f"Done in {seconds:.0f} s; everything has been stopped. The files are in {findings.results}")
     print_table(_FILE_COLUMNS, _file_rows(findings))
+    click.echo(f"\nWhat the processes logged is in {findings.folder / 'bulkverify.log'}")
     _print_copies(findings)
     _print_next(findings)
 
@@ -168,11 +169,10 @@ def _print_promises(findings: Findings) -> None:
 def _file_rows(findings: Findings) -> Iterator[list[object]]:
     for outcome in findings.outcomes:
         if outcome.path is not None:
-            yield [outcome.path.relative_to(findings.folder), "every row, with its verdict"]
+            yield [outcome.path.relative_to(findings.results), "every row, with its verdict"]
         for file, path in outcome.segments:
-            what = f"the provider's own file of the segment {file.segment}, {file.size_bytes:,} bytes"
-            yield [path.relative_to(findings.folder), what]
-    yield ["bulkverify.log", "what the processes logged"]
+            what = f"segment {file.segment}: the provider's own file, {file.size_bytes:,} bytes"
+            yield [path.relative_to(findings.results), what]
 
 
 def _print_copies(findings: Findings) -> None:
@@ -190,7 +190,7 @@ def _copy_row(copy: CopyInRedis) -> list[object]:
 def _print_next(findings: Findings) -> None:
     command, home = _command(), shlex.quote(str(findings.home))
     print_heading("Try next")
-    click.echo(f"  head -3 {shlex.quote(str(findings.home / 'storage' / 'results' / 'visitors' / 'result.csv'))}")
+    click.echo(f"  head -3 {shlex.quote(str(findings.results / 'visitors' / 'result.csv'))}")
     click.echo(f"  BULKVERIFY_HOME={home} {command} up                # the same installation again, and beside it:")
     click.echo(f"  BULKVERIFY_HOME={home} {command} why newsletter    # what happened to the large list")
 

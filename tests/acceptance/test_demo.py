@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
 import json
 import os
@@ -10,11 +11,15 @@ import re
 import signal
 import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from producers.contract import result_key
 from producers.exit_codes import ExitCode
+from producers.request import Kind, Method
+from producers.request_source import Source
 from tests.builders.deadline import wait_until
 from tests.builders.installation import PROGRAM, START_SECONDS, STOP_SECONDS
 from tests.builders.leftovers import processes_in
@@ -74,16 +79,29 @@ def key_forms() -> list[bytes]:
 
 
 def files_with_a_key(folder: Path) -> set[str]:
-    """The files below `folder` in which a key is found in any form, compressed or not."""
+    """The files below `folder` in which a key is found in any form."""
+    return files_with(folder, key_forms())
+
+
+def files_with(folder: Path, forms: list[bytes]) -> set[str]:
+    """The files below `folder` in which one of `forms` is found, compressed or not."""
     found = set()
     for path in folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
             if content.startswith(b"\x1f\x8b"):
                 content = gzip.decompress(content)
-            if any(form in content for form in key_forms()):
+            if any(form in content for form in forms):
                 found.add(str(path.relative_to(folder)))
     return found
+
+
+def table(told: str, *titles: str) -> list[dict[str, str]]:
+    """The rows of the table whose head begins with `titles`; its cells hold no two spaces in a row."""
+    lines = iter(told.splitlines())
+    head = next(found for line in lines if (found := re.split(" {2,}", line))[: len(titles)] == list(titles))
+    rows = (re.split(" {2,}", line) for line in takewhile(bool, lines))
+    return [dict(zip(head, row, strict=False)) for row in rows]
 
 
 def test_demo_shows_everything_and_leaves_nothing(tmp_path: Path) -> None:
@@ -98,17 +116,53 @@ def test_demo_shows_everything_and_leaves_nothing(tmp_path: Path) -> None:
     with running_demo(folder) as demo:
         told, followed = demo.communicate(timeout=DEMO_SECONDS)
         assert demo.returncode == ExitCode.OK, followed
-    for sample in LISTS:
-        assert re.search(rf"^{sample.upload_id} +{sample.account} +completed ", told, re.MULTILINE), told
-        result = folder / "home" / "storage" / "results" / sample.upload_id / "result.csv"
-        assert f"  {result}\n" in told
-        assert result.stat().st_size > 0
+    check_ways(table(told, "upload", "account"))
+    check_results(folder / "home" / "storage" / "results", told)
+    charged = table(told, "account", "calls")
+    assert {row["account"]: row["charges"] for row in charged} == {row["account"]: row["parts"] for row in charged}
     assert f"Rows conserved in {len(LISTS)} of {len(LISTS)} uploads" in told
-    newsletter = folder / "home" / "storage" / "results" / "newsletter" / "result.csv"
-    assert newsletter.read_bytes().count(b"\n") == 1 + LARGE_ROWS
 
     assert files_with_a_key(folder) == KEY_FILES
     assert not any(form.decode() in told + followed for form in key_forms())
+    secrets = passwords(folder)
+    assert not any(secret.decode() in told + followed for secret in secrets)
+    # In the storage they are in the result, and until that is cleaned in what was staged.
+    elsewhere = {name for name in files_with(folder, secrets) if not name.startswith("home/storage/")}
+    assert elsewhere == {"lists/passwords.csv"}
+
+
+def check_ways(rows: list[dict[str, str]]) -> None:
+    """Every list was completed for its account, and among them is every kind, source and method."""
+    assert [(row["upload"], row["account"], row["state"]) for row in rows] == [
+        (sample.upload_id, sample.account, "completed") for sample in LISTS
+    ]
+    assert {row["kind"] for row in rows} == set(get_args(Kind))
+    assert {row["source"] for row in rows} == set(Source.model_fields)
+    methods = [row["method"] for row in rows]
+    assert {method.partition(" ")[0] for method in methods} == set(get_args(Method)) - {"auto"}
+    assert {method for method in methods if " " in method} == {"form (auto)", "json (auto)"}
+    assert sum(int(row["parts"]) for row in rows) > len(rows)
+
+
+def check_results(results: Path, told: str) -> None:
+    """Every result and segment that the demo shows is there, and what was asked for in Redis was seen there."""
+    shown = {results / row["file"] for row in table(told, "file", "what it is")}
+    assert all(path.stat().st_size > 0 for path in shown)
+    for sample in LISTS:
+        assert results / sample.upload_id / "result.csv" in shown
+        for segment in sample.segments:
+            assert results / sample.upload_id / "segments" / f"part-00000.{segment}.csv" in shown
+    copies = {row["key"]: row["what it is"] for row in table(told, "key", "what it is")}
+    assert list(copies) == [result_key(sample.upload_id) for sample in LISTS if sample.result == "rows"]
+    assert all("byte for byte the result's file" in words for words in copies.values())
+    newsletter = results / "newsletter" / "result.csv"
+    assert newsletter.read_bytes().count(b"\n") == 1 + LARGE_ROWS
+
+
+def passwords(folder: Path) -> list[bytes]:
+    """The passwords that the demo has looked for."""
+    with (folder / "lists" / "passwords.csv").open(newline="", encoding="utf-8") as file:
+        return [row["password"].encode() for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

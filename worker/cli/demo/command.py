@@ -15,7 +15,6 @@ from worker.cli.tables import print_json
 if TYPE_CHECKING:
     from producers.client import Client
     from producers.report import Report
-    from worker.cli.demo.stage import Stage
 
 #: Where the demo keeps everything, below the current folder.
 FOLDER = Path(".demo")
@@ -46,13 +45,16 @@ TIMEOUT_SECONDS = 100.0
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and show no progress.")
 def demo(*, folder: Path, timeout_seconds: float, as_json: bool) -> None:
-    """Send sample lists through the real processes, at simulated providers, and show what comes back.
+    """Send lists of every kind through the real processes, at simulated providers, and show what comes back.
 
-    Starts a private Redis server, both simulated providers and every process; nothing is charged, nothing leaves this
-    machine, and nothing keeps running afterwards. The files stay where the last lines say.
+    The lists come from every source and go by every method. Starts a private Redis server, both simulated providers and
+    every process; nothing is charged, nothing leaves this machine, and nothing keeps running afterwards. The files stay
+    where the last lines say.
     """
     from producers.client import Client  # noqa: PLC0415 - slow to import
+    from worker.cli.demo.findings import find  # noqa: PLC0415 - as above
     from worker.cli.demo.report import document, print_report  # noqa: PLC0415 - as above
+    from worker.cli.demo.sending import send  # noqa: PLC0415 - as above
     from worker.cli.demo.stage import running_stage  # noqa: PLC0415 - as above
     from worker.host.embedded import server_url  # noqa: PLC0415 - as above
     from worker.host.supervisor import stop_on_signals  # noqa: PLC0415 - as above
@@ -65,41 +67,20 @@ def demo(*, folder: Path, timeout_seconds: float, as_json: bool) -> None:
         running_stage(folder) as stage,
         Client(server_url(stage.home), producer="demo") as client,
     ):
-        _submit(client, stage)
+        send(client, stage)
         reports = _follow(client, timeout_seconds, quiet=as_json)
-        if as_json:
-            print_json(document(client, stage, time.monotonic() - began))
-        else:
-            print_report(client, stage, reports, time.monotonic() - began)
-    code = worst([report.code for report in reports])
-    raise click.exceptions.Exit(code)
+        findings = find(stage)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(document(findings, seconds))
+    else:
+        print_report(findings, reports, seconds)
+    raise click.exceptions.Exit(worst([report.code for report in reports]))
 
 
 def _interrupt() -> None:
     """End like Ctrl-C: SIGTERM and a closed terminal must not leave the processes behind either."""
     raise KeyboardInterrupt
-
-
-def _submit(client: Client, stage: Stage) -> None:
-    from producers.contract import REQUEST_FIELD, UPLOADS_STREAM  # noqa: PLC0415 - slow to import
-    from producers.request import to_json  # noqa: PLC0415 - as above
-    from producers.wire import connect  # noqa: PLC0415 - as above
-    from worker.cli.demo.lists import LISTS  # noqa: PLC0415 - as above
-    from worker.host.embedded import server_url  # noqa: PLC0415 - as above
-
-    for sample in LISTS:
-        request = client.request(
-            stage.lists / sample.file,
-            account=sample.account,
-            kind=sample.kind,
-            upload_id=sample.upload_id,
-            label=Path(sample.file).stem,
-        )
-        if sample.raw:
-            with connect(server_url(stage.home)) as redis:
-                redis.xadd(UPLOADS_STREAM, {REQUEST_FIELD: to_json(request)})
-        else:
-            client.submit_request(request)
 
 
 def _follow(client: Client, timeout_seconds: float, *, quiet: bool) -> list[Report]:

@@ -7,162 +7,190 @@ import shutil
 import sysconfig
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.demo.lists import IPQS, LISTS, WHOISXML
+from worker.cli.demo.lists import LISTS
 from worker.cli.tables import Column, print_heading, print_table
-from worker.host.embedded import server_url
-from worker.store.client import connect
-from worker.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from producers.client import Client
     from producers.report import Report
-    from worker.cli.demo.stage import Stage
-    from worker.core.records import PartRecord, UploadRecord
+    from worker.cli.demo.findings import Calls, CopyInRedis, Findings, Outcome
 
-#: Seconds for one command to the demo's server.
-REDIS_SECONDS = 5.0
-#: The simulated providers' own words for themselves, and the demo's accounts.
-ACCOUNTS = {"ipqs": IPQS, "whoisxml": WHOISXML}
+#: Seconds of an hour.
+HOUR_SECONDS = 3_600
 
-_RESULT_COLUMNS = (
+_WAY_COLUMNS = (
     Column("upload"),
     Column("account"),
+    Column("kind"),
+    Column("source"),
+    Column("method"),
     Column("state"),
+    Column("parts", right=True),
+    Column("credits", right=True),
+    Column("looks", right=True),
+    Column("lag s", right=True),
+)
+_ROW_COLUMNS = (
+    Column("upload"),
     Column("rows", right=True),
     Column("folded", right=True),
     Column("empty", right=True),
+    Column("missing", right=True),
     Column("ok", right=True),
     Column("bad", right=True),
     Column("risky", right=True),
     Column("unknown", right=True),
-    Column("missing", right=True),
-    Column("parts", right=True),
-    Column("looks", right=True),
-    Column("credits", right=True),
-    Column("lag s", right=True),
+    Column("also as"),
 )
-_CALL_COLUMNS = (Column("account"), Column("calls", right=True), Column("by operation"), Column("charges", right=True))
+_CALL_COLUMNS = (
+    Column("account"),
+    Column("calls", right=True),
+    Column("by operation"),
+    Column("parts", right=True),
+    Column("charges", right=True),
+)
+_FILE_COLUMNS = (Column("file"), Column("what it is"))
+_COPY_COLUMNS = (Column("key"), Column("what it is"))
 
 
-def print_report(client: Client, stage: Stage, reports: Sequence[Report], seconds: float) -> None:
+def print_report(findings: Findings, reports: Sequence[Report], seconds: float) -> None:
     """Print everything there is to see."""
-    found = _found(stage)
-    uploads = [upload for upload, _ in found]
-    print_heading("Results")
-    print_table(_RESULT_COLUMNS, [_result_row(upload, parts) for upload, parts in found])
-    state = stage.provider_state()
+    print_heading("The way of each list: where it came from, how it went to the provider")
+    print_table(_WAY_COLUMNS, map(_way_row, findings.outcomes))
+    print_heading("What came back, row by row")
+    print_table(_ROW_COLUMNS, map(_counts_row, findings.outcomes))
     print_heading("Provider calls, as the simulated providers counted them")
-    print_table(_CALL_COLUMNS, _call_rows(state))
+    print_table(_CALL_COLUMNS, map(_call_row, findings.calls))
     for report in reports:
         if report.failed:
             click.echo(report.as_line())
-    _print_conservation(uploads)
-    print_heading(f"Done in {seconds:.0f} s; everything has been stopped. The files are here")
-    for upload in uploads:
-        if upload.result is not None:
-            result = client.result(upload.upload_id)
-            click.echo(f"  {result.path}")
-    click.echo(f"  {stage.folder / 'bulkverify.log'}  (what the processes logged)")
-    _print_next(stage)
+    _print_promises(findings)
+    print_heading(f"Done in {seconds:.0f} s; everything has been stopped. The files are in {findings.results}")
+    print_table(_FILE_COLUMNS, _file_rows(findings))
+    click.echo(f"\nWhat the processes logged is in {findings.folder / 'bulkverify.log'}")
+    _print_copies(findings)
+    _print_next(findings)
 
 
-def document(client: Client, stage: Stage, seconds: float) -> dict[str, object]:
+def document(findings: Findings, seconds: float) -> dict[str, object]:
     """The same for programs."""
-    state: Mapping[str, Any] = stage.provider_state()
     return {
         "seconds": round(seconds, 1),
-        "folder": str(stage.folder),
-        "uploads": [_upload_document(client, upload, parts) for upload, parts in _found(stage)],
+        "folder": str(findings.folder),
+        "uploads": [_upload_document(outcome) for outcome in findings.outcomes],
         "calls": {
-            account: {"operations": state[provider]["calls"], "charges": len(state[provider]["charges"])}
-            for provider, account in ACCOUNTS.items()
+            calls.account: {"operations": dict(calls.operations), "parts": calls.parts, "charges": calls.charges}
+            for calls in findings.calls
         },
     }
 
 
-def _upload_document(client: Client, upload: UploadRecord, parts: Sequence[PartRecord]) -> dict[str, object]:
-    result = upload.result
+def _upload_document(outcome: Outcome) -> dict[str, object]:
+    upload, result = outcome.upload, outcome.upload.result
     return {
         "upload_id": upload.upload_id,
         "account": upload.account,
+        "kind": upload.kind,
+        "source": outcome.sample.source,
+        "method": upload.method,
+        "submitted_by": list(outcome.methods),
         "state": str(upload.state),
         "reason": upload.reason,
         "rows": upload.rows,
         "counts": None if result is None else asdict(result.counts),
-        "conserved": result is not None and result.counts.conserved,
+        "conserved": outcome.conserved,
         "verdicts": {} if result is None else dict(result.verdicts),
-        "parts": len(parts),
-        "looks": sum(part.looks for part in parts),
-        "credits": sum(part.credits_committed for part in parts),
-        "lag_seconds": round(_lag_seconds(parts), 1),
-        "result": None if result is None else str(client.result(upload.upload_id).path),
+        "parts": len(outcome.parts),
+        "looks": sum(part.looks for part in outcome.parts),
+        "credits": sum(part.credits_committed for part in outcome.parts),
+        "lag_seconds": round(outcome.lag_seconds, 1),
+        "result": None if outcome.path is None else str(outcome.path),
+        "segments": [
+            {"segment": file.segment, "part": file.part, "path": str(path), "size_bytes": file.size_bytes}
+            for file, path in outcome.segments
+        ],
+        "rows_in_redis": None if outcome.copy is None else asdict(outcome.copy),
     }
 
 
-def _found(stage: Stage) -> list[tuple[UploadRecord, list[PartRecord]]]:
-    """The samples' uploads and their parts, in the order of the samples."""
-    with connect(server_url(stage.home), REDIS_SECONDS) as redis:
-        store = Store(redis)
-        uploads = [store.upload(sample.upload_id) for sample in LISTS]
-        return [(upload, list(store.parts_of(upload))) for upload in uploads if upload is not None]
-
-
-def _result_row(upload: UploadRecord, parts: Sequence[PartRecord]) -> list[object]:
-    result = upload.result
-    counts = result.counts if result else None
-    verdicts: Mapping[str, int] = result.verdicts if result else {}
+def _way_row(outcome: Outcome) -> list[object]:
+    upload, used = outcome.upload, ", ".join(outcome.methods)
     return [
         upload.upload_id,
         upload.account,
+        upload.kind,
+        outcome.sample.source,
+        used if used == upload.method else f"{used or '-'} ({upload.method})",
         upload.state,
+        len(outcome.parts),
+        f"{sum(part.credits_committed for part in outcome.parts):,}",
+        sum(part.looks for part in outcome.parts),
+        f"{outcome.lag_seconds:.1f}",
+    ]
+
+
+def _counts_row(outcome: Outcome) -> list[object]:
+    upload, result = outcome.upload, outcome.upload.result
+    counts = result.counts if result else None
+    verdicts: Mapping[str, int] = result.verdicts if result else {}
+    also = [*sorted({file.segment for file, _ in outcome.segments}), *(["rows in Redis"] if outcome.copy else [])]
+    return [
+        upload.upload_id,
         f"{upload.rows:,}",
         f"{counts.folded if counts else 0:,}",
         f"{counts.empty if counts else 0:,}",
-        *(f"{verdicts.get(word, 0):,}" for word in ("ok", "bad", "risky", "unknown")),
         f"{counts.missing if counts else 0:,}",
-        len(parts),
-        sum(part.looks for part in parts),
-        f"{sum(part.credits_committed for part in parts):,}",
-        f"{_lag_seconds(parts):.1f}",
+        *(f"{verdicts.get(word, 0):,}" for word in ("ok", "bad", "risky", "unknown")),
+        ", ".join(also),
     ]
 
 
-def _lag_seconds(parts: Iterable[PartRecord]) -> float:
-    """The longest time between a provider's end of a part and its verified result here."""
-    lags = [
-        part.collected_at - part.remote_finished_at
-        for part in parts
-        if part.collected_at is not None and part.remote_finished_at is not None
-    ]
-    return max(lags, default=0.0)
+def _call_row(calls: Calls) -> list[object]:
+    named = ", ".join(f"{number} {operation}" for operation, number in sorted(calls.operations.items()))
+    return [calls.account, sum(calls.operations.values()), named, calls.parts, calls.charges]
 
 
-def _call_rows(state: Mapping[str, Any]) -> Iterator[list[object]]:
-    for provider, account in ACCOUNTS.items():
-        calls: Mapping[str, int] = state[provider]["calls"]
-        named = ", ".join(f"{number} {operation}" for operation, number in sorted(calls.items()))
-        yield [account, sum(calls.values()), named, len(state[provider]["charges"])]
-
-
-def _print_conservation(uploads: Sequence[UploadRecord]) -> None:
-    kept = [upload for upload in uploads if upload.result is not None and upload.result.counts.conserved]
+def _print_promises(findings: Findings) -> None:
+    kept = [outcome.upload for outcome in findings.outcomes if outcome.conserved]
     rows = sum(upload.rows for upload in kept)
     click.echo(
         f"\nRows conserved in {len(kept)} of {len(LISTS)} uploads: "
         f"{rows:,} rows in = matched + folded + empty + withheld + missing."
     )
+    charges, parts = (sum(getattr(calls, what) for calls in findings.calls) for what in ("charges", "parts"))
+    click.echo(f"Charges: {charges} for {parts} parts.")
 
 
-def _print_next(stage: Stage) -> None:
-    command, home = _command(), shlex.quote(str(stage.home))
+def _file_rows(findings: Findings) -> Iterator[list[object]]:
+    for outcome in findings.outcomes:
+        if outcome.path is not None:
+            yield [outcome.path.relative_to(findings.results), "every row, with its verdict"]
+        for file, path in outcome.segments:
+            what = f"segment {file.segment}: the provider's own file, {file.size_bytes:,} bytes"
+            yield [path.relative_to(findings.results), what]
+
+
+def _print_copies(findings: Findings) -> None:
+    copies = [outcome.copy for outcome in findings.outcomes if outcome.copy is not None]
+    if copies:
+        print_heading("Rows in Redis, as seen there: for an application that cannot read those files")
+        print_table(_COPY_COLUMNS, map(_copy_row, copies))
+
+
+def _copy_row(copy: CopyInRedis) -> list[object]:
+    content = "byte for byte the result's file" if copy.same else "not what the result's file holds"
+    return [copy.key, f"{copy.size_bytes:,} bytes, {content}; kept for {copy.ttl_seconds / HOUR_SECONDS:.0f} hours"]
+
+
+def _print_next(findings: Findings) -> None:
+    command, home = _command(), shlex.quote(str(findings.home))
     print_heading("Try next")
-    click.echo(f"  head -3 {shlex.quote(str(stage.home / 'storage' / 'results' / 'visitors' / 'result.csv'))}")
+    click.echo(f"  head -3 {shlex.quote(str(findings.results / 'visitors' / 'result.csv'))}")
     click.echo(f"  BULKVERIFY_HOME={home} {command} up                # the same installation again, and beside it:")
     click.echo(f"  BULKVERIFY_HOME={home} {command} why newsletter    # what happened to the large list")
 

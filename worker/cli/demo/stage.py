@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from producers.exit_codes import ExitCode
-from worker.cli.demo.lists import IPQS, WHOISXML, write_lists
+from worker.cli.demo.lists import IPQS, WHOISXML
+from worker.cli.demo.places import Places, places
 from worker.cli.failures import Failure
 from worker.host.embedded import socket_path
 from worker.host.tether import TetheredProcess
@@ -51,9 +52,8 @@ class Stage:
 
     folder: Path
     home: Path
-    lists: Path
+    places: Places
     providers_url: str
-    environment: dict[str, str]
 
     def provider_state(self) -> dict[str, dict[str, object]]:
         """What each simulated provider counted: calls by operation, charges, jobs."""
@@ -66,21 +66,20 @@ class Stage:
 def running_stage(folder: Path) -> Iterator[Stage]:
     """Empty `folder` and start everything in it; stop everything when the block ends."""
     _empty(folder)
-    home, lists = folder / "home", folder / "lists"
-    for part in (home, lists):
-        part.mkdir()
-    write_lists(lists)
+    home = folder / "home"
+    home.mkdir()
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = _environment(home, lists)
     _write_accounts(home / "accounts.toml", url)
-    with (
-        _process(folder, "providers", ["sandbox", "--port", str(port), *PACE, *_keys()], environment) as providers,
-        _process(folder, "bulkverify", ["up"], environment) as installation,
-    ):
-        _wait_for(lambda: _listens_tcp(port), providers, folder / "providers.log")
-        _wait_for(lambda: _listens_unix(str(socket_path(home))), installation, folder / "bulkverify.log")
-        yield Stage(folder, home, lists, url, environment)
+    with places(folder, home / "storage") as lists:
+        environment = _environment(home, lists)
+        with (
+            _process(folder, "providers", ["sandbox", "--port", str(port), *PACE, *_keys()], environment) as providers,
+            _process(folder, "bulkverify", ["up"], environment) as installation,
+        ):
+            _wait_for(lambda: _listens_tcp(port), providers, folder / "providers.log")
+            _wait_for(lambda: _listens_unix(str(socket_path(home))), installation, folder / "bulkverify.log")
+            yield Stage(folder, home, lists, url)
 
 
 def _empty(folder: Path) -> None:
@@ -93,9 +92,13 @@ def _empty(folder: Path) -> None:
     (folder / MARKER).touch()
 
 
-def _environment(home: Path, lists: Path) -> dict[str, str]:
+def _environment(home: Path, lists: Places) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BULKVERIFY_")}
-    own = {"BULKVERIFY_HOME": str(home), "BULKVERIFY_INPUT_ROOTS": str(lists)}
+    own = {
+        "BULKVERIFY_HOME": str(home),
+        "BULKVERIFY_INPUT_ROOTS": str(lists.folder),
+        "BULKVERIFY_PULL_HOSTS": lists.host,
+    }
     return inherited | PACED_SETTINGS | own
 
 

@@ -31,7 +31,7 @@ TOUR_SECONDS = 280
 def tour() -> str:
     """Every block of the tour, as one script."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme[readme.index("## A five-minute tour") : readme.index("## Going to production")]
+    section = readme[readme.index("## A five-minute tour") : readme.index("## From an application")]
     return "\n".join(re.findall(r"```\n(.*?)```", section, re.DOTALL))
 
 

@@ -1,4 +1,4 @@
-"""The contract's samples: the page shows the files word for word, and each of them gets a list accepted."""
+"""The samples for applications: the pages show the files word for word, and each of them gets a list accepted."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ def producer_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"redis://bulkverify-producer:p%40ss%20word@127.0.0.1:{port}/3"
 
 
-def test_the_page_shows_every_file_word_for_word() -> None:
-    """Between its markers the contract holds each sample of the folder, and there is no marker without a file."""
-    page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
-    shown = re.findall(r"<!-- snippets/(\S+) -->\n```[a-z]+\n(.*?)```\n<!-- end -->", page, flags=re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/contract.md"])
+def test_a_page_shows_every_file_word_for_word(page: str) -> None:
+    """Between its markers a page holds each sample of the folder, and there is no marker without a file."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"<!-- snippets/(\S+) -->\n```[a-z]+\n(.*?)```\n<!-- end -->", text, flags=re.DOTALL)
     assert dict(shown) == {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("submit.*")}
     assert sorted(RUN) == sorted(name for name, _ in shown)
 

@@ -18,6 +18,7 @@ import worker.intake
 import worker.providers.call
 import worker.providers.http
 import worker.providers.ipqs
+import worker.providers.ipqs_downloads
 import worker.providers.refusals
 import worker.providers.whoisxml
 from config.settings import Settings
@@ -64,7 +65,7 @@ def _store_crashes() -> None:
         password = self.client.connection_pool.connection_kwargs["password"]
         raise LookupError(f"nobody expected {password!r} in {self.client.connection_pool.connection_kwargs}")
 
-    _exchange(Store, "upload", crashing)
+    _exchange(Store, "found", crashing)
 
 
 def _no_log_redaction() -> None:
@@ -125,7 +126,7 @@ def _redirects_followed() -> None:
 
 
 def _any_link_followed() -> None:
-    _exchange(worker.providers.ipqs.Ipqs, "_trusted", lambda self, link: True)
+    _exchange(worker.providers.ipqs_downloads, "is_trusted", lambda link, account: True)
 
 
 def _rejections_repeat() -> None:

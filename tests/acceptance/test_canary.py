@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ import redis
 from producers.client import Client
 from tests.builders.canary_cases import CASES, Case, faults, shown
 from tests.builders.canary_mistakes import LOOKS, Command, mistakes
-from tests.builders.canary_play import ROOT
+from tests.builders.canary_nursery import PROGRAM, ROOT, Nursery
 from tests.builders.canary_sinks import READERS, Reading, fetched
 from tests.builders.canary_site import PLAIN_IPQS, Canarium, a_canarium
 from tests.builders.deadline import wait_until
@@ -29,8 +28,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 KEYS = PLAIN_IPQS
 #: Seconds that every case gets to happen; they run at the same time.
 CASES_SECONDS = 60.0
-#: Commands that run at the same time.
-COMMANDS_AT_ONCE = 2
 #: The submit that is on its way when everything is told to stop.
 LAST = Case("on-its-way", "outcome_unknown", faults(("submit", "answer_hang")), key_in="path")
 
@@ -102,8 +99,8 @@ def everything_happens(
     with installation.records() as records:
         for case in CASES:
             wait_until(lambda: shown(records.store, site, case), seconds=CASES_SECONDS, what=case.name)  # noqa: B023 - called at once
-        with ThreadPoolExecutor(COMMANDS_AT_ONCE) as pool:
-            outputs |= dict(pool.map(lambda command: said(installation, command), LOOKS + wrong_commands))
+        with Nursery() as nursery:
+            outputs |= dict(said(nursery, installation, command) for command in LOOKS + wrong_commands)
         port = [entry["port"] for entry in installation.log() if entry["event"] == "exporter_started"][-1]
         outputs["metrics page"] = fetched(f"http://127.0.0.1:{port}/metrics")
         submit(installation, LAST)
@@ -119,9 +116,11 @@ def submit(installation: Installation, case: Case) -> None:
         client.submit(path, account=case.name, kind="email", upload_id=case.name, options={"header": False})
 
 
-def said(installation: Installation, command: Command) -> tuple[str, str]:
+def said(nursery: Nursery, installation: Installation, command: Command) -> tuple[str, str]:
     """A command's name, and all that it printed."""
-    done = installation.run(*command.arguments, **command.settings)
+    settings = {f"BULKVERIFY_{name.upper()}": str(value) for name, value in command.settings.items()}
+    environment = installation.environment | settings
+    done = nursery.run(PROGRAM, *command.arguments, environment=environment, folder=installation.folder)
     name = f"{command.arguments} {command.settings}"
     assert done.stdout + done.stderr, f"{name} printed nothing"
     return name, done.stdout + done.stderr

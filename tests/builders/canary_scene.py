@@ -1,8 +1,8 @@
 """One scene in a process of its own: a whole line with some cases on it, and parts of the program exchanged.
 
-`python -m tests.builders.canary_scene SCENE`, where SCENE is JSON: `folder`, `redis_url`, `broker_url`, `keys`,
-`patches`, `cases` by name with the word that each shows, `acts` by name. It ends with 0 when every case has shown its
-word. What it writes (standard output and error, both databases, everything in the folder) is for the test to search.
+Its one argument is JSON: `folder`, `redis_url`, `broker_url`, `keys`, `patches`, `cases` by name with the word that
+each shows, `acts` by name, `log_format`. It ends with 0 when every case has shown its word. What it writes (standard
+output and error, both databases, everything in the folder) is for the test to search.
 """
 
 from __future__ import annotations
@@ -171,12 +171,9 @@ def _run(stage: Stage) -> None:
         plant.close()
 
 
-def main(scene: dict[str, Any]) -> None:
+def main() -> None:
     """Exchange parts, and play."""
+    scene = json.loads(sys.argv[1])
     apply(scene["patches"])
-    configure_logging("json", "debug")
+    configure_logging(scene["log_format"], "debug")
     play(scene)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

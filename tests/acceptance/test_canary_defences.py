@@ -85,7 +85,9 @@ WEAKENED = (
         ("elsewhere: the wrong server: IPQS key", "elsewhere: the wrong server: link token"),
         {"redirect-header": "", "link-elsewhere": "unavailable"},
     ),
-    Weakened(("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("request holds key",)),
+    Weakened(
+        ("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("requests hold secrets",)
+    ),
     Weakened(("plain messages",), ("messages: hash dramatiq:delayed.msgs: IPQS key",), acts=("message is retried",)),
     Weakened(
         ("URLs in repr", "keys in repr"),

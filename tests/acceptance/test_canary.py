@@ -12,6 +12,7 @@ import redis
 
 from producers.client import Client
 from producers.contract import REJECTED_STREAM, REQUEST_FIELD, UPLOADS_STREAM
+from producers.exit_codes import ExitCode
 from tests.builders.canary_cases import CASES, Case, faults, shown, submit
 from tests.builders.canary_mistakes import LOOKS, PURGED, Command, giveaways, mistakes
 from tests.builders.canary_nursery import PROGRAM, ROOT, Nursery
@@ -123,6 +124,8 @@ def everything_happens(
     with Nursery() as nursery:
         outputs |= dict(said(nursery, installation, command) for command in LOOKS + wrong_commands)
     port = [entry["port"] for entry in installation.log() if entry["event"] == "exporter_started"][-1]
+    for upload_id in PURGED:
+        assert "purged" in outputs[name_of(Command(("show", upload_id)))]
     outputs["metrics page"] = fetched(f"http://127.0.0.1:{port}/metrics")
     return outputs
 
@@ -169,6 +172,11 @@ def forget_requests(redis_url: str) -> None:
         wait_until(rewritten, what="the end of the rewrite")
 
 
+def name_of(command: Command) -> str:
+    """What a command is called among the outputs."""
+    return f"{command.arguments} {command.settings}"
+
+
 def said(nursery: Nursery, installation: Installation, command: Command) -> tuple[str, str]:
     """A command's name, and all that it printed."""
     settings = {f"BULKVERIFY_{name.upper()}": str(value) for name, value in command.settings.items()}
@@ -176,8 +184,9 @@ def said(nursery: Nursery, installation: Installation, command: Command) -> tupl
     done = nursery.run(
         PROGRAM, *command.arguments, environment=environment, folder=installation.folder, given=command.given
     )
-    name = f"{command.arguments} {command.settings}"
+    name = name_of(command)
     assert done.stdout + done.stderr, f"{name} printed nothing"
+    assert (command in LOOKS) <= (done.code != ExitCode.USAGE), done.stderr
     return name, done.stdout + done.stderr
 
 

@@ -44,7 +44,6 @@ LOOKS = tuple(
         ("config", "check", "--live"),
         ("config", "check", "--live", "--json"),
         ("config", "check", "--json"),
-        ("ls", "--verbose"),
         ("ls", "--state", "attention", "--limit", "1000", "--json"),
         ("ls", "--account", "page-on-submit", "--reason", "*", "--json"),
         ("show", "pull-words"),

@@ -6,6 +6,7 @@ code. A job runs as a process of its own does: with its own environment, folder,
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -118,6 +119,8 @@ def _run(job: Mapping[str, Any]) -> int:
 def main() -> None:
     """Fork for each job until there are none any more."""
     _load()
+    # What is loaded is not looked through for garbage by every fork, which would copy all of it.
+    gc.freeze()
     for line in iter(sys.stdin.buffer.readline, b""):
         child = os.fork()
         if not child:

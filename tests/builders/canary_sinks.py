@@ -85,8 +85,8 @@ class Reading:
                 place = f"{kind} {key.decode(errors='replace')}"
                 self.look(sink, "key", key)
                 # A key that has expired since it was named has nothing left to read.
-                for piece in READERS[kind](client, key) if kind != "none" else ():
-                    self.look(sink, place, piece)
+                if kind != "none":
+                    self.look(sink, place, b"\n".join(READERS[kind](client, key)))
             for command in ("SLOWLOG GET 1000", "CLIENT LIST", "ACL LOG"):
                 self.look(sink, command, repr(client.execute_command(command)))
         return self

@@ -60,19 +60,23 @@ WEAKENED = (
         (
             "records: string bulkverify:part:words-on-submit/0: IPQS key",
             "records: list bulkverify:timeline:words-on-submit: IPQS key",
+            "records: string bulkverify:part:json-words/0: IPQS key",
+            "records: string bulkverify:part:pull-words/0: IPQS key",
             "records: string bulkverify:part:w-words/0: WhoisXML key",
             "records: list bulkverify:timeline:odd-word: IPQS key",
             "records: stream bulkverify:events: IPQS key",
         ),
-        {"words-on-submit": "", "w-words": "", "odd-word": ""},
+        {"words-on-submit": "", "json-words": "", "pull-words": "", "w-words": "", "odd-word": ""},
     ),
     Weakened(
         ("URL in subject",),
         (
             "records: string bulkverify:part:page-on-submit/0: IPQS key",
+            "records: string bulkverify:part:json-page-path/0: IPQS key",
             "records: list bulkverify:timeline:page-on-download: link token",
+            "records: list bulkverify:timeline:segments-expired: link token",
         ),
-        {"page-on-submit": "", "page-on-download": ""},
+        {"page-on-submit": "", "json-page-path": "", "page-on-download": "", "segments-expired": ""},
     ),
     Weakened(
         ("library text in errors",),
@@ -87,6 +91,11 @@ WEAKENED = (
     ),
     Weakened(
         ("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("requests hold secrets",)
+    ),
+    Weakened(
+        ("URLs kept whole",),
+        ("records: stream bulkverify:rejected: URL secret",),
+        acts=("requests hold secrets",),
     ),
     Weakened(("plain messages",), ("messages: hash dramatiq:delayed.msgs: IPQS key",), acts=("message is retried",)),
     Weakened(

@@ -21,6 +21,7 @@ import worker.providers.ipqs
 import worker.providers.ipqs_downloads
 import worker.providers.refusals
 import worker.providers.whoisxml
+import worker.rejected_request
 from config.settings import Settings
 from producers.request import parse
 from worker.providers.errors import Unavailable
@@ -134,6 +135,10 @@ def _rejections_repeat() -> None:
     _no_redaction()
 
 
+def _urls_kept_whole() -> None:
+    _exchange(worker.rejected_request, "_bare", lambda url: url[0])
+
+
 def _plain_messages() -> None:
     import dramatiq  # noqa: PLC0415 - its global encoder is set here
 
@@ -179,6 +184,7 @@ PATCHES: dict[str, Callable[[], None]] = {
     "redirects followed": _redirects_followed,
     "any link followed": _any_link_followed,
     "rejections repeat": _rejections_repeat,
+    "URLs kept whole": _urls_kept_whole,
     "plain messages": _plain_messages,
     "passwords shown": _passwords_shown,
     "URLs in repr": _urls_in_repr,

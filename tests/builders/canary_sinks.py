@@ -133,8 +133,11 @@ def _stream(client: Any, key: bytes) -> Iterator[bytes]:
         yield group["name"]
         for consumer in client.xinfo_consumers(key, group["name"]):
             yield consumer["name"]
-        for pending in client.xpending_range(key, group["name"], "-", "+", BATCH):
-            yield from (pending["consumer"], pending["message_id"])
+        start = "-"
+        while pending := client.xpending_range(key, group["name"], start, "+", BATCH):
+            for taken in pending:
+                yield from (taken["consumer"], taken["message_id"])
+            start = f"({pending[-1]['message_id'].decode()}"
 
 
 #: How each type of key is read, whole; a type that is not here makes the search fail.

@@ -27,7 +27,6 @@ from worker.store.retention import Purged, Retention
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.core.records import UploadRecord
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -51,12 +50,12 @@ def test_no_secret_is_in_any_sink_after_every_way_to_fail(tmp_path: Path) -> Non
     server = a_server(
         tmp_path / "redis", f"port {port}\nrequirepass {KEYS.password}\n{PLAIN_LOG}", f"redis://127.0.0.1:{port}/0"
     )
-    with server, a_canarium(tmp_path / "site", KEYS, [*CASES, LAST]) as site:
+    with Nursery() as nursery, server, a_canarium(tmp_path / "site", KEYS, [*CASES, LAST]) as site:
         installation = an_installation(tmp_path, site, *urls)
         try:
-            outputs = everything_happens(installation, site, mistakes(KEYS, tmp_path / "mistakes", urls[0]))
+            outputs = everything_happens(nursery, installation, site, mistakes(KEYS, tmp_path / "mistakes", urls[0]))
             before = written_by_redis(tmp_path, site)
-            outputs |= secrets_are_submitted(installation, site)
+            outputs |= secrets_are_submitted(nursery, installation, site)
             submit_last(installation, site)
             assert installation.stop() == 0
         finally:
@@ -105,7 +104,7 @@ def an_installation(folder: Path, site: Canarium, redis_url: str, broker_url: st
 
 
 def everything_happens(
-    installation: Installation, site: Canarium, wrong_commands: tuple[Command, ...]
+    nursery: Nursery, installation: Installation, site: Canarium, wrong_commands: tuple[Command, ...]
 ) -> dict[str, str]:
     """Run every case and every command; what the commands printed and the exporter served, by name."""
     launcher = shlex.join([sys.executable, "-m", "tests.builders.canary_launcher", "collect crashes"])
@@ -120,9 +119,8 @@ def everything_happens(
         for case in CASES:
             wait_until(lambda: shown(records.store, site, case), seconds=CASES_SECONDS, what=case.name)  # noqa: B023 - called at once
         for upload_id in PURGED:
-            assert Retention(records.store).purge(ended(records, upload_id), TOMBSTONE_DAYS) is Purged.OK
-    with Nursery() as nursery:
-        outputs |= dict(said(nursery, installation, command) for command in LOOKS + wrong_commands)
+            wait_until(lambda: purged(records, upload_id), what=f"the end of {upload_id}")  # noqa: B023 - called at once
+    outputs |= dict(said(nursery, installation, command) for command in LOOKS + wrong_commands)
     port = [entry["port"] for entry in installation.log() if entry["event"] == "exporter_started"][-1]
     for upload_id in PURGED:
         assert "purged" in outputs[name_of(Command(("show", upload_id)))]
@@ -130,22 +128,21 @@ def everything_happens(
     return outputs
 
 
-def ended(records: Records, upload_id: str) -> UploadRecord:
-    """An upload's record, once it has ended and its files are removed."""
-    wait_until(lambda: bool((upload := records.upload(upload_id)) and upload.terminal), what=f"the end of {upload_id}")
+def purged(records: Records, upload_id: str) -> bool:
+    """Purge an upload, if it has ended and nobody writes its record meanwhile."""
     upload = records.upload(upload_id)
-    assert upload is not None
-    return upload
+    if upload is None or not upload.terminal:
+        return False
+    return Retention(records.store).purge(upload, TOMBSTONE_DAYS) is Purged.OK
 
 
-def secrets_are_submitted(installation: Installation, site: Canarium) -> dict[str, str]:
+def secrets_are_submitted(nursery: Nursery, installation: Installation, site: Canarium) -> dict[str, str]:
     """Producers put secrets into requests; what the commands among them printed, once every request was answered."""
     with redis.Redis.from_url(installation.redis_url, decode_responses=True) as client:
         before = client.xlen(REJECTED_STREAM)
         for mistake in mistaken_requests(site).values():
             client.xadd(UPLOADS_STREAM, {REQUEST_FIELD: mistake.text})
-        with Nursery() as nursery:
-            outputs = dict(said(nursery, installation, command) for command in giveaways(KEYS))
+        outputs = dict(said(nursery, installation, command) for command in giveaways(KEYS))
         answered = before + len(mistaken_requests(site)) + len(giveaways(KEYS))
         wait_until(lambda: client.xlen(REJECTED_STREAM) == answered, what="an answer to every request")
         assert client.xlen(UPLOADS_STREAM) == 0

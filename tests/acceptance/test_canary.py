@@ -27,7 +27,6 @@ from worker.store.retention import Purged, Retention
 if TYPE_CHECKING:
     from pathlib import Path
 
-
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 KEYS = PLAIN_IPQS

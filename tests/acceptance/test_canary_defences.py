@@ -6,12 +6,13 @@ A defence without a scene that needs it would be a defence nobody knows to work.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from config.redis_urls import next_database
 from tests.builders.canary_cases import CASES
+from tests.builders.canary_nursery import Nursery
 from tests.builders.canary_patches import PATCHES
 from tests.builders.canary_play import launched, played, with_password
 from tests.builders.canary_scene import ACTS
@@ -19,7 +20,7 @@ from tests.builders.canary_sinks import Reading
 from tests.builders.canary_site import PLAIN_IPQS, PLAIN_WHOISXML, Keys, a_canarium
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 pytestmark = pytest.mark.processes
@@ -35,6 +36,7 @@ class Weakened:
     cases: Mapping[str, str] = field(default_factory=dict)
     acts: tuple[str, ...] = ()
     keys: Keys = PLAIN_IPQS
+    log_format: Literal["json", "console"] = "json"
 
     def __str__(self) -> str:
         """The test's name."""
@@ -44,6 +46,12 @@ class Weakened:
 #: Where two defences guard one place, both are taken away: one alone is enough.
 WEAKENED = (
     Weakened(("collect crashes", "no log redaction"), ("output: stderr: IPQS key",), {"crash": ""}),
+    Weakened(
+        ("collect crashes", "no log redaction"),
+        ("output: stderr: IPQS key",),
+        {"crash": ""},
+        log_format="console",
+    ),
     Weakened(("loud libraries", "no log redaction"), ("output: stderr: IPQS key",), {"page-on-list": ""}),
     Weakened(("plain form only",), ("output: stderr: IPQS key",), acts=("forms are logged",), keys=PLAIN_WHOISXML),
     Weakened(("failed logging prints",), ("output: stderr: IPQS key",), acts=("logging fails",)),
@@ -52,19 +60,23 @@ WEAKENED = (
         (
             "records: string bulkverify:part:words-on-submit/0: IPQS key",
             "records: list bulkverify:timeline:words-on-submit: IPQS key",
+            "records: string bulkverify:part:json-words/0: IPQS key",
+            "records: string bulkverify:part:pull-words/0: IPQS key",
             "records: string bulkverify:part:w-words/0: WhoisXML key",
             "records: list bulkverify:timeline:odd-word: IPQS key",
             "records: stream bulkverify:events: IPQS key",
         ),
-        {"words-on-submit": "", "w-words": "", "odd-word": ""},
+        {"words-on-submit": "", "json-words": "", "pull-words": "", "w-words": "", "odd-word": ""},
     ),
     Weakened(
         ("URL in subject",),
         (
             "records: string bulkverify:part:page-on-submit/0: IPQS key",
+            "records: string bulkverify:part:json-page-path/0: IPQS key",
             "records: list bulkverify:timeline:page-on-download: link token",
+            "records: list bulkverify:timeline:segments-expired: link token",
         ),
-        {"page-on-submit": "", "page-on-download": ""},
+        {"page-on-submit": "", "json-page-path": "", "page-on-download": "", "segments-expired": ""},
     ),
     Weakened(
         ("library text in errors",),
@@ -77,7 +89,14 @@ WEAKENED = (
         ("elsewhere: the wrong server: IPQS key", "elsewhere: the wrong server: link token"),
         {"redirect-header": "", "link-elsewhere": "unavailable"},
     ),
-    Weakened(("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("request holds key",)),
+    Weakened(
+        ("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("requests hold secrets",)
+    ),
+    Weakened(
+        ("URLs kept whole",),
+        ("records: stream bulkverify:rejected: URL secret",),
+        acts=("requests hold secrets",),
+    ),
     Weakened(("plain messages",), ("messages: hash dramatiq:delayed.msgs: IPQS key",), acts=("message is retried",)),
     Weakened(
         ("URLs in repr", "keys in repr"),
@@ -87,28 +106,46 @@ WEAKENED = (
 )
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Yield what runs scenes and commands."""
+    with Nursery() as nursery:
+        yield nursery
+
+
 @pytest.mark.parametrize("weakened", WEAKENED, ids=str)
 def test_what_a_defence_keeps_in_comes_out_without_it(
-    tmp_path: Path, redis_url: str, broker_url: str, weakened: Weakened
+    tmp_path: Path, nursery: Nursery, redis_url: str, broker_url: str, weakened: Weakened
 ) -> None:
     """A program that lacks the defence leaks into each place that it guards."""
     found = played(
+        nursery,
         tmp_path,
         (redis_url, broker_url),
         weakened.keys,
         patches=weakened.without,
         cases=weakened.cases or {"good": ""},
         acts=weakened.acts,
+        log_format=weakened.log_format,
     )
     leaks = {f"{hit.sink}: {hit.place}: {hit.secret}" for hit in found.hits}
     assert leaks >= set(weakened.leaks)
 
 
-def test_with_every_defence_in_place_nothing_comes_out(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+def test_with_every_defence_in_place_nothing_comes_out(
+    tmp_path: Path, nursery: Nursery, redis_url: str, broker_url: str
+) -> None:
     """All those scenes at once, and every other way to fail, leave no secret anywhere, however odd the key."""
     cases = {case.name: "" for case in CASES if case.name != "storage-in-the-way"}
     found = played(
-        tmp_path, (redis_url, broker_url), PLAIN_WHOISXML, patches=["collect crashes"], cases=cases, acts=list(ACTS)
+        nursery,
+        tmp_path,
+        (redis_url, broker_url),
+        PLAIN_WHOISXML,
+        patches=["collect crashes"],
+        cases=cases,
+        acts=list(ACTS),
+        log_format="console",
     )
     assert found.hits == []
     sinks = {place.partition(":")[0] for place in found.places}
@@ -124,7 +161,7 @@ def test_every_patch_is_used() -> None:
 @pytest.mark.parametrize("patch", ["", "passwords shown", "no redaction", "passwords shown,no redaction"])
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_either_of_two_defences_keeps_a_password_out_of_a_command(
-    tmp_path: Path, redis_url: str, patch: str, more: tuple[str, ...]
+    tmp_path: Path, nursery: Nursery, redis_url: str, patch: str, more: tuple[str, ...]
 ) -> None:
     """`config check` masks the password of a Redis URL, and redacts what it prints; without both it is printed."""
     with a_canarium(tmp_path / "site", PLAIN_IPQS, CASES[:1]) as site:
@@ -135,17 +172,19 @@ def test_either_of_two_defences_keeps_a_password_out_of_a_command(
             "BULKVERIFY_BROKER_URL": next_database(url),
             "BULKVERIFY_ACCOUNTS_FILE": str(site.accounts_file),
         }
-        printed = launched(settings | site.environment, tmp_path, patch, "config", "check", *more)
+        printed = launched(nursery, settings | site.environment, tmp_path, patch, "config", "check", *more)
     assert "BULKVERIFY_REDIS_URL" in printed["stdout"]
     assert bool(Reading(PLAIN_IPQS.canaries()).outputs(printed).hits) == (patch.count(",") == 1)
 
 
 @pytest.mark.parametrize("patch", ["store crashes", "store crashes,no redaction"])
-def test_a_defect_of_a_command_is_kept_without_secrets(tmp_path: Path, redis_url: str, patch: str) -> None:
+def test_a_defect_of_a_command_is_kept_without_secrets(
+    tmp_path: Path, nursery: Nursery, redis_url: str, patch: str
+) -> None:
     """What is kept of an error that nobody expected is redacted, and without that it holds the password."""
     url = with_password(redis_url, PLAIN_IPQS.password)
     settings = {"BULKVERIFY_HOME": str(tmp_path), "BULKVERIFY_REDIS_URL": url}
-    printed = launched(settings, tmp_path, patch, "show", "anything")
+    printed = launched(nursery, settings, tmp_path, patch, "show", "anything")
     assert printed["exit code"] == "70"
     found = Reading(PLAIN_IPQS.canaries()).outputs(printed).files(tmp_path)
     assert "file: defects.log" in found.places

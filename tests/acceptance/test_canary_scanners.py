@@ -89,9 +89,27 @@ def test_a_secret_in_any_part_of_any_key_is_found(redis_url: str, plant: str) ->
     assert places & {"key", *READERS}
 
 
-def test_every_type_that_redis_has_is_read() -> None:
-    """The types of keys without modules are these; a new one makes the search fail and not pass it over."""
-    assert set(READERS) == {"string", "hash", "list", "set", "zset", "stream"}
+def test_a_type_that_nobody_reads_is_not_passed_over(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search fails at a key that it cannot read, as one of a module, or of a later server."""
+    monkeypatch.delitem(READERS, "zset")
+    with redis.Redis.from_url(redis_url) as client:
+        client.zadd("a", {"x": 1})
+    with pytest.raises(KeyError, match="zset"):
+        reading(PLAIN_KEY).database(redis_url)
+
+
+def test_what_many_consumers_have_taken_is_read_to_its_end(redis_url: str) -> None:
+    """A stream has more entries that wait for an answer than are read at once; each of them is looked at."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.xgroup_create("a", "g", mkstream=True)
+        for number in range(2_500):
+            client.xadd("a", {"x": number})
+        client.xreadgroup("g", "c", {"a": ">"})
+        last = client.xadd("a", {"x": "last"}, id="9999999999999-7")
+        client.xreadgroup("g", "c", {"a": ">"})
+        client.xtrim("a", maxlen=0)
+    found = reading(last.decode()).database(redis_url)
+    assert {hit.place for hit in found.hits} >= {"stream a"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +19,8 @@ FORM_BYTES_MIN = 8
 HALVED_CHARS_MIN = 20
 #: Characters of a link's token that give it away: a quarter of a token is as good as a found one.
 TOKEN_CHARS = 64
+#: Text as long as that, made of the characters of tokens.
+LIKE_TOKEN = re.compile(rb"[0-9a-f]{%d,}" % TOKEN_CHARS)
 
 
 def forms(secret: str) -> dict[str, bytes]:
@@ -76,11 +79,13 @@ class Canaries:
         """`secrets` by name are looked for in every form, `literals` as they are."""
         self._needles = [(name, form, text) for name, secret in secrets.items() for form, text in forms(secret).items()]
         self._needles += [("literal", literal, literal.encode()) for literal in literals]
+        self._token_needles: list[tuple[str, str, bytes]] = []
 
     def with_tokens(self, tokens: Iterable[str]) -> Canaries:
         """These, and the tokens of download links, of which a part gives all away."""
         more = Canaries({})
-        more._needles = self._needles + [
+        more._needles = self._needles
+        more._token_needles = [
             ("link token", "beginning" if at == 0 else "middle", token[at : at + TOKEN_CHARS].encode())
             for token in tokens
             for at in (0, TOKEN_CHARS)
@@ -90,8 +95,13 @@ class Canaries:
     def hits(self, sink: str, place: str, data: bytes | str) -> Iterator[Hit]:
         """Every secret in `data`, once for each form."""
         raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        # Tokens are many, and few places have text in which one could be.
+        like_tokens = b" ".join(LIKE_TOKEN.findall(raw))
         for secret, form, needle in self._needles:
             if needle in raw:
+                yield Hit(sink, place, secret, form)
+        for secret, form, needle in self._token_needles:
+            if needle in like_tokens:
                 yield Hit(sink, place, secret, form)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.builders.canary import spellings
@@ -12,8 +12,10 @@ from tests.builders.server_process import free_port
 from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from producers.client import Client
     from tests.builders.canary_site import Canarium
 
     Arrange = Callable[[Any, Canarium], object]
@@ -30,8 +32,12 @@ class Case:
     shows: str
     arrange: Arrange = lambda sandbox, site: None
     provider: Literal["ipqs", "whoisxml"] = "ipqs"
-    key_in: Literal["header", "path"] = "header"
+    key_in: Literal["header", "path", "param", "json"] = "header"
     place: Literal["served", "closed", "stranger"] = "served"
+    #: Where the list is: a file, the request itself, or what the host of lists does with it.
+    source: Literal["file", "rows", "given", "moved"] = "file"
+    #: Of the request: how the list is sent, and what is wanted back.
+    wishes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def faults(*queue: tuple[str, str], **details: Any) -> Arrange:
@@ -102,6 +108,11 @@ def _odd_word(sandbox: Any, site: Canarium) -> None:
     sandbox.knobs.stall_at = 0.5
 
 
+#: What a request wishes, beside its list.
+JSON: Mapping[str, Any] = {"method": "json"}
+PULL: Mapping[str, Any] = {"method": "pull"}
+ALL_SEGMENTS: Mapping[str, Any] = {"segments": ["bad", "clean", "pristine"]}
+
 CASES = (
     Case("good", "completed"),
     Case("bad-key", "credentials_rejected", faults(("submit", "bad_key"))),
@@ -140,6 +151,35 @@ CASES = (
     Case("wrong-certificate", "not_sent", place="stranger"),
     Case("storage-in-the-way", "storage_invalid_name"),
     Case("crash", "crashed"),
+    Case("json-good", "completed", key_in="json", wishes={**JSON, **ALL_SEGMENTS}),
+    Case("json-page", "outcome_unknown", _echo(("submit", "answer_http_502")), key_in="json", wishes=JSON),
+    Case("json-page-path", "outcome_unknown", _echo(("submit", "answer_http_502")), key_in="path", wishes=JSON),
+    Case("json-words", "outcome_unknown", _words("submit"), key_in="json", wishes=JSON),
+    Case("json-bad-key", "credentials_rejected", faults(("submit", "bad_key")), key_in="param", wishes=JSON),
+    Case("json-cut", "outcome_unknown", faults(("submit", "truncate_silent"), after_bytes=500), wishes=JSON),
+    Case("json-reset", HAPPENED, faults(("submit", "reset")), key_in="json", wishes=JSON),
+    Case("pull-good", "completed", key_in="param", source="given", wishes=PULL),
+    Case(
+        "pull-page",
+        "outcome_unknown",
+        _echo(("submit", "answer_http_502")),
+        key_in="param",
+        source="given",
+        wishes=PULL,
+    ),
+    Case("pull-words", "outcome_unknown", _words("submit"), key_in="json", source="given", wishes=PULL),
+    Case("pull-header", "outcome_unknown", _echo(("submit", "http_503")), source="given", wishes=PULL),
+    Case("pull-fails", HAPPENED, faults(("submit", "refuse")), key_in="path", source="given", wishes=PULL),
+    Case("pull-redirect", "outcome_unknown", _redirected, key_in="param", source="given", wishes=PULL),
+    Case("list-moved", "unreadable", source="moved"),
+    Case("param-page", "outcome_unknown", _echo(("submit", "answer_http_502")), key_in="param"),
+    Case("param-page-on-list", HAPPENED, _echo(("list", "html_block")), key_in="param"),
+    Case("param-words", HAPPENED, _words("list", "status"), key_in="param"),
+    Case("json-key-on-list", HAPPENED, _echo(("list", "http_500")), key_in="json"),
+    Case("segments-expired", "unavailable", faults(("download", "http_410"), times=12), wishes=ALL_SEGMENTS),
+    Case("segments-cut", HAPPENED, faults(("download", "truncate"), after_bytes=9, times=4), wishes=ALL_SEGMENTS),
+    Case("rows", "completed", source="rows", wishes={"result": "rows", "label": "rows"}),
+    Case("w-rows", "completed", provider="whoisxml", source="rows", wishes={"result": "rows"}),
     Case("w-good", "completed", provider="whoisxml"),
     Case("w-bad-key", "credentials_rejected", faults(("submit", "bad_key")), provider="whoisxml"),
     Case("w-no-credits", "out_of_credits", faults(("submit", "no_credits")), provider="whoisxml"),
@@ -155,6 +195,22 @@ CASES = (
 def case(name: str) -> Case:
     """The case of that name."""
     return next(each for each in CASES if each.name == name)
+
+
+def submit(client: Client, site: Canarium, each: Case, folder: Path) -> None:
+    """Ask for the case's short list to be verified by its account; the upload is called like the case."""
+    values = [f"{each.name}@example.com", "other@example.com"]
+    asked: dict[str, Any] = {"account": each.name, "kind": "email", "upload_id": each.name} | dict(each.wishes)
+    match each.source:
+        case "file":
+            path = folder / f"{each.name}.txt"
+            path.write_text("".join(f"{value}\n" for value in values))
+            client.submit(path, options={"header": False}, **asked)
+        case "rows":
+            client.submit(rows=values, **asked)
+        case does:
+            url = f"http://{site.lists.place}/{does}/{each.name}.txt"
+            client.submit(remote_url=url, options={"header": False}, **asked)
 
 
 def shown(store: Any, site: Canarium, each: Case) -> bool:

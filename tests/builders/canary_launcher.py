@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 
 from tests.builders.canary_patches import apply
-from worker.cli.main import main
+from worker.cli.main import main as program
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Exchange the parts, and be the program."""
     apply(sys.argv[1].split(","))
     del sys.argv[1]
+    program()
+
+
+if __name__ == "__main__":
     main()

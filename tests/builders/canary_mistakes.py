@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 
 class Command(NamedTuple):
-    """A command line, and the settings that differ for it."""
+    """A command line, the settings that differ for it, and what it gets on standard input."""
 
     arguments: tuple[str, ...]
     settings: Mapping[str, Any] = MappingProxyType({})
+    given: str = ""
 
 
+#: Uploads of which only a tombstone is left when somebody looks.
+PURGED = ("json-good", "aborted")
 #: What somebody looks at who wants to know what went wrong, in every form that there is.
 LOOKS = tuple(
     Command(line)
@@ -40,16 +43,46 @@ LOOKS = tuple(
         ("cancel", "calls-429", "--yes"),
         ("config", "check", "--live"),
         ("config", "check", "--live", "--json"),
-        ("ls", "--verbose"),
+        ("config", "check", "--json"),
+        ("ls", "--state", "attention", "--limit", "1000", "--json"),
+        ("ls", "--account", "page-on-submit", "--reason", "*", "--json"),
+        ("show", "pull-words"),
+        ("why", "pull-page"),
+        ("why", "json-words", "--json"),
+        ("why", "segments-expired"),
+        ("why", "list-moved"),
+        ("result", "rows", "--json"),
+        ("result", "rows", "--output", "copied.csv"),
+        ("upload", "lists/good.txt", "--account", "good", "--again", "once-more", "--segment", "bad", "--json"),
+        ("retry", "odd-word", "--json"),
+        ("retry", "link-expired"),
+        ("retry", "list-moved", "--yes", "--json"),
+        ("retry", "--state", "attention", "--json"),
+        ("cancel", "--label", "r*"),
+        ("cancel", "--account", "odd-word", "--yes", "--json"),
+        *((*command, upload_id) for upload_id in PURGED for command in (("show",), ("why",), ("result",), ("retry",))),
+        *((*command, "--json") for command in (("show", PURGED[0]), ("why", PURGED[0]), ("result", PURGED[0]))),
     )
 )
+
+
+def giveaways(keys: Keys) -> tuple[Command, ...]:
+    """Lists on standard input in which keys are rows: they go into a request, as the rows of a file do not."""
+    upload = ("upload", "-", "--account", "good", "--wait", "--timeout", "20")
+    return (
+        Command(upload, given=f"a@example.com\n{keys.ipqs}\n"),
+        Command((*upload, "--json"), given=f"{keys.whoisxml}\n"),
+        Command((*upload, "--label", keys.ipqs), given="a@example.com\n"),
+    )
 
 
 def mistakes(keys: Keys, folder: Path, redis_url: str) -> tuple[Command, ...]:
     """Every way to write a secret into the configuration wrongly. `folder` gets the accounts files for that."""
     folder.mkdir()
     wrong = f"{quote(keys.password, safe='')}wrong"
-    check = ("config", "check")
+    check, upload = ("config", "check"), ("upload", "--account", "good", "--remote-url")
+    secret = quote(keys.foreign, safe="")
+    links = (f"user:{secret}@files.example/a.csv", f"files.example/a.csv?signature={secret}")
     return (
         Command(("ls",), {"redis_url": redis_url.replace("@127", f"{wrong[-5:]}@127")}),
         Command(("run", "worker"), {"redis_url": redis_url.replace("@127", f"{wrong[-5:]}@127")}),
@@ -60,6 +93,8 @@ def mistakes(keys: Keys, folder: Path, redis_url: str) -> tuple[Command, ...]:
         Command(check, {"storage_url": f"s3://id:{keys.ipqs}@bucket/folder"}),
         Command(("ls",), {"ipqs_key": keys.ipqs}),
         Command((*check, "--json"), {"whoisxml_key": keys.whoisxml, "redis_password": keys.password}),
+        *(Command((*upload, f"https://{link}")) for link in links),
+        *(Command((*upload, f"https://{link}", "--json")) for link in links),
         *(Command((*check, "--json"), {"accounts_file": path}) for path in _accounts_files(keys, folder)),
     )
 

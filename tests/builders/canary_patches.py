@@ -18,8 +18,10 @@ import worker.intake
 import worker.providers.call
 import worker.providers.http
 import worker.providers.ipqs
+import worker.providers.ipqs_downloads
 import worker.providers.refusals
 import worker.providers.whoisxml
+import worker.rejected_request
 from config.settings import Settings
 from producers.request import parse
 from worker.providers.errors import Unavailable
@@ -64,7 +66,7 @@ def _store_crashes() -> None:
         password = self.client.connection_pool.connection_kwargs["password"]
         raise LookupError(f"nobody expected {password!r} in {self.client.connection_pool.connection_kwargs}")
 
-    _exchange(Store, "upload", crashing)
+    _exchange(Store, "found", crashing)
 
 
 def _no_log_redaction() -> None:
@@ -125,12 +127,16 @@ def _redirects_followed() -> None:
 
 
 def _any_link_followed() -> None:
-    _exchange(worker.providers.ipqs.Ipqs, "_trusted", lambda self, link: True)
+    _exchange(worker.providers.ipqs_downloads, "is_trusted", lambda link, account: True)
 
 
 def _rejections_repeat() -> None:
     _exchange(worker.intake, "_parsed", parse)
     _no_redaction()
+
+
+def _urls_kept_whole() -> None:
+    _exchange(worker.rejected_request, "_bare", lambda url: url[0])
 
 
 def _plain_messages() -> None:
@@ -178,6 +184,7 @@ PATCHES: dict[str, Callable[[], None]] = {
     "redirects followed": _redirects_followed,
     "any link followed": _any_link_followed,
     "rejections repeat": _rejections_repeat,
+    "URLs kept whole": _urls_kept_whole,
     "plain messages": _plain_messages,
     "passwords shown": _passwords_shown,
     "URLs in repr": _urls_in_repr,

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from tests.builders.canary_nursery import PATCHED, SCENE
 from tests.builders.canary_scene import TOLD
 from tests.builders.canary_sinks import Reading
 from tests.builders.canary_site import KEY_VARIABLE, Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-#: Where `tests` can be imported from.
-ROOT = Path(__file__).parents[2]
-#: Seconds that a scene may take in all.
-PROCESS_SECONDS = 100.0
+    from tests.builders.canary_nursery import Nursery
 
 
 def with_password(url: str, password: str) -> str:
@@ -30,6 +26,7 @@ def with_password(url: str, password: str) -> str:
 
 
 def played(
+    nursery: Nursery,
     folder: Path,
     urls: tuple[str, str],
     keys: Keys,
@@ -37,6 +34,7 @@ def played(
     patches: Sequence[str] = (),
     cases: Mapping[str, str],
     acts: Sequence[str] = (),
+    log_format: Literal["json", "console"] = "json",
 ) -> Reading:
     """What is found after a scene. `cases` may name other words by which they are seen to have happened."""
     redis_url, broker_url = (with_password(url, keys.password) for url in urls)
@@ -48,18 +46,11 @@ def played(
         "patches": [*patches],
         "cases": dict(cases),
         "acts": [*acts],
+        "log_format": log_format,
     }
-    environment = os.environ | {KEY_VARIABLE: keys.whoisxml, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.builders.canary_scene", json.dumps(scene)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4_000:]
+    environment = os.environ | {KEY_VARIABLE: keys.whoisxml}
+    done = nursery.run(SCENE, json.dumps(scene), environment=environment, folder=folder)
+    assert done.code == 0, done.stderr[-4_000:]
     told = json.loads((folder / TOLD).read_text())
     (folder / TOLD).unlink()
     reading = Reading(keys.canaries().with_tokens(told["tokens"]))
@@ -69,15 +60,9 @@ def played(
     return reading.database(urls[0], "records").database(urls[1], "messages")
 
 
-def launched(environment: Mapping[str, str], folder: Path, patch: str, *arguments: str) -> dict[str, str]:
+def launched(
+    nursery: Nursery, environment: Mapping[str, str], folder: Path, patch: str, *arguments: str
+) -> dict[str, str]:
     """What a command prints that runs with a part of the program exchanged, by stream; files are for the test."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.builders.canary_launcher", patch, *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
-    return {"stdout": done.stdout, "stderr": done.stderr, "exit code": str(done.returncode)}
+    done = nursery.run(PATCHED, patch, *arguments, environment=os.environ | dict(environment), folder=folder)
+    return {"stdout": done.stdout, "stderr": done.stderr, "exit code": str(done.code)}

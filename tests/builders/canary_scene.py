@@ -1,8 +1,8 @@
 """One scene in a process of its own: a whole line with some cases on it, and parts of the program exchanged.
 
-`python -m tests.builders.canary_scene SCENE`, where SCENE is JSON: `folder`, `redis_url`, `broker_url`, `keys`,
-`patches`, `cases` by name with the word that each shows, `acts` by name. It ends with 0 when every case has shown its
-word. What it writes (standard output and error, both databases, everything in the folder) is for the test to search.
+Its one argument is JSON: `folder`, `redis_url`, `broker_url`, `keys`, `patches`, `cases` by name with the word that
+each shows, `acts` by name, `log_format`. It ends with 0 when every case has shown its word. What it writes (standard
+output and error, both databases, everything in the folder) is for the test to search.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import structlog
 from config.logs import configure_logging
 from config.settings import Settings
 from producers.client import Client
-from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
+from producers.contract import REJECTED_STREAM, REQUEST_FIELD, UPLOADS_STREAM
 from tests.builders.canary import spellings
-from tests.builders.canary_cases import Case, case, shown
+from tests.builders.canary_cases import Case, case, shown, submit
 from tests.builders.canary_patches import apply
+from tests.builders.canary_requests import mistaken_requests
 from tests.builders.canary_site import Canarium, Keys, a_canarium
 from tests.builders.deadline import wait_until
 from tests.builders.line import QUICK
@@ -95,13 +96,21 @@ def _message_is_retried(stage: Stage) -> None:
     wait_until(lambda: bool(broker.client.exists(delayed)), what="a message that waits for its retry")
 
 
-def _request_holds_key(stage: Stage) -> None:
-    """A producer mistakes the key for a field of the request."""
+def _requests_hold_secrets(stage: Stage) -> None:
+    """Producers put secrets wherever a request has room for them."""
+    for mistake in mistaken_requests(stage.site).values():
+        stage.plant.context.store.client.xadd(UPLOADS_STREAM, {REQUEST_FIELD: mistake.text})
+        stage.intake.read()
+
+
+def _requests_are_rejected(stage: Stage) -> None:
+    """Each of those has got its answer, and is not in the stream any more."""
     client: Any = stage.plant.context.store.client
-    for fields in ({"api_key": stage.site.keys.ipqs}, {"account": stage.site.keys.ipqs}):
-        request = {"version": 1, "account": "good", "kind": "email", "source": {"path": "/x"}} | fields
-        client.xadd(UPLOADS_STREAM, {REQUEST_FIELD: json.dumps(request)})
-    stage.intake.read()
+    mistakes, told = mistaken_requests(stage.site), client.xrange(REJECTED_STREAM)
+    reasons = dict(zip(mistakes, [fields["reason"] for _, fields in told], strict=True))
+    wrong = {name: reason for name, reason in reasons.items() if reason != mistakes[name].reason}
+    assert not wrong, wrong
+    assert client.xlen(UPLOADS_STREAM) == 0
 
 
 #: What else can happen in a scene.
@@ -111,7 +120,8 @@ ACTS: dict[str, Callable[[Stage], None]] = {
     "logging fails": _logging_fails,
     "error is printed": _error_is_printed,
     "message is retried": _message_is_retried,
-    "request holds key": _request_holds_key,
+    "requests hold secrets": _requests_hold_secrets,
+    "requests are rejected": _requests_are_rejected,
 }
 
 
@@ -131,6 +141,7 @@ def play(scene: dict[str, Any]) -> None:
             | {
                 "BULKVERIFY_HOME": str(home),
                 "BULKVERIFY_INPUT_ROOTS": str(folder),
+                "BULKVERIFY_PULL_HOSTS": site.lists.place,
                 "BULKVERIFY_REDIS_URL": scene["redis_url"],
                 "BULKVERIFY_BROKER_URL": scene["broker_url"],
                 "BULKVERIFY_ACCOUNTS_FILE": str(site.accounts_file),
@@ -156,9 +167,7 @@ def _run(stage: Stage) -> None:
         store = plant.context.store
         with Client(scene["redis_url"], producer="test") as client:
             for each in cases_of(scene):
-                path = Path(scene["folder"]) / f"{each.name}.txt"
-                path.write_text(f"{each.name}@example.com\nother@example.com\n")
-                client.submit(path, account=each.name, kind="email", upload_id=each.name, options={"header": False})
+                submit(client, stage.site, each, Path(scene["folder"]))
                 stage.intake.read()
         for name in scene["acts"]:
             ACTS[name](stage)
@@ -171,12 +180,9 @@ def _run(stage: Stage) -> None:
         plant.close()
 
 
-def main(scene: dict[str, Any]) -> None:
+def main() -> None:
     """Exchange parts, and play."""
+    scene = json.loads(sys.argv[1])
     apply(scene["patches"])
-    configure_logging("json", "debug")
+    configure_logging(scene["log_format"], "debug")
     play(scene)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -85,8 +85,8 @@ class Reading:
                 place = f"{kind} {key.decode(errors='replace')}"
                 self.look(sink, "key", key)
                 # A key that has expired since it was named has nothing left to read.
-                for piece in READERS[kind](client, key) if kind != "none" else ():
-                    self.look(sink, place, piece)
+                if kind != "none":
+                    self.look(sink, place, b"\n".join(READERS[kind](client, key)))
             for command in ("SLOWLOG GET 1000", "CLIENT LIST", "ACL LOG"):
                 self.look(sink, command, repr(client.execute_command(command)))
         return self
@@ -133,8 +133,11 @@ def _stream(client: Any, key: bytes) -> Iterator[bytes]:
         yield group["name"]
         for consumer in client.xinfo_consumers(key, group["name"]):
             yield consumer["name"]
-        for pending in client.xpending_range(key, group["name"], "-", "+", BATCH):
-            yield from (pending["consumer"], pending["message_id"])
+        start = "-"
+        while pending := client.xpending_range(key, group["name"], start, "+", BATCH):
+            for taken in pending:
+                yield from (taken["consumer"], taken["message_id"])
+            start = f"({pending[-1]['message_id'].decode()}"
 
 
 #: How each type of key is read, whole; a type that is not here makes the search fail.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tests.builders.canary import Canaries
+from tests.builders.canary_lists import ListHost
 from tests.builders.scripted_server import ScriptedServer
 from tests.builders.server_process import free_port
 from worker.providers.sandbox.clock import Clock
@@ -37,10 +38,13 @@ class Keys:
     ipqs: str
     whoisxml: str
     password: str = "r3dis-canary/p@ss+word&0of1"
+    #: A secret of somebody else's, in links to lists.
+    foreign: str = "f0re1gn-C4nary/of+a=L1nk&0of1"
 
     def canaries(self) -> Canaries:
         """All of them, and the field in which IPQualityScore repeats its key."""
         secrets = {"IPQS key": self.ipqs, "WhoisXML key": self.whoisxml, "Redis password": self.password}
+        secrets["URL secret"] = self.foreign
         return Canaries(secrets, ["status_url"])
 
 
@@ -56,6 +60,7 @@ class Canarium:
     keys: Keys
     folder: Path
     elsewhere: ScriptedServer
+    lists: ListHost
     sandboxes: dict[str, IpqsSandbox | WhoisXmlSandbox] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
 
@@ -95,7 +100,9 @@ def a_canarium(folder: Path, keys: Keys, cases: Iterable[Case]) -> Iterator[Cana
     """Serve the simulated providers of all `cases` until the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        site = Canarium(keys, folder, stack.enter_context(ScriptedServer()))
+        site = Canarium(
+            keys, folder, stack.enter_context(ScriptedServer()), stack.enter_context(ListHost(keys.foreign))
+        )
         site.key_file.write_text(keys.ipqs)
         site.key_file.chmod(0o600)
         strangers = stack.enter_context(ScriptedServer(encrypted=True))

@@ -16,10 +16,22 @@ Sent = dict[bytes | str, bytes | str] | bytes | str
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the inputs of the table lie: a folder that may be read, and one beside it that may not."""
+    """Where the inputs of the table lie."""
 
+    #: A folder that may be read, and one beside it that may not.
     inside: Path
     outside: Path
+    #: The workers' storage.
+    storage: Path
+    #: Base URL of a host that may be read from, and `host:port` of one where nobody listens.
+    site: str
+    nobody: str
+
+    @property
+    def inputs(self) -> Path:
+        """The storage's folder for inputs, in which there is a folder called `crm`."""
+        (self.storage / "inputs" / "crm").mkdir(parents=True, exist_ok=True)
+        return self.storage / "inputs"
 
     def file(self, name: str, content: bytes | str) -> Path:
         """A file in the folder that may be read."""

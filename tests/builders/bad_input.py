@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: Words that applications may rely on.
+REASONS = {
+    "account_unknown", "binary", "cell_too_large", "changed", "column_not_found", "column_unclear", "conflict",
+    "delimiter", "empty", "encoding", "header", "host_not_allowed", "kind_unsupported", "method_unsupported",
+    "not_a_list", "not_found", "not_json", "not_pullable", "outside_roots", "producer_quota", "quote", "schema",
+    "secret_inside", "segment_unsupported", "source_unavailable", "too_large", "too_many_columns", "too_many_rows",
+    "unreadable", "url_outside_storage", "version",
+}  # fmt: skip
+
 #: What goes into the stream: the fields of an entry, or the text of its request.
 Sent = dict[bytes | str, bytes | str] | bytes | str
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tests.builders.bad_files import LIMITS
 from tests.builders.bad_input import BadInput, Ground
-from tests.builders.scripted_server import Scripted
+from tests.builders.scripted_server import Scripted, ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.builders.bad_input import Sent
 
@@ -50,6 +54,26 @@ SITE: dict[str, tuple[Scripted, ...]] = {
 
 #: A host that may be read from, over https only.
 ELSEWHERE = "lists.example.com"
+
+
+@contextmanager
+def a_ground(folder: Path) -> Iterator[Ground]:
+    """Folders and hosts for the inputs of the table."""
+    inside, outside = folder / "inside", folder / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "secret.csv").write_text("email\nsecret@example.com\n")
+    # A port that is taken, so that nobody else gets it, and at which nobody listens.
+    with ScriptedServer() as site, socket.socket() as taken:
+        for target, answers in SITE.items():
+            site.at(target, *answers)
+        taken.bind(("127.0.0.1", 0))
+        yield Ground(inside, outside, folder / "storage", site.base_url, f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def pull_hosts_of(ground: Ground) -> tuple[str, ...]:
+    """The hosts of a ground that lists may be read from, as settings name them."""
+    return urlsplit(ground.site).netloc, ground.nobody, ELSEWHERE
 
 
 def _url(name: str, url: str, reason: str, *told: str) -> BadInput:

@@ -6,32 +6,25 @@ import json
 import logging.handlers
 import os
 import re
-import socket
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
 
 from producers.contract import EVENTS_STREAM, REJECTED_STREAM, UPLOADS_STREAM
 from tests.builders.bad_files import BAD_FILES, BAD_PATHS, LIMITS
-from tests.builders.bad_input import BadInput, Ground
-from tests.builders.bad_places import BAD_REMOTES, BAD_URLS, ELSEWHERE, SITE
+from tests.builders.bad_input import REASONS, BadInput, Ground
+from tests.builders.bad_places import BAD_REMOTES, BAD_URLS, a_ground, pull_hosts_of
 from tests.builders.bad_requests import BAD_FIELDS, BAD_SOURCES, GREEDY, NO_REQUESTS, PURGED, SECRET, entry_fields
 from tests.builders.coherence import check_coherent
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, Line, running_line
-from tests.builders.scripted_server import ScriptedServer
 from tests.builders.stores import a_store
 from worker.core.states import UploadState
 from worker.retention.purging import purge_ended
 from worker.store.retention import Purged, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from worker.core.records import UploadRecord
     from worker.host.embedded import EmbeddedServer
 
@@ -43,15 +36,6 @@ TABLE = [
 
 #: A label that spreadsheets, shells and people may take for something else; it is text on one line.
 HARMLESS_LABEL = "=cmd|'/c calc'!A1; $(reboot) `id` ../../ \"%s\" \N{PILE OF POO}"
-
-#: Words that applications may rely on.
-REASONS = {
-    "account_unknown", "binary", "cell_too_large", "changed", "column_not_found", "column_unclear", "conflict",
-    "delimiter", "empty", "encoding", "header", "host_not_allowed", "kind_unsupported", "method_unsupported",
-    "not_a_list", "not_found", "not_json", "not_pullable", "outside_roots", "producer_quota", "quote", "schema",
-    "secret_inside", "segment_unsupported", "source_unavailable", "too_large", "too_many_columns", "too_many_rows",
-    "unreadable", "url_outside_storage", "version",
-}  # fmt: skip
 
 #: Most characters of a message and its remedy.
 TOLD_CHARACTERS_MAX = 4_000
@@ -100,7 +84,7 @@ def aftermath(redis_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFac
         settings: dict[str, Any] = {
             "ipqs": {"job_seconds": 0.02},
             "input_roots": (ground.inside,),
-            "pull_hosts": (urlsplit(ground.site).netloc, ground.nobody, ELSEWHERE),
+            "pull_hosts": pull_hosts_of(ground),
             "producer_rows_per_day_overrides": {GREEDY: 1},
             **LIMITS,
         }
@@ -110,21 +94,6 @@ def aftermath(redis_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFac
     logging.getLogger().removeHandler(heard)
     found.logs = repr(logs) + "".join(heard.format(record) for record in heard.buffer)
     return found
-
-
-@contextmanager
-def a_ground(folder: Path) -> Iterator[Ground]:
-    """Folders and hosts for the inputs of the table."""
-    inside, outside = folder / "inside", folder / "outside"
-    inside.mkdir()
-    outside.mkdir()
-    (outside / "secret.csv").write_text("email\nsecret@example.com\n")
-    # A port that is taken, so that nobody else gets it, and at which nobody listens.
-    with ScriptedServer() as site, socket.socket() as taken:
-        for target, answers in SITE.items():
-            site.at(target, *answers)
-        taken.bind(("127.0.0.1", 0))
-        yield Ground(inside, outside, folder / "storage", site.base_url, f"127.0.0.1:{taken.getsockname()[1]}")
 
 
 def _purge_one(line: Line, ground: Ground, redis_url: str) -> None:

@@ -53,22 +53,13 @@ SOURCES = st.one_of(
     st.sampled_from(_HOSTS).map(lambda url: {"remote_url": url}),
 )
 
-#: Requests whose every field could be right, alone.
-LIKELY = st.fixed_dictionaries(
-    {
-        "version": st.just(1),
-        "account": st.sampled_from(["ipqs-main", "ipqs-main", "ipqs-main", "whoisxml-main", "nobody"]),
-        "kind": st.sampled_from(["email", "email", "email", "proxy", "phone", "leaked_password"]),
-        "source": SOURCES,
-    },
+#: Wishes that the contract takes, each alone.
+_WISHES = st.fixed_dictionaries(
+    {},
     optional={
-        "upload_id": st.sampled_from(["crm-1", "crm-2", "crm-3", "auto-1", ".."]),
-        "options": st.sampled_from([{}, {"header": True}, {"header": False}, {"column": 1}, {"encoding": "utf-16"}]),
-        "method": st.sampled_from(["auto", "form", "json", "pull", "post"]),
-        "segments": st.lists(st.sampled_from(["pristine", "clean", "bad"]), max_size=3),
-        "result": st.sampled_from(["storage", "rows", "mail"]),
-        "again": st.sampled_from(["2", "3", "", "once more", "x" * 41]),
-        "label": st.sampled_from(["news", "\x1b[2J", IPQS_KEY]),
+        "segments": st.lists(st.sampled_from(["pristine", "clean", "bad"]), max_size=2, unique=True),
+        "result": st.sampled_from(["storage", "rows"]),
+        "label": st.sampled_from(["news", "=cmd|x", "\N{PILE OF POO}"]),
         "producer": st.sampled_from(["crm", GREEDY, ""]),
     },
 )
@@ -80,21 +71,65 @@ _FIELDS = st.dictionaries(
 
 
 @st.composite
+def likely(draw: st.DrawFn) -> dict[str, Any]:
+    """A request that the contract takes in most cases; what it asks for need not be there, or be possible."""
+    source = draw(SOURCES)
+    request: dict[str, Any] = {
+        "version": 1,
+        "account": draw(st.sampled_from(["ipqs-main"] * 5 + ["whoisxml-main"] * 2 + ["nobody"])),
+        "kind": draw(st.sampled_from(["email"] * 5 + ["proxy", "phone", "leaked_password"])),
+        "source": source,
+        **draw(_WISHES),
+    }
+    match draw(st.sampled_from(["nothing", "id", "again"])):
+        case "id":
+            request["upload_id"] = draw(st.sampled_from(["crm-1", "crm-2", "crm-3"]))
+        case "again":
+            request["again"] = draw(st.sampled_from(["2", "3", "x" * 40]))
+    methods = ["auto", "auto", "form", "json", *(["pull"] * 2 if "remote_url" in source else [])]
+    request["method"] = draw(st.sampled_from(methods))
+    if "rows" not in source:
+        options = [{}, {}, {"header": True}, {"header": False}, {"column": 1}, {"encoding": "utf-16"}]
+        request["options"] = draw(st.sampled_from(options))
+    return request
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> str:
-    """The text of a request: one that is likely, an altered one, or one of odd fields; now and then cut off."""
-    likely = draw(LIKELY)
-    request = draw(st.one_of(st.just(likely), altered(likely), altered(WHOLE), _FIELDS))
-    text = json.dumps(request)
-    cut = draw(st.one_of(*[st.none()] * 9, st.integers(0, len(text))))
-    return text if cut is None else text[:cut]
+    """The text of a request: mostly one that is likely, else an altered one, or one of odd fields, or cut off."""
+    match draw(st.sampled_from(["likely"] * 4 + ["altered", "altered", "whole", "fields", "key", "cut"])):
+        case "likely":
+            request = draw(likely())
+        case "altered":
+            request = draw(altered(draw(likely())))
+        case "whole":
+            request = draw(altered(WHOLE))
+        case "fields":
+            request = draw(_FIELDS)
+        case "key":
+            request = draw(likely()) | {"label": IPQS_KEY}
+        case _:
+            text = json.dumps(draw(likely()))
+            return text[: draw(st.integers(0, len(text)))]
+    return json.dumps(request)
 
 
-ENTRIES: st.SearchStrategy[Entry] = st.one_of(
-    *[requests().map(lambda text: {"request": text})] * 5,
-    st.binary(max_size=300).map(lambda raw: {"request": raw}),
-    st.recursive(ODD_VALUES, st.lists).map(lambda value: {"request": json.dumps(value)}),
-    st.dictionaries(st.binary(min_size=1, max_size=40), st.binary(max_size=40), min_size=1, max_size=3),
-)
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    """The fields of an entry of the stream: nearly always a request, else bytes, any JSON or other fields."""
+    match draw(st.sampled_from(["request"] * 12 + ["bytes", "json", "fields"])):
+        case "request":
+            return {"request": draw(requests())}
+        case "bytes":
+            return {"request": draw(st.binary(max_size=300))}
+        case "json":
+            return {"request": json.dumps(draw(ODD_VALUES))}
+        case _:
+            names = st.binary(min_size=1, max_size=40)
+            return draw(st.dictionaries(names, st.binary(max_size=40), min_size=1, max_size=3))
+
+
+ENTRIES = entries()
 
 
 def placed(sent: Entry, ground: Ground) -> Entry:

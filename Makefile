@@ -13,7 +13,7 @@ PYTEST_ARGS =
 # Test processes: one per core, but no more than this many.
 TEST_PROCESSES_MAX = 4
 
-# Examples that each fuzzer looks at in `make fuzz`, and the seconds that each of their tests may take.
+# Examples that each fuzzer looks at in `make fuzz`, and the seconds after which one that has not ended yet fails.
 EXAMPLES = 2000
 SECONDS = 1800
 
@@ -28,7 +28,8 @@ help:
 	@echo 'make lint     ruff: formatting and rules'
 	@echo 'make types    mypy, strict'
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
-	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 of each, SECONDS=1800 for each test'
+	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
+	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
@@ -57,7 +58,7 @@ tests: setup-dev
 # The fuzzers alone, for longer, with other examples each time; `make tests` has a few of theirs.
 fuzz: setup-dev
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
-	  tests/unit/test_fuzz_staging.py tests/contract/test_fuzz_answers.py tests/integration/test_fuzz_intake.py $(PYTEST_ARGS)
+	  tests/*/test_fuzz_*.py $(PYTEST_ARGS)
 
 golden: setup-dev
 	@$(BIN)/python -m tests.builders.golden

@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from producers.checked import Checked
 from producers.contract import INLINE_ROWS_MAX, INLINE_VALUE_CHARS_MAX, PATH_CHARS_MAX, URL_CHARS_MAX
 
+#: A URL behind its scheme, which is repeated in messages: printable characters of ASCII, no others and no space.
+_REST = "[!-~]+"
+
 
 class Source(Checked):
     """Where the list is: exactly one of the fields."""
@@ -36,7 +39,7 @@ class Source(Checked):
         str | None,
         Field(
             description="URL of a text file in the folder `inputs` of the workers' storage.",
-            pattern=r"^[a-z][a-z0-9+.-]{0,19}://\S+$",
+            pattern=rf"^[a-z][a-z0-9+.-]{{0,19}}://{_REST}$",
             max_length=URL_CHARS_MAX,
             examples=["file:///var/lib/bulkverify/storage/inputs/newsletter.csv"],
         ),
@@ -48,7 +51,7 @@ class Source(Checked):
                 "URL of a text file on a host that the workers allow, which they read and the provider may pull. It "
                 "carries no credentials: neither user nor query."
             ),
-            pattern=r"^https?://\S+$",
+            pattern=rf"^https?://{_REST}$",
             max_length=URL_CHARS_MAX,
             examples=["https://files.example.com/newsletter.csv"],
         ),

@@ -10,16 +10,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: Words that applications may rely on.
+REASONS = {
+    "account_unknown", "binary", "cell_too_large", "changed", "column_not_found", "column_unclear", "conflict",
+    "delimiter", "empty", "encoding", "header", "host_not_allowed", "kind_unsupported", "method_unsupported",
+    "not_a_list", "not_found", "not_json", "not_pullable", "outside_roots", "producer_quota", "quote", "schema",
+    "secret_inside", "segment_unsupported", "source_unavailable", "too_large", "too_many_columns", "too_many_rows",
+    "unreadable", "url_outside_storage", "version",
+}  # fmt: skip
+
 #: What goes into the stream: the fields of an entry, or the text of its request.
 Sent = dict[bytes | str, bytes | str] | bytes | str
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the inputs of the table lie: a folder that may be read, and one beside it that may not."""
+    """Where the inputs of the table lie."""
 
+    #: A folder that may be read, and one beside it that may not.
     inside: Path
     outside: Path
+    #: The workers' storage.
+    storage: Path
+    #: Base URL of a host that may be read from, and `host:port` of one where nobody listens.
+    site: str
+    nobody: str
+
+    @property
+    def inputs(self) -> Path:
+        """The storage's folder for inputs, in which there is a folder called `crm`."""
+        (self.storage / "inputs" / "crm").mkdir(parents=True, exist_ok=True)
+        return self.storage / "inputs"
 
     def file(self, name: str, content: bytes | str) -> Path:
         """A file in the folder that may be read."""

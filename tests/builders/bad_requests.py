@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 
 from tests.builders.bad_input import bad_field, bad_source, bad_text
+from tests.builders.line import IPQS_KEY, WHOISXML_KEY
+
+#: Id of an upload whose records were purged before the table is sent.
+PURGED = "purged-1"
+#: A producer that may have one row verified on a day.
+GREEDY = "greedy"
 
 #: How a request's text is asked for.
 _SEND_JSON = "Send one JSON object"
@@ -101,6 +107,50 @@ BAD_FIELDS = (
     bad_field("a pull of nothing", {"method": "pull"}, "source.remote_url has to name the list"),
     bad_field("an unknown segment", {"segments": ["dirty"]}, "segments.0: should be 'pristine'"),
     bad_field("a segment twice", {"segments": ["bad", "bad"]}, "segments: names the same segment twice"),
+    bad_field("a segment that is a word", {"segments": "bad"}, "segments: should be a valid list"),
+    bad_field("again a number", {"again": 2}, "again: should be a valid string"),
+    bad_field("an empty word for again", {"again": ""}, "again: must be 1 to 40 of"),
+    bad_field("a long word for again", {"again": _LONG}, "again: must be 1 to 40 of"),
+    bad_field(
+        "passwords as rows of Redis", {"result": "rows", "kind": "leaked_password"}, "wants rows as result", "use"
+    ),
+    bad_field(
+        "a form where there is none",
+        {"method": "form", "account": "whoisxml-main"},
+        "cannot be sent a list by the method form",
+        "Its methods are: json",
+        reason="method_unsupported",
+    ),
+    bad_field(
+        "a segment where there is none",
+        {"segments": ["clean"], "account": "whoisxml-main"},
+        "gives no segment clean",
+        "every row without any",
+        reason="segment_unsupported",
+    ),
+    bad_field("a key of the workers", {"label": IPQS_KEY}, "holds an API key", "renew it", reason="secret_inside"),
+    bad_field("a key as a name", {WHOISXML_KEY: 1}, "holds an API key", "Take it out", reason="secret_inside"),
+    bad_field(
+        "a key spelled in hexadecimal",
+        {"upload_id": IPQS_KEY.encode().hex()},
+        "nothing of it was kept",
+        "Take it out",
+        reason="secret_inside",
+    ),
+    bad_field(
+        "a purged id for another list",
+        {"upload_id": PURGED, "options": {"header": True}},
+        f"'{PURGED}'",
+        "another upload_id",
+        reason="conflict",
+    ),
+    bad_field(
+        "more rows than the day has",
+        {"source": {"rows": ["ann@example.com", "bob@example.com"]}, "producer": GREEDY},
+        f"'{GREEDY}' may have 1 rows a day",
+        "split the list",
+        reason="producer_quota",
+    ),
     bad_field("a result elsewhere", {"result": "mail"}, "result: should be 'storage' or 'rows'"),
 )
 
@@ -125,6 +175,14 @@ BAD_SOURCES = (
     bad_source("a row that is a list", {"rows": [["a@example.com"]]}, "source.rows.0: should be a valid string"),
     bad_source("a long row", {"rows": ["x" * 4_097]}, "source.rows.0: should have at most 4,096 characters"),
     bad_source("many rows", {"rows": ["a"] * 5_001}, "source.rows: should have at most 5,000 entries"),
+    bad_source("a row of two lines", {"rows": ["a", "b\nc"]}, "source.rows.1: must be text on one line"),
+    bad_source("a row with a carriage return", {"rows": ["a\r"]}, "source.rows.0: must be text on one line"),
+    bad_source("a row with a NUL", {"rows": ["a", "b\0"]}, "source.rows.1: must be text on one line"),
+    bad_source("half a pair in a row", {"rows": ["\ud800"]}, "source.rows.0: should be text, without halves"),
+    bad_source("a row that is null", {"rows": [None]}, "source.rows.0: should be a valid string"),
+    bad_source("rows that are a text", {"rows": "a@example.com"}, "source.rows: should be a valid list"),
+    bad_source("rows that are an object", {"rows": {"email": "a"}}, "source.rows: should be a valid list"),
+    bad_field("rows of blanks", {"source": {"rows": ["", " ", "\t"]}}, "rows.csv", "3 rows", "check", reason="empty"),
     bad_source("rows with options", {"rows": ["a"]}, "has options", "source.rows", options={"header": True}),
     bad_source(
         "passwords in rows", {"rows": ["hunter2"]}, "passwords in source.rows", "into a file", kind="leaked_password"
@@ -133,7 +191,11 @@ BAD_SOURCES = (
     bad_source("a URL with a password", {"url": "s3://crm:hunter2@b/a"}, "source.url: has a user", "without"),
     bad_source("a URL with a query", {"url": "s3://b/a?sig=hunter2"}, "source.url: has a user, a query", "without"),
     bad_source("half an address", {"remote_url": "https://[::1/a"}, "source.remote_url: is not a URL"),
-    bad_source("a remote file", {"remote_url": "ftp://files.example.com/a"}, "source.remote_url: must be a URL that"),
+    bad_source(
+        "a remote file",
+        {"remote_url": "ftp://files.example.com/a"},
+        "source.remote_url: must be a URL in ASCII characters that",
+    ),
     bad_source("a remote user", {"remote_url": "https://crm:hunter2@x.example/a"}, "source.remote_url: has a user"),
     bad_source("a remote token", {"remote_url": "https://x.example/a?token=hunter2"}, "remote_url: has a user"),
 )

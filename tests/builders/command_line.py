@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class CommandLine:
-    """Runs `bulkverify` with arguments; `answer` is what a person types."""
+    """Runs `bulkverify` with arguments; `answer` is what a person types, or a program prints."""
 
     def __init__(self, redis_url: str, home: Path) -> None:
         """An empty `redis_url` means the private server of `home`."""
         self.environment = {"BULKVERIFY_REDIS_URL": redis_url, "BULKVERIFY_HOME": str(home)}
 
-    def __call__(self, *arguments: str, answer: str | None = None) -> Result:
+    def __call__(self, *arguments: str, answer: str | bytes | None = None) -> Result:
         """Run a command to its end."""
         return CliRunner().invoke(bulkverify, arguments, input=answer, env=self.environment)
 

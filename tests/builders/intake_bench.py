@@ -73,7 +73,7 @@ class IntakeBench:
 
 
 @contextlib.contextmanager
-def an_intake(folder: Path, redis_url: str, broker_url: str) -> Iterator[IntakeBench]:
+def an_intake(folder: Path, redis_url: str, broker_url: str, **settings: Any) -> Iterator[IntakeBench]:
     """An intake at an empty stream."""
-    with running_line(folder, redis_url, broker_url, start=False) as line:
+    with running_line(folder, redis_url, broker_url, start=False, **settings) as line:
         yield IntakeBench(line)

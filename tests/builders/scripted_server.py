@@ -69,6 +69,7 @@ class ScriptedServer:
 
     def __init__(self, *answers: Scripted, encrypted: bool = False) -> None:
         self.answers = deque(answers)
+        self._places: dict[str, deque[Scripted]] = {}
         self.heard: list[Heard] = []
         self._listener = _Listener(("127.0.0.1", 0), _handler(self))
         self._scheme = "https" if encrypted else "http"
@@ -87,6 +88,17 @@ class ScriptedServer:
         """Add an answer; `_` in header names stands for `-`."""
         self.answers.append(Scripted(body, status, {name.replace("_", "-"): text for name, text in headers.items()}))
         return self
+
+    def at(self, target: str, *answers: Scripted) -> Self:
+        """Add answers to requests for one target, in their order; the last one is given again and again."""
+        self._places.setdefault(target, deque()).extend(answers)
+        return self
+
+    def answer_to(self, target: str) -> Scripted:
+        """The next answer to a request for a target."""
+        if place := self._places.get(target):
+            return place.popleft() if len(place) > 1 else place[0]
+        return self.answers.popleft() if self.answers else Scripted("nothing scripted", 404)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,7 +123,7 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             script.heard.append(self._hear())
-            answer = script.answers.popleft() if script.answers else Scripted("nothing scripted", 404)
+            answer = script.answer_to(self.path)
             if answer.raw is not None:
                 self.wfile.write(answer.raw)
                 return

@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from producers.inline_rows import rows_as_file
 from tests.builders.fuzzing import fuzzing
 from worker.providers.port import Kind
 from worker.rows.csv_rows import CsvRows
-from worker.rows.dialect import Options
-from worker.rows.errors import InputError
+from worker.rows.dialect import Dialect, Options, plain_values
+from worker.rows.errors import InputError, NoValues
 from worker.rows.limits import Limits
+from worker.rows.pullable import has_same_lines, pull_obstacles
 from worker.rows.staging import Staged, stage
 from worker.rows.values import fold_key
 
@@ -50,6 +52,32 @@ OPTIONS = st.builds(
 )
 
 
+#: What the contract lets stand in a row.
+ROWS = st.one_of(
+    st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8"), max_size=12),
+    st.sampled_from(["ann@example.com", "ann@EXAMPLE.com", "203.0.113.7", "", " ", '"', ",", "\ufeffa", "\x85"]),
+)
+
+
+def staged_of(path: Path, kind: Kind, options: Options, rows_per_part: int, dialect: Dialect | None = None) -> Staged:
+    """What staging makes of a file, beside which its parts lie then. Raises `InputError`."""
+    return stage(
+        path,
+        path.parent,
+        kind=kind,
+        options=options,
+        limits=LIMITS,
+        rows_per_part=rows_per_part,
+        on_progress=lambda _: None,
+        dialect=dialect,
+    )
+
+
+def sent_of(staged: Staged) -> list[list[str]]:
+    """Every line that is to be sent, as its cells."""
+    return [row for part in staged.parts for row in csv.reader(io.StringIO(part.path.read_text(), newline=""))]
+
+
 @fuzzing(400)
 @given(content=CONTENTS, kind=st.sampled_from(Kind), options=OPTIONS, rows_per_part=st.integers(1, 9))
 @example(content=b"email\na@x.example\n", kind=Kind.EMAIL, options=Options(encoding="utf-16"), rows_per_part=1)
@@ -62,29 +90,53 @@ def test_any_file_is_refused_in_words_or_accounted_for(
         path = Path(folder) / "list.csv"
         path.write_bytes(content)
         try:
-            staged = stage(
-                path,
-                Path(folder),
-                kind=kind,
-                options=options,
-                limits=LIMITS,
-                rows_per_part=rows_per_part,
-                on_progress=lambda _: None,
-            )
+            staged = staged_of(path, kind, options, rows_per_part)
         except InputError as error:
             refused = str(error)
         else:
             check_conserved(path, kind, staged)
+            check_pullable(path, staged)
             return
     assert "list.csv" in refused
     assert refused.isprintable(), ascii(refused)
     assert len(refused) <= MESSAGE_CHARACTERS_MAX
 
 
+def check_pullable(path: Path, staged: Staged) -> None:
+    """Fail unless a list counts as one that a provider may fetch exactly if its lines are the values to be sent."""
+    first = staged.parts[0].path
+    possible = not pull_obstacles(staged, same_lines=has_same_lines(path, first))
+    found = path.read_bytes().replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+    assert not possible or len(staged.parts) == 1
+    assert not possible or found == first.read_bytes().removesuffix(b"\n").split(b"\n")
+
+
+@fuzzing(150)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=20),
+    kind=st.sampled_from([kind for kind in Kind if not kind.secret]),
+    rows_per_part=st.integers(1, 9),
+)
+@example(rows=["email", "<!doctype html>", "PK\x03\x04"], kind=Kind.LEAKED_USERNAME, rows_per_part=9)
+def test_any_rows_of_a_request_are_accounted_for(rows: list[str], kind: Kind, rows_per_part: int) -> None:
+    """Rows are never refused for what they look like: each is empty, withheld, folded or sent, and none else is."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        path.write_bytes(rows_as_file(rows))
+        try:
+            staged = staged_of(path, kind, Options(), rows_per_part, plain_values(kind))
+        except NoValues:
+            assert not any(row.strip() and row.isprintable() for row in rows)
+            return
+        assert staged.rows == len(rows)
+        check_conserved(path, kind, staged)
+        assert {value for (value,) in sent_of(staged)} <= {row.strip() for row in rows}
+
+
 def check_conserved(path: Path, kind: Kind, staged: Staged) -> None:
     """Fail unless rows and parts are those of the file, read once more and counted one by one."""
     assert staged.rows == staged.empty + staged.withheld + staged.folded + staged.distinct
-    sent = [row for part in staged.parts for row in csv.reader(io.StringIO(part.path.read_text(), newline=""))]
+    sent = sent_of(staged)
     assert all(len(row) == 1 for row in sent)
     keys = [fold_key(kind, row[0]) for row in sent]
     assert len(set(keys)) == len(keys) == staged.distinct == sum(part.rows for part in staged.parts) > 0

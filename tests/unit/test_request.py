@@ -163,6 +163,14 @@ def test_only_text_encodings_are_encodings(encoding: str) -> None:
     assert "options.encoding: is not the name" in refusal(json.dumps(fields(options={"encoding": encoding}))).message
 
 
+@pytest.mark.parametrize("rest", ["\x1b[2J", "a\x9b2J", "\u202egnp.exe", "a b", "a\0", "caf\xe9.csv", ""])
+@pytest.mark.parametrize("field", ["url", "remote_url"])
+def test_a_url_has_no_character_that_a_terminal_would_obey(field: str, rest: str) -> None:
+    """Messages repeat URLs, so that only the characters are taken that a URL consists of."""
+    with pytest.raises(RequestInvalid, match=f"source.{field}: must be a URL in ASCII characters"):
+        parse(json.dumps({"version": 1, "account": "a", "kind": "email", "source": {field: f"https://{rest}"}}))
+
+
 def test_booleans_are_not_numbers() -> None:
     """`true` is no column, and 1 is no header."""
     error = refusal(json.dumps(fields(options={"column": True, "header": 1})))

@@ -17,6 +17,7 @@ from worker.rows.errors import (
     EncodingUnclear,
     InputError,
     InputNotFound,
+    NotAList,
     NotText,
 )
 
@@ -170,6 +171,32 @@ def test_binary_files_are_refused_with_a_remedy(tmp_path: Path, content: bytes, 
     """A workbook, an archive or NUL characters are not text, and the message says what to send in their place."""
     with pytest.raises(NotText, match=remedy):
         detected(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("<!DOCTYPE html>\n<p>Sign in, or write to help@x.example</p>\n", "a web page"),
+        ("\n <HTML lang=en>\n", "a web page"),
+        ("<!doctype html>\n".encode("utf-16"), "a web page"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<list/>\n', "an XML document"),
+        ('{"error": "not found"}\n', "JSON"),
+        ('[\n  "a@x.example",\n  "b@x.example"\n]\n', "JSON"),
+        ('[{"email": "a@x.example"}]\n', "JSON"),
+        ("{\\rtf1 a@x.example}\n", "a word processor's document"),
+    ],
+)
+@pytest.mark.parametrize("header", [None, True, False])
+def test_documents_are_no_lists(tmp_path: Path, content: str | bytes, what: str, header: bool | None) -> None:
+    """A page or document, such as a host sends in place of a list, is refused, or each of its lines would be paid."""
+    with pytest.raises(NotAList, match=f"is {what} and no list"):
+        detected(tmp_path, content, options=Options(header=header))
+
+
+@pytest.mark.parametrize("first", ["<a@x.example>", "[a@x.example]", "{a}@x.example", "<htmlist@x.example>"])
+def test_values_in_brackets_are_no_documents(tmp_path: Path, first: str) -> None:
+    """A list whose first value has brackets around it is a list."""
+    assert not detected(tmp_path, f"{first}\nb@x.example\n").header
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from worker.rows.dialect import Options, plain_values
 from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import InputChanged, InputError, NotPullable, ScratchFailed, SourceUnavailable
 from worker.rows.pullable import has_same_lines, pull_obstacles
+from worker.rows.shown import shown
 from worker.rows.staging import Staged, StagedPart, stage
 from worker.sources import STAGING_FACTOR, open_input
 from worker.storage import StorageError
@@ -111,7 +112,8 @@ def _stage(
 
 def _check_unchanged(upload: UploadRecord, sha256: str) -> None:
     if sha256 != upload.content_digest:
-        raise InputChanged("The list is not the one that was accepted: it changed meanwhile. Submit it again.")
+        where = shown(next(iter(upload.source.values())))
+        raise InputChanged(f"{where} is not the list that was accepted: it changed meanwhile. Submit it again.")
 
 
 def _pull_obstacles(upload: UploadRecord, staged: Staged, copy: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from worker.rows.columns import find_column, find_header, named_column
 from worker.rows.delimiter import find_delimiter, sample_rows
-from worker.rows.encoding import find_encoding, not_in_encoding
+from worker.rows.encoding import find_encoding, not_in_encoding, refuse_document
 from worker.rows.errors import HeaderUnclear, InputNotFound, InputUnreadable
 from worker.rows.values import looks_like
 
@@ -90,6 +90,7 @@ def detect(path: Path, kind: Kind, options: Options) -> Dialect:
     start = _start_of(path)
     encoding, why_encoding = find_encoding(start, path.name, options.encoding)
     text = _decoded(start, encoding, path.name)
+    refuse_document(text, path.name)
     if options.delimiter is None:
         delimiter, why_delimiter = find_delimiter(text, kind, path.name)
     else:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 
-from worker.rows.errors import EncodingUnclear, NotText
+from worker.rows.errors import EncodingUnclear, NotAList, NotText
 
 #: Longest first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -36,6 +37,18 @@ _NOT_TEXT = (
     (b"PAR1\x15", "a Parquet file", "export the list as CSV"),
 )
 
+#: How documents begin that are text and no list: every line of theirs would be paid for as a value.
+_DOCUMENTS = (
+    (
+        re.compile(r"\s*<(!doctype|html|head|body)\b", re.IGNORECASE),
+        "a web page",
+        "read it to see why, and send the list",
+    ),
+    (re.compile(r"\s*<\?xml\b"), "an XML document", "write one value a line and send that"),
+    (re.compile(r'\s*(\[\s*)?[\[{]\s*"'), "JSON", "write one value a line and send that"),
+    (re.compile(r"\s*{\\rtf"), "a word processor's document", "save it as plain text and send that"),
+)
+
 #: Encodings of Python that are escapes for program text rather than files, or can make invalid text.
 _NOT_FOR_FILES = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7"})
 
@@ -57,6 +70,13 @@ def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple
     if mark:
         return mark, f"encoding {mark.removesuffix('-sig')} by its byte order mark"
     return "utf-8", "encoding utf-8 (no byte order mark)"
+
+
+def refuse_document(text: str, name: str) -> None:
+    """Raise `NotAList` for a file `name` whose `text` begins like a document that is no list."""
+    for beginning, what, remedy in _DOCUMENTS:
+        if beginning.match(text):
+            raise NotAList(f"{name} is {what} and no list; {remedy}")
 
 
 def not_in_encoding(name: str, line: int, error: UnicodeError) -> EncodingUnclear:

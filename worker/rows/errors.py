@@ -10,6 +10,7 @@
     │   ├── InputChanged          the file is not the one that was staged
     │   ├── NotPullable           the provider is to pull it, and it does not hold just what is to be sent
     │   ├── NotText               a spreadsheet, an archive or other binary data
+    │   ├── NotAList              a web page or another document that is text
     │   ├── EncodingUnclear       not the encoding it should be
     │   ├── DelimiterUnclear      it cannot be told how rows split into cells
     │   ├── HeaderUnclear         the row that should name the columns holds a value
@@ -95,6 +96,12 @@ class NotText(InputError):
     """A spreadsheet, an archive or other binary data."""
 
     reason = "binary"
+
+
+class NotAList(InputError):
+    """A web page or another document that is text; each line of it would be verified, and paid for."""
+
+    reason = "not_a_list"
 
 
 class EncodingUnclear(InputError):

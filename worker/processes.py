@@ -16,7 +16,7 @@ from config.accounts import load_accounts
 from config.logs import configure_logging
 from worker.actors.declare import POLLER_QUEUES, WORKER_QUEUES
 from worker.exporter.server import Exporter
-from worker.intake import Intake
+from worker.intake.stream import Intake
 from worker.retention.housekeeper import Housekeeper
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble, on_a_server

@@ -15,7 +15,7 @@ from producers.exit_codes import ExitCode
 from tests.builders.deadline import wait_until
 from tests.builders.installation import PROCESSES, WORK_SECONDS
 from tests.builders.site import EMAILS, IPS, PART_ROWS, SEVERAL_PARTS, running_site
-from worker.intake import TAKEOVER_MILLISECONDS
+from worker.intake.stream import TAKEOVER_MILLISECONDS
 from worker.providers.sandbox.faults import Fault
 from worker.store.keys import INTAKE_GROUP
 

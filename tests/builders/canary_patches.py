@@ -14,16 +14,14 @@ import config.redaction
 import config.redis_urls
 import config.secret_forms
 import worker.broker.sorted_set
-import worker.intake
+import worker.intake.rejected_request
 import worker.providers.call
 import worker.providers.http
 import worker.providers.ipqs
 import worker.providers.ipqs_downloads
 import worker.providers.refusals
 import worker.providers.whoisxml
-import worker.rejected_request
 from config.settings import Settings
-from producers.request import parse
 from worker.providers.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -117,7 +115,7 @@ def _errors_chained() -> None:
 
 def _redirects_followed() -> None:
     session = requests.Session()
-    _exchange(worker.providers.http, "_session", lambda: session)
+    _exchange(worker.providers.http, "plain_session", lambda **_given: session)
     plain = requests.Session.request
 
     def request(self: Any, method: str, url: str, **options: Any) -> Any:
@@ -131,12 +129,12 @@ def _any_link_followed() -> None:
 
 
 def _rejections_repeat() -> None:
-    _exchange(worker.intake, "_parsed", parse)
+    _exchange(config.redaction.Redactor, "holds_secret", lambda self, text: False)
     _no_redaction()
 
 
 def _urls_kept_whole() -> None:
-    _exchange(worker.rejected_request, "_bare", lambda url: url[0])
+    _exchange(worker.intake.rejected_request, "_bare", lambda url: url[0])
 
 
 def _plain_messages() -> None:

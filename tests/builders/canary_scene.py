@@ -30,7 +30,7 @@ from tests.builders.canary_requests import mistaken_requests
 from tests.builders.canary_site import Canarium, Keys, a_canarium
 from tests.builders.deadline import wait_until
 from tests.builders.line import QUICK
-from worker.intake import Intake
+from worker.intake.stream import Intake
 from worker.providers.errors import ProviderError
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from producers.contract import EVENTS_STREAM, REJECTED_STREAM, REQUEST_FIELD, UPLOADS_STREAM
 from tests.builders.line import Line, running_line
-from worker.intake import Intake
+from worker.intake.stream import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import dramatiq
 from config.settings import Settings
 from producers.client import Client
 from tests.builders.deadline import wait_until
-from worker.intake import Intake
+from worker.intake.stream import Intake
 from worker.providers.sandbox.clock import Clock
 from worker.providers.sandbox.ipqs import IpqsSandbox
 from worker.providers.sandbox.knobs import IpqsKnobs, WhoisXmlKnobs

@@ -13,7 +13,7 @@ from tests.builders.intake_bench import IntakeBench, an_intake
 from tests.builders.line import running_line
 from tests.builders.stores import a_lossy_store
 from worker.host.embedded import EmbeddedServer
-from worker.intake import TAKEOVER_MILLISECONDS, Intake
+from worker.intake.stream import TAKEOVER_MILLISECONDS, Intake
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def test_a_stream_that_was_deleted_is_made_again(bench: IntakeBench) -> None:
 @pytest.mark.parametrize("outage", ["gone", "full"])
 def test_an_outage_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outage: str) -> None:
     """An intake whose Redis is gone, or takes no writes, lives on and accepts what was sent before."""
-    monkeypatch.setattr("worker.intake.OUTAGE_SECONDS", 0.05)
-    monkeypatch.setattr("worker.intake.TAKEOVER_MILLISECONDS", 100)
+    monkeypatch.setattr("worker.intake.stream.OUTAGE_SECONDS", 0.05)
+    monkeypatch.setattr("worker.intake.stream.TAKEOVER_MILLISECONDS", 100)
     server = EmbeddedServer(tmp_path / "server")
     server.start()
     with running_line(tmp_path, server.url(0), server.url(1), start=False) as line:

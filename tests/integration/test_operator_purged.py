@@ -12,7 +12,7 @@ from tests.builders.command_line import CommandLine
 from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.stores import a_store
 from worker.core.states import UploadState
-from worker.pressure import Pressure
+from worker.intake.pressure import Pressure
 from worker.retention.purging import purge_ended
 from worker.store.retention import Purged, Retention
 

@@ -16,7 +16,7 @@ from tests.builders.intake_bench import IntakeBench, an_intake
 from tests.builders.stores import a_store
 from worker.core.tombstone import Tombstone
 from worker.host.embedded import EmbeddedServer
-from worker.pressure import Pressure
+from worker.intake.pressure import Pressure
 from worker.retention.cleaning import Cleaner
 from worker.retention.purging import purge_ended
 from worker.storage import open_storage
@@ -51,7 +51,7 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
 @pytest.fixture
 def bench(tmp_path: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[IntakeBench]:
     """Yield an intake at an empty stream on that server."""
-    monkeypatch.setattr("worker.intake.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("worker.intake.stream.LOOK_SECONDS", 0.02)
     with an_intake(tmp_path, server.url(0), server.url(1)) as bench:
         yield bench
 

@@ -22,7 +22,7 @@ from worker.broker.sorted_set import NAMESPACE
 from worker.core.states import UploadState
 from worker.core.tombstone import Tombstone
 from worker.exporter.server import Exporter
-from worker.pressure import Pressure
+from worker.intake.pressure import Pressure
 from worker.retention.housekeeper import Housekeeper
 from worker.store.store import Store
 

@@ -17,9 +17,9 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.scripted_server import ScriptedServer
 from tests.builders.worker_side import meanwhile
-from worker import intake as intake_module
 from worker.actors.names import input_name
 from worker.core.states import UploadState
+from worker.intake import stream as intake_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,7 @@ def test_rows_whose_intake_died_before_it_answered_are_accepted_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             line.intake.read()
     monkeypatch.undo()
-    monkeypatch.setattr(intake_module, "TAKEOVER_MILLISECONDS", 0)
+    monkeypatch.setattr(intake_stream, "TAKEOVER_MILLISECONDS", 0)
     with running_line(tmp_path, redis_url, broker_url) as line:
         line.intake.read()
         assert len(result_rows(line, upload_id)) == len(ROWS)
@@ -428,7 +428,7 @@ def test_a_slow_host_does_not_hold_up_the_others(
             assert line.intake.read() == 3
             assert answers(line) == [("rejected", "source_unavailable"), ("accepted", "file")]
             assert site.heard == []
-            monkeypatch.setattr(intake_module, "TAKEOVER_MILLISECONDS", 0)
+            monkeypatch.setattr(intake_stream, "TAKEOVER_MILLISECONDS", 0)
             assert line.intake.read() == 1
             assert answers(line)[2:] == [("accepted", "remote")]
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from config.redaction import redactor
 from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX
-from worker.rejected_request import kept_request, named_upload
+from worker.intake.rejected_request import kept_request, named_upload
 
 SECRET = "hunter2hunter2"
 

@@ -1,0 +1,4 @@
+"""Intake: from the request stream to upload records. Reads at least once, accepts exactly once.
+
+`stream` reads and answers, `admission` makes uploads of requests, `refusal` says why there will be none.
+"""

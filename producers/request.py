@@ -41,8 +41,8 @@ Kind = Literal["email", "proxy", "url", "phone", "leaked_email", "leaked_passwor
 #: How a list goes to the provider; which ways there are depends on the provider.
 Method = Literal["auto", "form", "json", "pull"]
 
-#: Parts of a result that a provider also gives as files of their own.
-Segment = Literal["pristine", "clean", "bad"]
+#: What of a result a provider gives as files of its own: all rows, or some.
+Segment = Literal["all", "pristine", "clean", "bad"]
 
 #: Where an application gets its result from.
 ResultPlace = Literal["storage", "rows"]
@@ -141,8 +141,8 @@ class UploadRequest(Checked):
     segments: Annotated[
         list[Segment],
         Field(
-            description="Parts of the result that are wanted as the provider's own files too, besides all rows.",
-            max_length=3,
+            description="What of the result is wanted as the provider's own files too, besides the CSV with all rows.",
+            max_length=4,
             examples=[["clean"]],
             default_factory=list,
         ),

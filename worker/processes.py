@@ -50,6 +50,8 @@ def run_intake(settings: Settings) -> None:
     _wait("intake", lambda: [thread])
     intake.stop()
     thread.join(settings.shutdown_seconds)
+    plant.close()
+    log.info("process_stopped", process="intake")
 
 
 def run_worker(settings: Settings) -> None:

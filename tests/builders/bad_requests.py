@@ -105,7 +105,7 @@ BAD_FIELDS = (
     bad_field("again with a space", {"again": "once more"}, "again: must be 1 to 40 of"),
     bad_field("an unknown method", {"method": "post"}, "method: should be 'auto'"),
     bad_field("a pull of nothing", {"method": "pull"}, "source.remote_url has to name the list"),
-    bad_field("an unknown segment", {"segments": ["dirty"]}, "segments.0: should be 'pristine'"),
+    bad_field("an unknown segment", {"segments": ["dirty"]}, "segments.0: should be 'all'"),
     bad_field("a segment twice", {"segments": ["bad", "bad"]}, "segments: names the same segment twice"),
     bad_field("a segment that is a word", {"segments": "bad"}, "segments: should be a valid list"),
     bad_field("again a number", {"again": 2}, "again: should be a valid string"),

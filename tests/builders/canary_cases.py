@@ -111,7 +111,7 @@ def _odd_word(sandbox: Any, site: Canarium) -> None:
 #: What a request wishes, beside its list.
 JSON: Mapping[str, Any] = {"method": "json"}
 PULL: Mapping[str, Any] = {"method": "pull"}
-ALL_SEGMENTS: Mapping[str, Any] = {"segments": ["bad", "clean", "pristine"]}
+ALL_SEGMENTS: Mapping[str, Any] = {"segments": ["all", "bad", "clean", "pristine"]}
 
 CASES = (
     Case("good", "completed"),

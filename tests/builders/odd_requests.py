@@ -57,7 +57,7 @@ SOURCES = st.one_of(
 _WISHES = st.fixed_dictionaries(
     {},
     optional={
-        "segments": st.lists(st.sampled_from(["pristine", "clean", "bad"]), max_size=2, unique=True),
+        "segments": st.lists(st.sampled_from(["all", "pristine", "clean", "bad"]), max_size=2, unique=True),
         "result": st.sampled_from(["storage", "rows"]),
         "label": st.sampled_from(["news", "=cmd|x", "\N{PILE OF POO}"]),
         "producer": st.sampled_from(["crm", GREEDY, ""]),

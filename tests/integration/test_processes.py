@@ -84,3 +84,4 @@ def test_a_process_stops_in_order_however_often_it_is_signalled_at_once(
         process.kill()
         process.wait()
     assert "process_stopping" in events(log)
+    assert not [path for path in (tmp_path / "scratch").glob("*") if path.is_dir()]

@@ -70,7 +70,7 @@ def test_rows_are_accounted_for_by_the_whole_result_alone(tmp_path: Path, redis_
     """Segments repeat rows of the whole: none is counted twice, and the result is the same with them and without."""
     with running_line(tmp_path, redis_url, broker_url) as line:
         path = line.file("list.csv", MIXED)
-        line.submit(path, "ipqs-main", upload_id="with", segments=["bad", "clean", "pristine"])
+        line.submit(path, "ipqs-main", upload_id="with", segments=["all", "bad", "clean", "pristine"])
         line.submit(path, "ipqs-main", upload_id="without")
         line.finish("with", "without")
         with_, without = manifest_of(line, "with"), manifest_of(line, "without")
@@ -82,7 +82,7 @@ def test_rows_are_accounted_for_by_the_whole_result_alone(tmp_path: Path, redis_
             section.segment: len(rows_of(storage.read(section.object or "", 1_000_000)))
             for section in with_.parts[0].segments
         }
-        assert sizes["clean"] + sizes["bad"] == 41
+        assert sizes["clean"] + sizes["bad"] == sizes["all"] == 41
         assert sizes["pristine"] <= sizes["clean"]
 
 

@@ -79,7 +79,8 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     kind, upload = Kind(part.kind), context.store.upload(part.upload_id)
     wanted = upload.segments if upload is not None else ()
     artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
-    found = {artifact.segment: artifact for artifact in artifacts if artifact.segment is not None}
+    # The whole result may be wanted as the provider's own file too: then it is named like its segment.
+    found = {artifact.segment or artifact.path.stem: artifact for artifact in artifacts}
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)
     # The rows are accounted for by the whole result alone: segments only repeat what is in it.
     whole = [artifact for artifact in artifacts if artifact.segment is None]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: The header for the key.
 KEY_HEADER = "IPQS-KEY"
 
-#: How links that the provider is to follow may begin (documented).
+#: How links that the provider is to follow may begin (documented). Requests may name fewer; that is their contract.
 PULL_SCHEMES = ("http://", "https://", "ftp://")
 
 

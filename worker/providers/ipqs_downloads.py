@@ -33,8 +33,8 @@ DOWNLOAD_LINKS_MAX = 3
 #: The segment that has every row.
 WHOLE = "all"
 
-#: The segments that are parts of it.
-SEGMENTS = frozenset({"pristine", "clean", "bad"})
+#: All segments: that one, and parts of it.
+SEGMENTS = frozenset({WHOLE, "pristine", "clean", "bad"})
 
 
 class IpqsDownloads:
@@ -54,7 +54,7 @@ class IpqsDownloads:
         Raises what `offer` raises, `Malformed` for a job without a result (no row at all cannot be the result of a
         submission) and `Unavailable` or `Malformed` for what does not arrive intact. Then no file is left.
         """
-        missing, fruitless = [WHOLE, *sorted(set(segments))], 0
+        missing, fruitless = [WHOLE, *sorted(set(segments) - {WHOLE})], 0
         collected: dict[str, Artifact] = {}
         failures: list[ProviderError] = []
         with ExitStack() as undo:

@@ -219,7 +219,7 @@ class Provider(Protocol):
         """Download the whole result of a finished job into `folder`; each file is complete and parses.
 
         Each of the named `segments` comes as an artifact of its own besides it, see `Artifact.segment`; an empty one is
-        left out.
+        left out. A segment that is the whole result is that artifact, and is not downloaded twice.
         """
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:

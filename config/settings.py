@@ -9,8 +9,9 @@ from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import environment, redis_urls
+from config.limit_groups import Keeping, Limits
 from config.redaction import redactor
-from config.setting_groups import Limits, Places, Polling, Submitting, Watching, Working
+from config.setting_groups import Places, Polling, Submitting, Watching, Working
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 #: The groups in the order in which they are documented, checked and shown.
-GROUPS: tuple[type[BaseModel], ...] = (Places, Watching, Polling, Submitting, Working, Limits)
+GROUPS: tuple[type[BaseModel], ...] = (Places, Watching, Polling, Submitting, Working, Limits, Keeping)
 
 #: Fields that may not be smaller than another one of their own or an earlier group.
 NOT_BELOW: Mapping[str, str] = {
@@ -36,7 +37,7 @@ S = TypeVar("S", bound="Settings")
 
 
 # pydantic collects fields from the last base to the first, hence the reversed order.
-class Settings(Limits, Working, Submitting, Polling, Watching, Places, BaseSettings):
+class Settings(Keeping, Limits, Working, Submitting, Polling, Watching, Places, BaseSettings):
     """Every setting, checked. An instance made by hand depends on its arguments only; `load` reads the environment."""
 
     model_config = SettingsConfigDict(

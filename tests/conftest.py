@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -16,3 +17,7 @@ settings.register_profile("shared-machine", deadline=None)
 # In CI the same examples every time: what fails there fails everywhere.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "shared-machine")
+
+# A shell that runs the tests in the background has Ctrl-C ignored, and every process below them would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from producers.client import Client
-    from producers.report import Report
+    from producers.dry_runs import Printable
 
 #: Longest wait that can be asked for, in seconds: a year.
 TIMEOUT_SECONDS_MAX = 366 * 24 * 3600
@@ -90,13 +90,13 @@ class Printer:
         self._lines: list[str] = []
         self._codes: list[ExitCode] = []
 
-    def add(self, report: Report) -> None:
-        """Take one upload's report."""
+    def add(self, report: Printable) -> None:
+        """Take what is to be said of one upload."""
         self._codes.append(report.code)
         if self._as_json:
             click.echo(report.as_json())
         else:
-            self._lines.append(report.as_line())
+            self._lines.append(report.as_text())
 
     def print_lines(self) -> None:
         """Print what is not printed yet."""

@@ -73,7 +73,7 @@ class Report:
             ensure_ascii=False,
         )
 
-    def as_line(self) -> str:
+    def as_text(self) -> str:
         """One line for people."""
         if self.result is not None and not self.failed:
             told = f"{_counts(self.result)}  {self.output or self.result.path or self.result.url}"

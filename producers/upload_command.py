@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, get_args
 import click
 
 from producers.contract import AGAIN_PATTERN
+from producers.dry_runs import DryRuns
 from producers.following import deliver, follow, target_of
 from producers.parameters import (
     EPILOG,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from producers.display import Display
+    from producers.request import UploadRequest
 
 #: What an option may hold.
 Asked: TypeAlias = str | int | bool | tuple[str, ...] | None
@@ -96,6 +98,9 @@ class _AgainWord(click.ParamType[str]):
     "[default: a word is made and told]",
 )  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
+@click.option(
+    "--dry-run", "dry", is_flag=True, help="Submit nothing: tell what each list holds, and what it would cost at most."
+)
 @click.option("--wait", "waits", is_flag=True, help="Wait until the uploads end, and show their progress.")
 @timeout_option
 @output_option
@@ -108,6 +113,7 @@ def upload(
     files: tuple[Path, ...],
     url: str | None,
     remote_url: str | None,
+    dry: bool,
     waits: bool,
     timeout_seconds: float | None,
     output: Path | None,
@@ -118,8 +124,12 @@ def upload(
 
     A list that was uploaded before is recognised by its content, and not paid for again: the earlier upload is
     reported, and waited for. To verify the same content anew, give --again. With --output the command waits, too.
+
+    With --dry-run nothing is submitted, written or spent: it ends with 0 if every list could be submitted.
     """
     waits = waits or output is not None
+    if dry:
+        _check_dry(ctx.obj, waits=waits)
     _check_source(files, url, remote_url)
     _check(files, output, timeout_seconds, waits=waits, named=wish["upload_id"] is not None)
     wish["again"] = _again(wish["again"], named=wish["upload_id"] is not None)
@@ -130,16 +140,28 @@ def upload(
             with progress(quiet=as_json) as display:
                 uploading = Uploading(ctx.obj.client(), wish_of(wish), display, names)
                 source = _elsewhere(files, url, remote_url)
-                if source is None:
-                    uploading.submit(files)
+                if dry:
+                    ctx.obj.dry_run(_requests(uploading, files, source), display, printer.add)
                 else:
-                    uploading.submit_elsewhere(source)
-                _report(uploading, display, printer, timeout_seconds, output, waits=waits)
+                    _submit(uploading, files, source)
+                    _report(uploading, display, printer, timeout_seconds, output, waits=waits)
         finally:
             printer.print_lines()
     if not waits and not as_json and names:
         click.echo(f"Follow with: bulkverify wait {' '.join(names)}", err=True)
     ctx.exit(printer.code)
+
+
+def _requests(uploading: Uploading, files: tuple[Path, ...], source: Elsewhere | None) -> dict[str, UploadRequest]:
+    """The requests that would be submitted, by the names of their lists."""
+    return uploading.requests(files) if source is None else {source.name: uploading.request_elsewhere(source)}
+
+
+def _submit(uploading: Uploading, files: tuple[Path, ...], source: Elsewhere | None) -> None:
+    if source is None:
+        uploading.submit(files)
+    else:
+        uploading.submit_elsewhere(source)
 
 
 def _report(
@@ -179,6 +201,14 @@ def wish_of(given: Mapping[str, Asked]) -> Wish:
         result=str(given.get("result", "storage")),
         again=None if given.get("again") is None else str(given["again"]),
     )
+
+
+def _check_dry(door: object, *, waits: bool) -> None:
+    """Refuse a dry run where nobody can judge as workers do, or where something is to be waited for."""
+    if waits:
+        raise click.UsageError("--dry-run submits nothing, so there is nothing to --wait for and no --output.")
+    if not isinstance(door, DryRuns):
+        raise click.UsageError("--dry-run needs the workers' package, which is not installed here.")
 
 
 def _check_source(files: tuple[Path, ...], url: str | None, remote_url: str | None) -> None:

@@ -70,10 +70,7 @@ class Uploading:
 
     def submit(self, paths: Sequence[Path]) -> None:
         """Submit every file, or none if one is unusable. Raises `SourceUnusable`, `RequestInvalid`."""
-        sources = checked_sources(paths)
-        requests = {
-            name: self._request(path, on_bytes=_hashing(name, path, self.display)) for name, path in sources.items()
-        }
+        requests = self.requests(paths)
         away: Unavailable | None = None
         for name, request in requests.items():
             try:
@@ -87,12 +84,23 @@ class Uploading:
 
     def submit_elsewhere(self, source: Elsewhere) -> None:
         """Submit a list that is no file of this machine. Raises `SourceUnusable`, `RequestInvalid`."""
-        request = self._request(rows=source.rows, url=source.url, remote_url=source.remote_url)
+        request = self.request_elsewhere(source)
         try:
             self._submit(source.name, source.name, request)
         except (Unavailable, Rejected) as error:
             self.names.clear()
             self.failed.append(report_of_error(request.upload_id or "", error, source.name))
+
+    def requests(self, paths: Sequence[Path]) -> dict[str, UploadRequest]:
+        """The request for every file, by names that tell them apart. Raises `SourceUnusable`, `RequestInvalid`."""
+        sources = checked_sources(paths)
+        return {
+            name: self._request(path, on_bytes=_hashing(name, path, self.display)) for name, path in sources.items()
+        }
+
+    def request_elsewhere(self, source: Elsewhere) -> UploadRequest:
+        """The request for a list that is no file of this machine. Raises `RequestInvalid`."""
+        return self._request(rows=source.rows, url=source.url, remote_url=source.remote_url)
 
     def reports_at_once(self) -> list[Report]:
         """Reports on the submitted uploads as they stand now, for who does not wait."""
@@ -138,7 +146,7 @@ class Uploading:
             self.display.show(name, WAITING)
             return
         if upload_id in self.names:
-            self.display.note(f"{name} holds the same as {self.names[upload_id]}: they are one upload, {upload_id}.")
+            self.display.note(same_list(name, self.names[upload_id], upload_id))
             return
         known = self.client.status(upload_id)
         self.names[upload_id] = name
@@ -153,6 +161,11 @@ class Uploading:
     def _report_at_once(self, upload_id: str) -> Report:
         known = self.known.get(upload_id)
         return Report(upload_id, REQUESTED, ExitCode.OK) if known is None else report_of_status(known)
+
+
+def same_list(name: str, other: str, upload_id: str) -> str:
+    """What is said of a list that is another one of the same command line, too."""
+    return f"{name} holds the same as {other}: they are one upload, {upload_id}."
 
 
 def checked_sources(files: Sequence[Path]) -> dict[str, Path]:

@@ -88,13 +88,7 @@ class Context:
     @property
     def limits(self) -> Limits:
         """How large an input may be."""
-        settings = self.settings
-        return Limits(
-            input_bytes_max=settings.input_bytes_max,
-            input_rows_max=settings.input_rows_max,
-            columns_max=settings.columns_max,
-            cell_bytes_max=settings.cell_bytes_max,
-        )
+        return Limits.of(self.settings)
 
     @property
     def policy(self) -> PollPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from worker.rows.errors import InputNotFound
 from worker.rows.remote_source import open_remote
@@ -11,11 +11,24 @@ from worker.rows.source import open_source, open_stored
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from config.settings import Settings
     from producers.request import UploadRequest
-    from worker.context import Context
+    from worker.storage import Storage
 
 #: How many times as long as at intake a list may be read from its URL when it is staged, where nobody else waits.
 STAGING_FACTOR = 10.0
+
+
+class Reach(Protocol):
+    """What it takes to get at lists; the context of a process has it."""
+
+    @property
+    def settings(self) -> Settings:
+        """Which folders and hosts may be read."""
+
+    @property
+    def storage(self) -> Storage:
+        """The workers' storage."""
 
 
 def recorded_source(request: UploadRequest) -> dict[str, str]:
@@ -25,17 +38,17 @@ def recorded_source(request: UploadRequest) -> dict[str, str]:
     return request.source.model_dump(mode="json", exclude_none=True)
 
 
-def open_input(context: Context, source: Mapping[str, str], *, factor: float = 1.0) -> BinaryIO:
+def open_input(reach: Reach, source: Mapping[str, str], *, factor: float = 1.0) -> BinaryIO:
     """The bytes of the list that a record's `source` names; `factor` stretches the time that a remote one may take.
 
     Raises `InputError`; `SourceUnavailable` or `StorageError` for what may be better another time.
     """
-    settings = context.settings
+    settings = reach.settings
     match source:
         case {"path": _}:
             return open_source(source, settings.input_roots)
         case {"url": url}:
-            return open_stored(url, context.storage)
+            return open_stored(url, reach.storage)
         case {"remote_url": url}:
             return open_remote(
                 url,

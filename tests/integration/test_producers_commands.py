@@ -135,6 +135,14 @@ def test_upload_says_how_to_read_the_file(
     assert worker.requests()[0][1]["options"] == expected
 
 
+def test_a_dry_run_needs_the_workers(shell: Shell, worker: WorkerSide, files: Path) -> None:
+    """Where only this package is installed nobody can judge a list, and a dry run says so and submits nothing."""
+    done = shell.run("upload", files / "one.csv", "--account", "main", "--dry-run")
+    assert done.exit_code == ExitCode.USAGE
+    assert "--dry-run needs the workers' package" in done.stderr
+    assert worker.requests() == []
+
+
 def test_upload_waits_and_brings_the_result(shell: Shell, worker: WorkerSide, files: Path, tmp_path: Path) -> None:
     """With --output the command waits, copies the result, and shows each stage as a line where no terminal is."""
     target = tmp_path / "verified.csv"

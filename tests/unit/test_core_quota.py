@@ -18,6 +18,11 @@ def message(rows: int, producer: str = "crm") -> str:
     return ended.message
 
 
+def test_what_is_left_of_a_day_is_never_negative() -> None:
+    """A limit that was lowered below what is used leaves nothing."""
+    assert [Day(used, 10, 0.0).left_rows for used in (0, 7, 10, 12)] == [10, 3, 0, 0]
+
+
 def test_a_list_that_fits_another_day_is_told_when() -> None:
     """Use, limit, the list's own rows, when counting begins anew, and the command that submits it then."""
     told = message(200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, stage_upload
 from worker.actors.names import input_name, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
@@ -13,13 +14,8 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
-from worker.providers.port import Kind, SubmitMethod
-from worker.rows.dialect import Options, plain_values
 from worker.rows.digest import MeasuredOutput
-from worker.rows.errors import InputChanged, InputError, NotPullable, ScratchFailed, SourceUnavailable
-from worker.rows.pullable import has_same_lines, pull_obstacles
-from worker.rows.shown import shown
-from worker.rows.staging import Staged, StagedPart, stage
+from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
 from worker.sources import STAGING_FACTOR, open_input
 from worker.storage import StorageError
 from worker.storage.copies import local_file
@@ -28,8 +24,8 @@ from worker.store.errors import OverQuota
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.actors.shell import Keeper
-    from worker.context import Connected, Context
+    from worker.context import Context
+    from worker.rows.staging import Staged, StagedPart
 
 #: Wait before staging is tried again when storage or disk refuse (shortest, longest), seconds.
 RETRY_SECONDS = (5.0, 300.0)
@@ -60,8 +56,15 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
     ):
         try:
             copy = _copy_input(context, upload, folder)
-            staged = _stage(context, upload, connected, keeper, copy=copy, folder=folder)
-            obstacles = _pull_obstacles(upload, staged, copy)
+            staged = stage_upload(
+                upload,
+                copy,
+                folder,
+                limits=context.limits,
+                caps=(connected.provider.capabilities.batch_rows_max, connected.account.max_part_rows),
+                on_progress=lambda rows: keeper.progress(staged_rows=rows),
+            )
+            obstacles = obstacles_to_pulling(upload, staged, copy)
             parts = _publish(context, upload, staged)
             failure = None
         except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
@@ -84,51 +87,6 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         keeper.conclude(lambda record: core.later(record, now, reason, message, now + wait))
 
 
-def _stage(
-    context: Context,
-    upload: UploadRecord,
-    connected: Connected,
-    keeper: Keeper[UploadRecord],
-    *,
-    copy: Path,
-    folder: Path,
-) -> Staged:
-    kind = Kind(upload.kind)
-    caps = (connected.provider.capabilities.batch_rows_max, connected.account.max_part_rows)
-    limits = context.limits
-    staged = stage(
-        copy,
-        folder,
-        kind=kind,
-        options=Options.model_validate(upload.options),
-        limits=limits,
-        rows_per_part=min((cap for cap in caps if cap is not None), default=limits.input_rows_max),
-        on_progress=lambda rows: keeper.progress(staged_rows=rows),
-        dialect=plain_values(kind) if "rows" in upload.source else None,
-    )
-    _check_unchanged(upload, staged.input_sha256)
-    return staged
-
-
-def _check_unchanged(upload: UploadRecord, sha256: str) -> None:
-    if sha256 != upload.content_digest:
-        where = shown(next(iter(upload.source.values())))
-        raise InputChanged(f"{where} is not the list that was accepted: it changed meanwhile. Submit it again.")
-
-
-def _pull_obstacles(upload: UploadRecord, staged: Staged, copy: Path) -> tuple[str, ...]:
-    """Why the provider may not fetch the list itself. Raises `NotPullable` when that was asked for by name."""
-    if "remote_url" not in upload.source:
-        return ()
-    obstacles = pull_obstacles(staged, same_lines=has_same_lines(copy, staged.parts[0].path))
-    if obstacles and upload.method == SubmitMethod.PULL:
-        raise NotPullable(
-            f"{upload.source['remote_url']} cannot be pulled by the provider: {'; '.join(obstacles)}. It would charge "
-            "for what is not to be sent. Leave the method out (auto), or submit a file of nothing but the values."
-        )
-    return obstacles
-
-
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
     name = input_name(upload)
@@ -139,7 +97,7 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
         ):
             measured = MeasuredOutput(target)
             shutil.copyfileobj(source, measured, COPY_BYTES)
-            _check_unchanged(upload, measured.sha256)
+            check_unchanged(upload, measured.sha256)
     return local_file(context.storage, name, folder)
 
 

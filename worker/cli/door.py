@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 from worker.cli.errors import NoServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from config.settings import Settings
     from producers.client import Client
+    from producers.display import Display
+    from producers.dry_runs import Printable
+    from producers.request import UploadRequest
     from worker.store.store import Store
 
 
@@ -39,13 +44,22 @@ class Door:
         """The producers' client for the same server. Raises as `server_settings` does."""
         return self._client
 
+    def dry_run(
+        self, requests: Mapping[str, UploadRequest], display: Display, tell: Callable[[Printable], None]
+    ) -> None:
+        """Find out what would become of requests, see `producers.dry_runs`. Raises as `server_settings` does."""
+        from worker.cli.dry_run.trial import Trial  # noqa: PLC0415 - slow to import; not every command needs it
+
+        with Trial.open(self.server_settings(), self.store(), self.client(), display) as trial:
+            trial.run(requests, tell)
+
     def close(self) -> None:
         """Close every connection."""
         self._opened.close()
 
     @cached_property
     def _settings(self) -> Settings:
-        from config.settings import Settings  # noqa: PLC0415 - slow to import; not every command needs it
+        from config.settings import Settings  # noqa: PLC0415 - as above
 
         return Settings.load()
 

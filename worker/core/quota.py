@@ -26,6 +26,11 @@ class Day:
     #: Epoch seconds of the next day's beginning.
     ends_at: float
 
+    @property
+    def left_rows(self) -> int:
+        """Rows that still fit into the day."""
+        return max(self.most_rows - self.used_rows, 0)
+
 
 def over_quota(upload: UploadRecord, rows: int, day: Day, now: float, retention_days: float) -> Change:
     """The upload's `rows` do not fit into its producer's day: it fails, unspent."""

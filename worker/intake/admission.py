@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from producers.identity import derive_upload_id, request_digest
-from producers.inline_rows import reading_options, rows_as_file, rows_sha256
+from producers.identity import request_digest
+from producers.inline_rows import rows_as_file, rows_sha256
 from worker.actors.names import input_name
 from worker.actors.result_rows import ROWS, want_rows
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
-from worker.core.method import AUTO
-from worker.core.records import UploadRecord
-from worker.core.states import UPLOAD_LANES, UploadState
-from worker.core.tombstone import Tombstone, list_print
-from worker.intake.refusal import NotAcceptable, refusing
+from worker.core.tombstone import Tombstone
+from worker.intake.judging import account_of, asked_before, check_same, check_wishes, upload_of
+from worker.intake.refusal import refusing
 from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
@@ -23,7 +21,8 @@ from worker.store.errors import Stale, StoreUnavailable
 
 if TYPE_CHECKING:
     from producers.request import UploadRequest
-    from worker.context import Connected, Context
+    from worker.context import Context
+    from worker.core.records import UploadRecord
 
 #: Times the record of a known upload is written again when it moves on meanwhile.
 RECOGNISE_TRIES = 5
@@ -56,10 +55,10 @@ class Admission:
         """
         known = self._context.store.found(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
-        if known is not None and _asked_before(known, digest):
+        if known is not None and asked_before(known, digest):
             self._recognise(entry_id, str(request.upload_id), request, known)
             return
-        upload = self._upload(request, digest)
+        upload = self._upload(request)
         known = self._context.store.found(upload.upload_id)
         if known is None:
             self._keep_rows(upload, request)
@@ -72,59 +71,14 @@ class Admission:
         if known is None:
             # Files of an earlier upload of this id are being removed: the request stays unanswered, and is read again.
             raise StoreUnavailable(f"The upload id {upload.upload_id!r} is being cleaned up.")
-        if not _same(known, upload):
-            raise NotAcceptable(
-                "conflict",
-                f"The upload id {upload.upload_id!r} belongs to another request.",
-                "Use another upload_id for another list; leave it out to have one derived from the content.",
-            )
-        if isinstance(known, UploadRecord) and (missing := sorted(set(upload.segments) - set(known.segments))):
-            raise NotAcceptable(
-                "conflict",
-                f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
-                "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
-            )
+        check_same(known, upload)
         self._recognise(entry_id, upload.upload_id, request, known)
 
-    def _upload(self, request: UploadRequest, digest: str) -> UploadRecord:
-        connected = self._context.accounts.get(request.account)
-        if connected is None:
-            known = ", ".join(sorted(self._context.accounts)) or "none"
-            raise NotAcceptable(
-                "account_unknown", f"There is no account {request.account!r}.", f"Use one of the accounts: {known}."
-            )
-        kinds = sorted(connected.provider.capabilities.kinds)
-        if request.kind not in kinds:
-            raise NotAcceptable(
-                "kind_unsupported",
-                f"The account {request.account!r} ({connected.account.provider}) cannot verify {request.kind}.",
-                f"Its kinds are: {', '.join(kinds)}.",
-            )
-        _check_wishes(request, connected)
-        source = recorded_source(request)
-        content = self._content_sha256(request, source)
-        now = self._context.store.now()
-        return UploadRecord(
-            account=request.account,
-            provider=connected.account.provider,
-            kind=request.kind,
-            since=now,
-            created_at=now,
-            updated_at=now,
-            state=UploadState.ACCEPTED,
-            lane=UPLOAD_LANES[UploadState.ACCEPTED],
-            due_at=now,
-            upload_id=request.upload_id or derive_upload_id(request, content),
-            label=request.label,
-            producer=request.producer,
-            source=source,
-            options=reading_options(request).model_dump(mode="json", exclude_none=True),
-            method=request.method,
-            segments=tuple(request.segments),
-            result_place=request.result,
-            request_digest=digest,
-            content_digest=content,
-        )
+    def _upload(self, request: UploadRequest) -> UploadRecord:
+        connected = account_of(self._context.accounts, request)
+        check_wishes(request, connected.account.provider, connected.provider.capabilities)
+        content = self._content_sha256(request, recorded_source(request))
+        return upload_of(request, connected.account.provider, content, self._context.store.now())
 
     def _content_sha256(self, request: UploadRequest, source: dict[str, str]) -> str:
         if request.source.rows is not None:
@@ -188,32 +142,3 @@ class Admission:
                 counters={("requests", provider, request.kind, "recognised"): 1},
             )
         )
-
-
-def _check_wishes(request: UploadRequest, connected: Connected) -> None:
-    """Refuse a method or a segment that the account's provider has not."""
-    account, has = f"{request.account!r} ({connected.account.provider})", connected.provider.capabilities
-    methods = ", ".join(has.submit_methods)
-    if request.method not in {AUTO, *has.submit_methods}:
-        raise NotAcceptable(
-            "method_unsupported",
-            f"The account {account} cannot be sent a list by the method {request.method}.",
-            f"Its methods are: {methods}. Leave method out to have one chosen.",
-        )
-    if unknown := sorted(set(request.segments) - has.segments):
-        segments = ", ".join(sorted(has.segments)) or "none"
-        raise NotAcceptable(
-            "segment_unsupported",
-            f"The account {account} gives no segment {', '.join(unknown)}.",
-            f"Its segments are: {segments}. The result has every row without any.",
-        )
-
-
-def _asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
-    if isinstance(known, Tombstone):
-        return known.is_of_request(digest)
-    return known.request_digest == digest
-
-
-def _same(known: UploadRecord | Tombstone, new: UploadRecord) -> bool:
-    return (known.list if isinstance(known, Tombstone) else list_print(known)) == list_print(new)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +20,17 @@ class Limits:
     cell_bytes_max: int = 64 * 1024
     #: Characters of one row, delimiters and quotes included: what staging and delivery hold in memory.
     row_characters_max: int = 1024 * 1024
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The limits that are set."""
+        return cls(
+            input_bytes_max=settings.input_bytes_max,
+            input_rows_max=settings.input_rows_max,
+            columns_max=settings.columns_max,
+            cell_bytes_max=settings.cell_bytes_max,
+        )
+
+    def part_rows_max(self, *caps: int | None) -> int:
+        """Rows of the largest part: the least of the caps that there are (the provider's, the account's)."""
+        return min((cap for cap in caps if cap is not None), default=self.input_rows_max)

@@ -126,8 +126,11 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> InputUnreadable:
     )
 
 
-def source_sha256(file: BinaryIO, bytes_max: int, name: str) -> str:
-    """SHA-256, hexadecimal, of an open source. Raises `InputTooLarge`, which names it, beyond `bytes_max`."""
+def source_sha256(file: BinaryIO, bytes_max: int, name: str, copy: BinaryIO | None = None) -> str:
+    """SHA-256, hexadecimal, of an open source, written to `copy` where one is wanted.
+
+    Raises `InputTooLarge`, which names the source, beyond `bytes_max`.
+    """
     digest = hashlib.sha256()
     size = 0
     while block := file.read(BLOCK_BYTES):
@@ -137,4 +140,6 @@ def source_sha256(file: BinaryIO, bytes_max: int, name: str) -> str:
                 f"{name} has more than the {bytes_max:,} bytes allowed; split it, or see BULKVERIFY_INPUT_BYTES_MAX."
             )
         digest.update(block)
+        if copy is not None:
+            copy.write(block)
     return digest.hexdigest()

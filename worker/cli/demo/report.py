@@ -68,7 +68,7 @@ def print_report(findings: Findings, reports: Sequence[Report], seconds: float) 
     print_table(_CALL_COLUMNS, map(_call_row, findings.calls))
     for report in reports:
         if report.failed:
-            click.echo(report.as_line())
+            click.echo(report.as_text())
     _print_promises(findings)
     print_heading(f"Done in {seconds:.0f} s; everything has been stopped. The files are in {findings.results}")
     print_table(_FILE_COLUMNS, _file_rows(findings))

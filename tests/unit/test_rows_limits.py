@@ -1,0 +1,24 @@
+"""How large an input and its parts may be."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import Settings
+from worker.rows.limits import Limits
+
+
+@pytest.mark.parametrize(
+    ("caps", "most_rows"),
+    [((50_000, 20), 20), ((50_000, None), 50_000), ((None, 7), 7), ((None, None), 1_000), ((), 1_000)],
+)
+def test_a_part_is_as_large_as_the_least_cap_allows(caps: tuple[int | None, ...], most_rows: int) -> None:
+    """Provider and account may each have a cap; where none has, all of an input may go into one part."""
+    assert Limits(input_rows_max=1_000).part_rows_max(*caps) == most_rows
+
+
+def test_limits_are_those_that_are_set() -> None:
+    """Every limit with a setting is taken from there."""
+    chosen = {"input_bytes_max": 1_000, "input_rows_max": 20, "columns_max": 3, "cell_bytes_max": 640}
+    limits = Limits.of(Settings.model_validate(chosen))
+    assert {name: getattr(limits, name) for name in chosen} == chosen

@@ -1,0 +1,105 @@
+"""What intake makes of a request before it writes anything: who pays, which upload it is, and why it is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from producers.identity import derive_upload_id, request_digest
+from producers.inline_rows import reading_options
+from worker.core.method import AUTO
+from worker.core.records import UploadRecord
+from worker.core.states import UPLOAD_LANES, UploadState
+from worker.core.tombstone import Tombstone, list_print
+from worker.intake.refusal import NotAcceptable
+from worker.sources import recorded_source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from producers.request import UploadRequest
+    from worker.providers.port import Capabilities
+
+A = TypeVar("A")
+
+
+def account_of(accounts: Mapping[str, A], request: UploadRequest) -> A:
+    """The account that a request names, of all that there are. Raises `NotAcceptable`."""
+    if request.account not in accounts:
+        known = ", ".join(sorted(accounts)) or "none"
+        raise NotAcceptable(
+            "account_unknown", f"There is no account {request.account!r}.", f"Use one of the accounts: {known}."
+        )
+    return accounts[request.account]
+
+
+def check_wishes(request: UploadRequest, provider: str, has: Capabilities) -> None:
+    """Raise `NotAcceptable` for a kind, a method or a segment that the account's provider has not."""
+    account, kinds = f"{request.account!r} ({provider})", sorted(has.kinds)
+    if request.kind not in kinds:
+        raise NotAcceptable(
+            "kind_unsupported",
+            f"The account {account} cannot verify {request.kind}.",
+            f"Its kinds are: {', '.join(kinds)}.",
+        )
+    methods = ", ".join(has.submit_methods)
+    if request.method not in {AUTO, *has.submit_methods}:
+        raise NotAcceptable(
+            "method_unsupported",
+            f"The account {account} cannot be sent a list by the method {request.method}.",
+            f"Its methods are: {methods}. Leave method out to have one chosen.",
+        )
+    if unknown := sorted(set(request.segments) - has.segments):
+        segments = ", ".join(sorted(has.segments)) or "none"
+        raise NotAcceptable(
+            "segment_unsupported",
+            f"The account {account} gives no segment {', '.join(unknown)}.",
+            f"Its segments are: {segments}. The result has every row without any.",
+        )
+
+
+def upload_of(request: UploadRequest, provider: str, content: str, now: float) -> UploadRecord:
+    """The upload that a request becomes; `content` is the digest of its list."""
+    return UploadRecord(
+        account=request.account,
+        provider=provider,
+        kind=request.kind,
+        since=now,
+        created_at=now,
+        updated_at=now,
+        state=UploadState.ACCEPTED,
+        lane=UPLOAD_LANES[UploadState.ACCEPTED],
+        due_at=now,
+        upload_id=request.upload_id or derive_upload_id(request, content),
+        label=request.label,
+        producer=request.producer,
+        source=recorded_source(request),
+        options=reading_options(request).model_dump(mode="json", exclude_none=True),
+        method=request.method,
+        segments=tuple(request.segments),
+        result_place=request.result,
+        request_digest=request_digest(request),
+        content_digest=content,
+    )
+
+
+def asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
+    """Whether the request of that digest is the one that made the known upload."""
+    if isinstance(known, Tombstone):
+        return known.is_of_request(digest)
+    return known.request_digest == digest
+
+
+def check_same(known: UploadRecord | Tombstone, upload: UploadRecord) -> None:
+    """Raise `NotAcceptable` unless the known upload of this id is of the same list, and has what is wanted of it."""
+    if (known.list if isinstance(known, Tombstone) else list_print(known)) != list_print(upload):
+        raise NotAcceptable(
+            "conflict",
+            f"The upload id {upload.upload_id!r} belongs to another request.",
+            "Use another upload_id for another list; leave it out to have one derived from the content.",
+        )
+    if isinstance(known, UploadRecord) and (missing := sorted(set(upload.segments) - set(known.segments))):
+        raise NotAcceptable(
+            "conflict",
+            f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
+            "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
+        )

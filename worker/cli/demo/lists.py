@@ -42,7 +42,7 @@ class SampleList:
 
 
 LISTS = (
-    SampleList("customers.csv", IPQS, "email", "customers-at-ipqs", segments=("pristine", "clean", "bad")),
+    SampleList("customers.csv", IPQS, "email", "customers-at-ipqs", segments=("all", "pristine", "clean", "bad")),
     SampleList("customers.csv", WHOISXML, "email", "customers-at-whoisxml"),
     SampleList("visitors.csv", IPQS, "proxy", "visitors", method="json"),
     SampleList("gateways.txt", IPQS, "proxy", "gateways", source="remote_url", method="pull"),

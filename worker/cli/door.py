@@ -11,6 +11,7 @@ from worker.cli.errors import NoServer
 if TYPE_CHECKING:
     from config.settings import Settings
     from producers.client import Client
+    from worker.storage import Storage
     from worker.store.store import Store
 
 
@@ -34,6 +35,10 @@ class Door:
     def store(self) -> Store:
         """The records. Raises as `server_settings` does; an unreachable server is noticed at the first use."""
         return self._store
+
+    def storage(self) -> Storage:
+        """The storage of attempts, lists and results. Raises `SettingsInvalid`, `InvalidUrl`."""
+        return self._storage
 
     def client(self) -> Client:
         """The producers' client for the same server. Raises as `server_settings` does."""
@@ -70,6 +75,12 @@ class Door:
         self._opened.callback(client.close)
         limits = Limits(settings.timeline_entries_max, settings.events_entries_max, settings.rejected_entries_max)
         return Store(client, limits)
+
+    @cached_property
+    def _storage(self) -> Storage:
+        from worker.storage import open_storage  # noqa: PLC0415 - as above
+
+        return open_storage(self._settings.storage_url)
 
     @cached_property
     def _client(self) -> Client:

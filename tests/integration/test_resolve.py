@@ -13,8 +13,11 @@ from tests.builders.coherence import check_coherent
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import running_line
+from tests.builders.records import a_running_upload, an_attempt
+from tests.builders.stores import everything
 from worker.actors import submit
 from worker.actors.attempts import FOLLOWED, Outcome, outcome_name, outcome_of
+from worker.core.part import intent, quarantine, reserve
 from worker.core.states import PartState, UploadState
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.providers.sandbox.faults import Fault
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from tests.builders.line import Line
     from worker.core.records import PartRecord
+    from worker.store.store import Store
 
 ACCOUNTS = ["ipqs-main", "whoisxml-main"]
 EMAILS = "email\nann@example.com\nbob@example.com\ncat@example.com\n"
@@ -258,7 +262,7 @@ def test_a_list_that_waited_for_the_part_goes_on(stopped: Stopped) -> None:
 
 
 def test_what_is_known_is_shown_before_anybody_decides(stopped: Stopped) -> None:
-    """Attempt, process, outcome and the commands are shown; a no, or no answer, leaves everything as it is."""
+    """Attempt, process, outcome, commands and, if asked for, jobs are shown; a no, or no answer, changes nothing."""
     before = stopped.part
     told = stopped.command("resolve", "one").stdout
     assert "3 may have been paid for" in told
@@ -270,9 +274,10 @@ def test_what_is_known_is_shown_before_anybody_decides(stopped: Stopped) -> None
     assert stopped.command("resolve", "one", "--fail", answer="n\n").exit_code == ExitCode.FAILED
     assert stopped.command("resolve", "one", "--fail", answer="").exit_code == ExitCode.USAGE
     assert stopped.part == before
+    check_the_list(stopped)
 
 
-def test_the_providers_list_shows_which_jobs_it_may_be(stopped: Stopped) -> None:
+def check_the_list(stopped: Stopped) -> None:
     """With --list, jobs without an owner that were begun near the attempt are named with their rows."""
     object.__setattr__(stopped.line.whoisxml.knobs, "list_delay_seconds", 0.0)
     shown = stopped.command("resolve", "one", "--list", "--json")
@@ -282,21 +287,49 @@ def test_the_providers_list_shows_which_jobs_it_may_be(stopped: Stopped) -> None
     assert f"listed job {stopped.job}" in stopped.command("resolve", "one", "--list").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["one", "--adopt", "1", "--fail"], "Decide for one of"),
-        (["one", "--yes-spend", "3"], "--yes-spend belongs to --resubmit"),
-        (["one", "--fail", "--unchecked"], "--unchecked belongs to --adopt"),
-        (["one/0", "--adopt", "x1"], "it is a whole number"),
-        (["one/7", "--fail"], "has 1 parts, counted from 0"),
-        (["../one", "--fail"], "is no upload id"),
-    ],
+#: Arguments, and what the command says about them.
+MISUSED = (
+    (["list-1", "--adopt", "1", "--fail"], "Decide for one of"),
+    (["list-1", "--yes-spend", "3"], "--yes-spend belongs to --resubmit"),
+    (["list-1", "--fail", "--unchecked"], "--unchecked belongs to --adopt"),
+    (["list-1/3", "--adopt", "x1"], "it is a whole number"),
+    (["list-1/7", "--fail"], "has 4 parts, counted from 0"),
+    (["../list-1", "--fail"], "is no upload id"),
+    (["list-1", "--adopt", "78"], "2 parts are in quarantine: name the one"),
 )
-def test_what_cannot_be_meant_is_refused(stopped: Stopped, arguments: list[str], told: str) -> None:
+
+
+def two_in_quarantine(store: Store) -> None:
+    """Store an upload of four parts, two of which are in quarantine and may have been paid for."""
+    a_running_upload(store)
+    part = store.part("list-1/2")
+    assert part is not None
+    reserved = reserve(part, "gone", store.now(), 0.0, active_max=9, intents_max=None)
+    store.commit(reserved)
+    begun = intent(reserved.parts[0].written(), an_attempt(at=store.now()), store.now())
+    store.commit(begun)
+    store.commit(quarantine(begun.parts[0].written(), store.now(), "outcome_unknown", "No answer."))
+
+
+def test_what_cannot_be_meant_is_refused(store: Store, redis_url: str, tmp_path: Path) -> None:
     """Nothing happens, and the message says what to write instead."""
-    before = stopped.part
-    result = stopped.command("resolve", "--yes", *arguments)
-    assert result.exit_code == ExitCode.USAGE
-    assert told in result.output
-    assert stopped.part == before
+    two_in_quarantine(store)
+    before, command = everything(store), CommandLine(redis_url, tmp_path)
+    for arguments, told in MISUSED:
+        result = command("resolve", "--yes", *arguments)
+        assert (result.exit_code, told in result.output) == (ExitCode.USAGE, True), result.output
+    assert everything(store) == before
+
+
+def test_all_parts_in_quarantine_are_resolved_together(store: Store, redis_url: str, tmp_path: Path) -> None:
+    """Resubmitting takes the sum of their rows; the other parts stay as they are, and the command may be repeated."""
+    two_in_quarantine(store)
+    others, command = list(store.parts(["list-1/0", "list-1/1"])), CommandLine(redis_url, tmp_path)
+    refused = command("resolve", "list-1", "--resubmit", "--yes-spend", "100", "--yes")
+    assert (refused.exit_code, "it takes --yes-spend 200" in refused.stderr) == (ExitCode.USAGE, True)
+    done = command("resolve", "list-1", "--resubmit", "--yes-spend", "200", "--yes")
+    assert done.exit_code == ExitCode.OK, done.output
+    assert [part.state for part in store.parts(["list-1/2", "list-1/3"])] == [PartState.PENDING] * 2
+    assert list(store.parts(["list-1/0", "list-1/1"])) == others
+    again = command("resolve", "list-1", "--resubmit", "--yes-spend", "200", "--yes")
+    assert (again.exit_code, again.stdout) == (ExitCode.OK, "No part of upload list-1 is in quarantine.\n")

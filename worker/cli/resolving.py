@@ -157,8 +157,8 @@ class Resolving:
                 case Way.RESUBMIT:
                     close_followed(self._storage, part)
         except StorageError as error:
-            message = f"{outcome.message} Its attempt could not be closed in storage: {error} Give the command again for {part.part_id}."
-            outcome = replace(outcome, message=message, code=ExitCode.FAILED)
+            message = f"Its attempt could not be closed in storage: {error} Give the command again for {part.part_id}."
+            outcome = replace(outcome, message=f"{outcome.message} {message}", code=ExitCode.FAILED)
         wake_around(self._store, part)
         return outcome
 

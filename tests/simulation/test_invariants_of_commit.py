@@ -12,7 +12,7 @@ from tests.builders.coherence import check_coherent
 from tests.builders.core_records import LEASE_SECONDS, POLICY
 from tests.builders.records import a_part, a_result, an_upload
 from tests.builders.stores import LossyClient, a_lossy_store, everything
-from worker.core import crash, observe, retry, upload
+from worker.core import crash, observe, resolve, retry, upload
 from worker.core import part as core
 from worker.core.change import Change, lease_change
 from worker.core.records import Attempt, PartRecord, UploadRecord
@@ -48,6 +48,8 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, _: observe.not_seen(p, now, POLICY) if p.state is PartState.SUBMITTED else None,
     lambda p, now, _: lease_change(p.leased("h", now, LEASE_SECONDS)) if _live(p) else None,
     lambda p, now, _: retry.part_again(p, now),
+    lambda p, now, n: _resolved(p, now, n) if p.state is PartState.QUARANTINED else None,
+    lambda p, now, _: resolve.place_free(p, now),
     lambda p, now, n: _collect_later(p, now, n) if p.state is PartState.FINISHED else None,
     lambda p, now, n: _collected(p, now, n) if p.state is PartState.FINISHED else None,
 ]
@@ -79,6 +81,17 @@ def _answer(part: PartRecord, now: float, number: int) -> Change:
 def _look(part: PartRecord, now: float, number: int) -> Change:
     status = ("finished", "aborted", "running", "unknown")[number % 4]
     return observe.observed(part, observe.Seen(status, status, progress=number / 100), now, POLICY)
+
+
+def _resolved(part: PartRecord, now: float, number: int) -> Change | None:
+    recorded, alive = resolve.Recorded(), an_upload(state=UploadState.ATTENTION)
+    job = resolve.Job(known=True, service="s")
+    decided = (
+        resolve.adopt(part, alive, recorded, REMOTE_IDS[number % 3], now, job=job),
+        resolve.resubmit(part, alive, recorded, now),
+        resolve.give_up(part, now),
+    )[number % 3]
+    return None if isinstance(decided, resolve.Refusal) else decided
 
 
 def _collect_later(part: PartRecord, now: float, number: int) -> Change:

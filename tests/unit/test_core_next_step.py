@@ -89,6 +89,11 @@ def test_a_quarantined_part_waits_for_a_person_with_all_that_is_known() -> None:
     assert [fact.at for fact in step.known] == [NOW - 30, NOW - 10]
     assert "attempt 2 may have been charged" in step.known[0].what
     assert step.known[1].what == "remote job 78 was named by: list"
+    assert step.commands == (
+        "bulkverify resolve list-1/0 --adopt 78",
+        "bulkverify resolve list-1/0 --resubmit --yes-spend 100",
+        "bulkverify resolve list-1/0 --fail",
+    )
 
 
 def test_an_upload_in_preparation_tells_how_far_it_is() -> None:

@@ -7,12 +7,14 @@ known. They outlive Redis: an attempt that the store has forgotten is found here
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker.core.errors import LaterSchema
 from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
+from worker.core.states import PART_UNSPENT
 from worker.store.errors import Later
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Most bytes of an attempt record.
 RECORD_BYTES_MAX = 64 * 1024
+#: Why an attempt is closed whose outcome nobody knew when the next one was allowed: it may have been spent.
+FOLLOWED = "followed_by_another"
+_ATTEMPT = re.compile(r".*/([1-9][0-9]*)\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +91,53 @@ def outcome_of(storage: Storage, token: str, number: int) -> Outcome | None:
     except LaterSchema as later:
         raise Later(f"{name}: {later}") from None
     return Outcome(remote_id=known.get("remote_id"), unspent=known.get("unspent"))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An attempt as storage remembers it; what its record does not tell is `None`, times are epoch seconds."""
+
+    number: int
+    object: str
+    at: float | None
+    over_at: float | None
+    #: Host, process id and nonce of the process that made it.
+    process: str | None
+    outcome: Outcome | None
+
+
+def remembered(storage: Storage, token: str) -> list[Remembered]:
+    """Every attempt that storage remembers for a part, the first one first. Raises `StorageError`, `Later`."""
+    numbers = (_ATTEMPT.fullmatch(name) for name in storage.list(f"attempts/{token}"))
+    return [_remembered(storage, token, number) for number in sorted(int(found[1]) for found in numbers if found)]
+
+
+def _remembered(storage: Storage, token: str, number: int) -> Remembered:
+    name = attempt_name(token, number)
+    try:
+        known = json.loads(storage.read(name, RECORD_BYTES_MAX))
+    except ValueError:
+        known = None
+    told: dict[str, Any] = known if isinstance(known, dict) else {}
+    return Remembered(
+        number=number,
+        object=name,
+        at=_seconds(told.get("at")),
+        over_at=_seconds(told.get("over_at")),
+        process=None if told.get("process") is None else str(told["process"]),
+        outcome=outcome_of(storage, token, number),
+    )
+
+
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def close_followed(storage: Storage, part: PartRecord) -> None:
+    """Close every attempt of a part that another one follows or may follow; those that are closed stay as they are.
+
+    Without it a store that forgets the part would stop at such an attempt once more. Raises `StorageError`.
+    """
+    last = part.attempts if part.state in PART_UNSPENT else part.attempts - 1
+    for number in range(1, last + 1):
+        close_attempt(storage, part.token, number, Outcome(unspent=FOLLOWED))

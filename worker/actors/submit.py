@@ -217,7 +217,7 @@ def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
         if change is None:
             return
         try:
-            context.apply(change)
+            _write(context, part, change)
         except Stale:
             continue
         return
@@ -249,7 +249,8 @@ def _write(context: Context, part: PartRecord, change: Change) -> None:
     try:
         context.apply(change)
     except Taken as taken:
-        change = core.quarantine(part, context.store.now(), "identity_collision", str(taken), remote_id=taken.remote_id)
+        how, now = "another_parts_id", context.store.now()
+        change = core.quarantine(part, now, "identity_collision", str(taken), remote_id=taken.remote_id, how=how)
         context.apply(change)
     if change.parts[0].lane is None:
         context.nudge(change.upload_id)

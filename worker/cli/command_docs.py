@@ -49,6 +49,11 @@ JSON_DOCUMENTS = (
         "one a line and upload",
         "upload_id state outcome message parts_woken new_upload_id rows_most rows_paid_before code",
     ),
+    (
+        "`resolve`",
+        "one a line and part",
+        "upload_id state outcome message part rows_most code evidence",
+    ),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),
     ("`sandbox`", "one", "accounts environment"),
@@ -69,6 +74,13 @@ anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancel
 `unknown`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`, `needs_spend`,
 `completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed` or `unknown`. What would be done,
 and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.
+
+`outcome` of `resolve` is `adopted`, `resubmitted` or `given_up`, each with `already_` before it when the command was
+given before; `shown` without a decision; `wrong_spend`, with `rows_most`, the number that `--yes-spend` takes. A part
+stays as it is for `not_in_quarantine`, `has_job`, `ended`, `cancelling`, `too_early`, `accepted`,
+`accepted_as_another`, `attempt_closed`, `taken`, `account_unknown`, `moved_on` or `contended`; and, where `--unchecked`
+overrules it, for `not_looked_at`, `unknown_job`, `other_token` or `other_rows`. `evidence` is what is known of the
+part: `reason`, `message`, `rows`, `rows_maybe_paid`, `attempts`, `remote_ids`, and `listed` with `--list`.
 """
 
 

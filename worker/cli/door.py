@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from producers.display import Display
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
+    from worker.storage import Storage
     from worker.store.store import Store
 
 
@@ -39,6 +40,10 @@ class Door:
     def store(self) -> Store:
         """The records. Raises as `server_settings` does; an unreachable server is noticed at the first use."""
         return self._store
+
+    def storage(self) -> Storage:
+        """The storage of attempts, lists and results. Raises `SettingsInvalid`, `InvalidUrl`."""
+        return self._storage
 
     def client(self) -> Client:
         """The producers' client for the same server. Raises as `server_settings` does."""
@@ -84,6 +89,12 @@ class Door:
         self._opened.callback(client.close)
         limits = Limits(settings.timeline_entries_max, settings.events_entries_max, settings.rejected_entries_max)
         return Store(client, limits)
+
+    @cached_property
+    def _storage(self) -> Storage:
+        from worker.storage import open_storage  # noqa: PLC0415 - as above
+
+        return open_storage(self._settings.storage_url)
 
     @cached_property
     def _client(self) -> Client:

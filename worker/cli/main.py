@@ -50,6 +50,7 @@ SECTIONS = (
             LazyCommand("why", "worker.cli.why:why", "Tell what happened to an upload, what happens next, and when."),
             LazyCommand("cancel", "worker.cli.cancel:cancel", "Spend nothing more on uploads."),
             LazyCommand("retry", "worker.cli.retry:retry", "Bring uploads that stopped back to work."),
+            LazyCommand("resolve", "worker.cli.resolve:resolve", "Decide about parts in quarantine."),
         ),
     ),
     Section(

@@ -23,6 +23,8 @@ DECISIONS: Mapping[str, str] = {
     "refused": "the provider refused the part",
     "hold": "the part was held",
     "quarantine": "the part was put into quarantine",
+    "resubmit": "somebody had the part submitted again",
+    "give_up": "somebody gave the part up",
     "duplicate_remote": "a second job for this part was seen at the provider",
     "look_again": "the provider is working on it",
     "not_seen": "the provider does not show the job",

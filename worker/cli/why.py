@@ -56,8 +56,8 @@ class Quota(NamedTuple):
 def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     """Tell what happened to UPLOAD, then what happens next and when, for all that waits.
 
-    A part in quarantine waits for a person; what is known about it is told. Exits 1 when there is no such upload; an
-    upload's own state does not change the exit code.
+    A part in quarantine waits for a person: what is known about it is told, and the commands that decide it. Exits 1
+    when there is no such upload; an upload's own state does not change the exit code.
     """
     store = door.store()
     now, quota = store.now(), None
@@ -135,6 +135,8 @@ def _rows(waiting: Waiting, now: float) -> Iterator[tuple[str, str, str]]:
     yield f"{waiting.who} ({waiting.state})", when(step.when, now), step.what
     for fact in step.known:
         yield "", "", f"known: {fact.what} ({moment(fact.at)})"
+    for command in step.commands:
+        yield "", "", f"decide: {command}"
 
 
 def _print_left_out(waiting: Sequence[Waiting]) -> None:

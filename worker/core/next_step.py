@@ -37,6 +37,8 @@ class NextStep:
     #: Whether nothing goes on until a person decides; then `known` is what there is to decide on.
     needs_person: bool = False
     known: tuple[Fact, ...] = ()
+    #: The commands that decide it, each complete but for words in capitals.
+    commands: tuple[str, ...] = ()
 
 
 def next_step(record: UploadRecord | PartRecord, now: float, *, cancelling: bool = False) -> NextStep:
@@ -87,7 +89,22 @@ def _finished(part: PartRecord, now: float) -> NextStep:
 
 def _quarantined(part: PartRecord, _now: float) -> NextStep:
     waits = f"nothing by itself: a person must decide{_because(part.reason, part.message)}"
-    return NextStep(waits, needs_person=True, known=_known(part))
+    return NextStep(waits, needs_person=True, known=_known(part), commands=ways_out(part))
+
+
+def ways_out(part: PartRecord) -> tuple[str, ...]:
+    """The commands that take a part out of quarantine, the one that is likeliest to be right first."""
+    give_up = f"bulkverify resolve {part.part_id} --fail"
+    if part.remote_id is not None or not (part.attempt or part.evidence):
+        return f"bulkverify retry {part.upload_id}", give_up
+    # In a collision the id that was named last belongs to another part.
+    trusted = part.evidence and part.reason != "identity_collision"
+    named = part.evidence[-1].remote_id if trusted else "REMOTE_ID"
+    return (
+        f"bulkverify resolve {part.part_id} --adopt {named}",
+        f"bulkverify resolve {part.part_id} --resubmit --yes-spend {part.rows}",
+        give_up,
+    )
 
 
 def _known(part: PartRecord) -> tuple[Fact, ...]:

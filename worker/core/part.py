@@ -148,14 +148,22 @@ def _released(part: PartRecord) -> dict[Entry, int]:
 
 
 def quarantine(
-    part: PartRecord, now: float, reason: str, message: str, *, remote_id: str | None = None, unsent: bool = False
+    part: PartRecord,
+    now: float,
+    reason: str,
+    message: str,
+    *,
+    remote_id: str | None = None,
+    how: str = "unclear_answer",
+    unsent: bool = False,
 ) -> Change:
     """The part must not move until evidence or a person decides; an open attempt stays open, its credits reserved.
 
-    `remote_id` is one that an unclear answer named: kept as evidence, and not believed. `unsent`: no attempt was begun,
-    so the part's credits are released and its place on the account becomes free.
+    `remote_id` is one that was learned and cannot be the part's own without a doubt: kept as evidence, with `how` it
+    was learned. `unsent`: no attempt was begun, so the part's credits are released and its place on the account becomes
+    free.
     """
-    hinted = () if remote_id is None else (Evidence(remote_id=remote_id, how="unclear_answer", at=now),)
+    hinted = () if remote_id is None else (Evidence(remote_id=remote_id, how=how, at=now),)
     stopped = part.moved(
         PartState.QUARANTINED,
         now,

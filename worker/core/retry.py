@@ -44,7 +44,7 @@ class Tried:
     @property
     def rows_paid(self) -> int:
         """Rows that were paid for, or may have been."""
-        return sum(_rows_paid(part) for part in self.parts)
+        return sum(rows_paid(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +162,11 @@ def _released(part: PartRecord) -> PartState | None:
     if part.reason not in QUARANTINE_REASONS or part.attempt is not None:
         return None
     if part.remote_id is None:
-        return None if _rows_paid(part) else PartState.PENDING
+        return None if rows_paid(part) else PartState.PENDING
     return PartState.SUBMITTED if part.finished_at is None else PartState.FINISHED
 
 
-def _rows_paid(part: PartRecord) -> int:
+def rows_paid(part: PartRecord) -> int:
     """Rows that were paid for, or may have been: each remote job, and an open attempt, is a charge."""
     jobs = {found.remote_id for found in part.evidence}
     return max(part.credits_committed, part.rows * (len(jobs) + (part.attempt is not None)))

@@ -1,0 +1,116 @@
+"""Looking at a provider from a command: one job that a person names, or the list in which they look for it.
+
+Only reads, and only through the account's rate gate; whatever keeps a command from looking is told as a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from worker.core.resolve import Job
+from worker.core.token import token_in
+
+if TYPE_CHECKING:
+    from worker.cli.door import Door
+    from worker.context import Connected
+    from worker.core.records import PartRecord
+    from worker.providers.port import Observation
+
+#: Pages of a list that one command reads at most.
+PAGES_MAX = 40
+#: Jobs that are told of at most.
+JOBS_TOLD_MAX = 20
+#: Seconds by which a provider's clock may differ from ours.
+SKEW_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Listed:
+    """Jobs in a provider's list that belong to no part and may be the one that is looked for."""
+
+    jobs: list[Observation] = field(default_factory=list)
+    #: Why the list was not read to its end, as a sentence; empty when it was.
+    incomplete: str = ""
+
+
+class RemoteJobs:
+    """What the providers say of jobs, asked when it is first wanted."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def look(self, part: PartRecord, remote_id: str) -> Job:
+        """What the provider says of a job that is said to be the part's."""
+        from worker.providers.errors import ProviderError  # noqa: PLC0415 - slow to import; the help does without it
+
+        connected = self._connected(part)
+        if isinstance(connected, str):
+            return Job(unseen=connected)
+        try:
+            seen = connected.provider.observe([remote_id]).get(remote_id)
+        except ProviderError as error:
+            return Job(unseen=str(error), service=connected.service)
+        if seen is None:
+            return Job(service=connected.service)
+        return Job(known=True, rows=seen.total_rows, token=token_in(seen.name), service=connected.service)
+
+    def candidates(self, part: PartRecord) -> Listed:
+        """Jobs that may be the part's: with its token in their name, or without names and begun near the attempt."""
+        from worker.providers.errors import ProviderError  # noqa: PLC0415 - as above
+
+        connected, listed = self._connected(part), Listed()
+        if isinstance(connected, str):
+            listed.incomplete = connected
+            return listed
+        cursor: str | None = None
+        try:
+            for _ in range(PAGES_MAX):
+                page = connected.provider.list_page(cursor)
+                listed.jobs += [job for job in page.jobs if self._may_be(part, job, connected)]
+                cursor = page.next_cursor
+                if cursor is None:
+                    return listed
+        except ProviderError as error:
+            listed.incomplete = str(error)
+        else:
+            listed.incomplete = f"The list has more than the {PAGES_MAX} pages that were read."
+        return listed
+
+    def _may_be(self, part: PartRecord, job: Observation, connected: Connected) -> bool:
+        if self._door.store().part_of_remote(connected.remote_scope, job.remote_id) is not None:
+            return False
+        token = token_in(job.name)
+        if token is not None or connected.provider.capabilities.name_echo:
+            return token == part.token
+        if part.attempt is None or job.started_at is None:
+            return True
+        return part.attempt.at - SKEW_SECONDS <= job.started_at <= part.attempt.over_at + SKEW_SECONDS
+
+    def _connected(self, part: PartRecord) -> Connected | str:
+        """The part's account, or why it is not asked."""
+        if isinstance(self._accounts, str):
+            return self._accounts
+        connected = self._accounts.get(part.account)
+        if connected is None:
+            return f"Account {part.account} is not in the accounts file here."
+        if part.service not in {"", connected.service}:
+            return f"Account {part.account} speaks to another service than when the part was submitted."
+        store = self._door.store()
+        account = store.account(part.account, part.provider)
+        if account.paused(store.now()):
+            return f"No call is made for account {part.account} now ({account.pause_reason.replace('_', ' ')})."
+        return connected
+
+    @cached_property
+    def _accounts(self) -> dict[str, Connected] | str:
+        """All accounts by name, or why there are none."""
+        from config.errors import ConfigError  # noqa: PLC0415 - as above
+        from worker.metrics import Metrics  # noqa: PLC0415 - as above
+        from worker.wiring import connect_accounts  # noqa: PLC0415 - as above
+
+        try:
+            return dict(connect_accounts(self._door.server_settings(), self._door.store(), Metrics()))
+        except ConfigError:
+            return "The accounts cannot be used here: `bulkverify config check` tells why."

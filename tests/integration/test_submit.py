@@ -150,8 +150,7 @@ def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:
 def test_a_late_answer_with_the_id_of_another_part_is_kept_and_not_believed(line: Line) -> None:
     """Such an id resolves nothing: the part stays in quarantine, for that reason, with the id among its evidence."""
     part = step(line, abandoned_attempt(line))
-    scope = line.plant.context.accounts["ipqs-main"].remote_scope
-    line.plant.context.store.client.hset(f"bulkverify:remote:{scope}", "4711", "other/0")
+    line.plant.context.store.client.hset(f"bulkverify:remote:{part.remote_scope}", "4711", "other/0")
     submit.learn(line.plant.context, part.part_id, "4711", "late_answer")
     (kept,) = line.parts("one")
     assert (kept.state, kept.reason) == (PartState.QUARANTINED, "identity_collision")

@@ -110,7 +110,7 @@ class WaitTimeout(ProducerError):
     retryable = True
 
     def __init__(self, message: str, *, upload_id: str, state: str | None, remedy: str) -> None:
-        """`state` is None while no record of the upload exists."""
+        """`state` is None while there is no record that answers the request."""
         super().__init__(message, remedy=remedy)
         self.upload_id = upload_id
         self.state = state

@@ -62,8 +62,9 @@ class Uploading:
     display: Display
     #: Names of the lists whose requests are in the stream, by upload id; filled in as they are sent.
     names: dict[str, str] = field(default_factory=dict)
-    #: Records that existed before, by upload id.
-    known: dict[str, Status] = field(default_factory=dict)
+    #: Ids of which there was a record before, and those records that certainly are of what was asked for, by upload id.
+    known: set[str] = field(default_factory=set)
+    standing: dict[str, Status] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     #: Reports on the lists that could not be submitted.
     failed: list[Report] = field(default_factory=list)
@@ -151,16 +152,24 @@ class Uploading:
         known = self.client.status(upload_id)
         self.names[upload_id] = name
         self.files[upload_id] = file
-        if known is None or not said_by_id(request):
+        if known is None:
             self.client.submit_request(request)
-        self.display.show(name, WAITING if known is None else stage_of(known))
-        if known is not None:
-            self.known[upload_id] = known
+            self.display.show(name, WAITING)
+            return
+        self.known.add(upload_id)
+        if said_by_id(request):
+            self.standing[upload_id] = known
+            self.display.show(name, stage_of(known))
             self.display.note(f"{name}: upload {upload_id} is already known: state {known.state}.")
+            return
+        # The record may be of another list, or of another wish: then nothing of it is told as if it were of this one.
+        self.client.submit_request(request)
+        self.display.show(name, WAITING)
+        self.display.note(f"{name}: upload {upload_id} is already known; intake refuses what is not the same request.")
 
     def _report_at_once(self, upload_id: str) -> Report:
-        known = self.known.get(upload_id)
-        return Report(upload_id, REQUESTED, ExitCode.OK) if known is None else report_of_status(known)
+        standing = self.standing.get(upload_id)
+        return Report(upload_id, REQUESTED, ExitCode.OK) if standing is None else report_of_status(standing)
 
 
 def same_list(name: str, other: str, upload_id: str) -> str:

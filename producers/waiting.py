@@ -51,6 +51,8 @@ class Watch:
     upload_id: str
     submission: Submission | None = None
     status: Status | None = None
+    #: The status that was told last.
+    told: Status | None = None
     rejection: Rejection | None = None
     unreadable: RecordUnreadable | None = None
     accepted: bool = False
@@ -106,7 +108,7 @@ class Waiting:
     def __init__(
         self, wire: Wire, watches: Iterable[Watch], on_status: Callable[[str, Status], None] | None = None
     ) -> None:
-        """`on_status` is told every status that differs from the one before."""
+        """`on_status` is told every status that differs from the one before, once it answers the request."""
         self._wire = wire
         self._pending = {watch.upload_id: watch for watch in watches}
         self._on_status = on_status
@@ -180,9 +182,10 @@ class Waiting:
             if isinstance(found, RecordUnreadable):
                 watch.unreadable = found
                 continue
-            if found is not None and found != watch.status and self._on_status is not None:
-                self._on_status(upload_id, found)
             watch.status = found
+            if found is not None and found != watch.told and watch.judged and self._on_status is not None:
+                self._on_status(upload_id, found)
+                watch.told = found
 
     def _listen(self, block_seconds: float) -> tuple[str, ...]:
         """Take in what the streams tell next, waiting for it at most so long; ids of the uploads it concerns."""
@@ -215,8 +218,8 @@ class Waiting:
 
 def _timeout(watch: Watch, waited_seconds: float) -> WaitTimeout:
     """What to say when the time is up."""
-    state = watch.status.state if watch.status is not None else None
-    if state is None:
+    state = watch.status.state if watch.status is not None and watch.judged else None
+    if watch.status is None:
         where, remedy = "no worker has accepted it yet", "Check that `bulkverify up` (intake) runs, then wait again."
     elif not watch.judged:
         where, remedy = "intake has not read this request yet", "Check that `bulkverify up` (intake) runs."

@@ -153,5 +153,10 @@ BAD_FILES = (
     bad_file("many columns", ",".join("abcdefghi") + "\n" + "1,2,3,4,5,6,7,8,a@x.example\n", "too_many_columns",
              "line 1 has 9 cells", "drop columns"),
     bad_file("a large cell", f"email,note\na@x.example,{'x' * 501}\n", "cell_too_large", "line 2", "501", "shorten it"),
+    bad_file("ips as email", "".join(f"192.0.2.{n}\n" for n in range(40)), "wrong_kind", "of the 40 values looked at",
+             "0 look like email", "most look like proxy", "Give the kind", "options.column to 0"),
+    bad_file("names as email", "Ann Lee\nBob Ray\n", "wrong_kind", "2 values", "no kind that has", "options.column"),
+    bad_file("a header of another kind", "email\na@x.example\nb@x.example\n", "wrong_kind", "0 look like phone",
+             "most look like email", "Give the kind", kind="phone"),
     bad_file("ips that are words", "ip\n\n", "empty", "no proxy to verify", kind="proxy"),
 )  # fmt: skip

@@ -16,7 +16,7 @@ REASONS = {
     "delimiter", "empty", "encoding", "header", "host_not_allowed", "kind_unsupported", "method_unsupported",
     "not_a_list", "not_found", "not_json", "not_pullable", "outside_roots", "producer_quota", "quote", "schema",
     "secret_inside", "segment_unsupported", "source_unavailable", "too_large", "too_many_columns", "too_many_rows",
-    "unreadable", "url_outside_storage", "version",
+    "unreadable", "url_outside_storage", "version", "wrong_kind",
 }  # fmt: skip
 
 #: What goes into the stream: the fields of an entry, or the text of its request.

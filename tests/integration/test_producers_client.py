@@ -308,11 +308,14 @@ def test_a_finished_upload_does_not_answer_a_conflicting_request(
     """Under an id that is already known, the wait goes on until intake has judged this very request."""
     worker.complete("crm-1", tmp_path / "result.csv")
     client.submit(listing, account="main", kind="email", upload_id="crm-1")
-    with pytest.raises(WaitTimeout, match="intake has not read this request"):
-        client.wait("crm-1", timeout_seconds=0.2)
+    told: list[Status] = []
+    with pytest.raises(WaitTimeout, match="intake has not read this request") as late:
+        client.wait("crm-1", timeout_seconds=0.2, on_status=told.append)
+    assert late.value.state is None
     worker.reject(worker.requests()[0][0], "crm-1", "conflict")
     with pytest.raises(Rejected, match="conflict"):
-        client.wait("crm-1", timeout_seconds=30)
+        client.wait("crm-1", timeout_seconds=30, on_status=told.append)
+    assert told == []
 
 
 def test_a_finished_upload_answers_a_repeated_request(
@@ -322,7 +325,9 @@ def test_a_finished_upload_answers_a_repeated_request(
     worker.complete("crm-1", tmp_path / "result.csv")
     client.submit(listing, account="main", kind="email", upload_id="crm-1")
     worker.accept(worker.requests()[0][0], "crm-1", duplicate=True)
-    assert client.wait("crm-1", timeout_seconds=30).state == "completed"
+    told: list[Status] = []
+    assert client.wait("crm-1", timeout_seconds=30, on_status=told.append).state == "completed"
+    assert [status.state for status in told] == ["completed"]
 
 
 def test_a_judgement_whose_event_is_no_longer_kept_is_taken_as_acceptance(

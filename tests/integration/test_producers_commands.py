@@ -243,6 +243,22 @@ def test_a_known_id_is_submitted_so_that_intake_can_judge(
     assert "crm-1  rejected  (conflict) It is a conflict. Mend it." in done.stdout
 
 
+def test_a_used_id_does_not_report_the_upload_that_has_it(
+    shell: Shell, worker: WorkerSide, files: Path, tmp_path: Path
+) -> None:
+    """Without --wait nothing of the older upload is told as if it were of this list: the request is not judged yet."""
+    worker.complete("crm-1", tmp_path / "result.csv")
+    asked = ("upload", files / "two.csv", "--account", "main", "--id", "crm-1")
+    done = shell.run(*asked)
+    assert done.exit_code == ExitCode.OK
+    assert done.stdout.split() == ["crm-1", "requested", str(files / "two.csv")]
+    assert "crm-1 is already known; intake refuses what is not the same request" in done.stderr
+    assert "completed" not in done.output
+    assert "delivered" not in done.output
+    [report] = shell.documents(*asked)
+    assert (report["state"], report["already_known"], report["result"]) == ("requested", True, None)
+
+
 def test_files_with_the_same_content_are_one_upload(shell: Shell, worker: WorkerSide, files: Path) -> None:
     """Two files with the same content make one request and one report."""
     (files / "two.csv").write_bytes((files / "one.csv").read_bytes())

@@ -19,6 +19,7 @@ from worker.rows.errors import (
     InputNotFound,
     NotAList,
     NotText,
+    WrongKind,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def detected(folder: Path, content: str | bytes, kind: Kind = Kind.EMAIL, option
         ("email,backup email\na@x.example,b@x.example\n", (",", True, 0, "email")),
         ("contact.email,n\na@x.example,1\n", (",", True, 0, "contact.email")),
         ("email,a@x.example\nemail,b@x.example\n", (",", False, 1, "email")),
-        ("Jo\nAl\n", (None, False, 0, "email")),
+        ("email\nJo\nAl\n", (None, True, 0, "email")),
+        ("a@x.example\nAl\nb@x.example\nb at x.example\n", (None, False, 0, "email")),
+        ("contacts\na@x.example\nn/a\n", (None, True, 0, "contacts")),
         ("", (None, False, 0, "email")),
     ],
 )
@@ -96,6 +99,30 @@ def test_lists_of_every_kind_are_understood(
     """Each kind's values and column names decide; what has no form is found by the column's name."""
     dialect = detected(tmp_path, content, kind)
     assert (dialect.delimiter, dialect.header, dialect.column_index) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "form"),
+    [
+        (Kind.EMAIL, "Jo\nAl\n", "no kind that has a form"),
+        (Kind.EMAIL, "192.0.2.1\n192.0.2.2\na@x.example\n", "proxy"),
+        (Kind.LEAKED_EMAIL, "+1 202 555 0143\n", "phone"),
+        (Kind.PROXY, "ann@x.example\nbob@x.example\n", "email"),
+        (Kind.URL, "url\nhttps://example.com\n", None),
+        (Kind.URL, "email\nann@x.example\n", "email"),
+        (Kind.URL, "domain\nexample.com\n", None),
+        (Kind.PHONE, "https://example.com/a\n", "url"),
+    ],
+)
+def test_an_only_column_of_another_kind_has_to_be_asked_for(
+    tmp_path: Path, kind: Kind, content: str, form: str | None
+) -> None:
+    """One column is refused with what it looks like and the way out, unless most values or its name are of the kind."""
+    if form is not None:
+        with pytest.raises(WrongKind, match=rf"look like {kind.value}; most look like {form}\..*options\.column to 0"):
+            detected(tmp_path, content, kind)
+    assert detected(tmp_path, content, kind, Options(column=0)).column_index == 0
+    assert form is not None or detected(tmp_path, content, kind).column_index == 0
 
 
 def test_commas_that_may_belong_to_urls_are_not_guessed(tmp_path: Path) -> None:

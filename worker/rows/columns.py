@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from worker.rows.errors import ColumnNotFound, ColumnUnclear
+from worker.providers.port import Kind
+from worker.rows.errors import ColumnNotFound, ColumnUnclear, WrongKind
 from worker.rows.shown import shown
-from worker.rows.values import looks_like, names_column
+from worker.rows.values import FORMLESS, looks_like, names_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.providers.port import Kind
-
 #: Most column names that a message lists, and the characters of one.
 _LISTED_COLUMNS_MAX = 30
 _NAME_CHARACTERS_MAX = 64
+
+#: The forms that values of another kind are told by, the narrower ones first: many an IP address could be a phone.
+_FORMS = (Kind.EMAIL, Kind.PROXY, Kind.URL, Kind.PHONE)
 
 #: What may stand in a header: words, not numbers, addresses or sentences.
 _NAME = re.compile(r"[^\W\d][\w \-()#/]{0,63}")
@@ -45,11 +47,14 @@ def find_column(
 ) -> tuple[int, str]:
     """The index of the value column from `names` (all columns) and data `rows` of the file `name`, and why.
 
-    Raises `ColumnNotFound` or `ColumnUnclear`, with the columns listed.
+    Raises `ColumnNotFound` or `ColumnUnclear`, with the columns listed, and `WrongKind` for an only column that has
+    neither the kind's name nor mostly values of its form.
     """
-    if len(names) == 1:
-        return 0, "its only column"
     named = [i for i, n in enumerate(names) if header and names_column(kind, n)]
+    if len(names) == 1:
+        if not named:
+            _check_only_column(rows, kind, name)
+        return 0, "its only column"
     if len(named) == 1:
         return named[0], f"column {shown_column(kind, names, named[0])} by its name"
     looking = [i for i in named or range(len(names)) if _mostly_values(rows, i, kind)]
@@ -97,10 +102,27 @@ def shown_column(kind: Kind, names: Sequence[str], index: int) -> str:
     return f"at position {index}" if kind.secret else shown(names[index], _NAME_CHARACTERS_MAX)
 
 
+def _check_only_column(rows: Sequence[Sequence[str]], kind: Kind, name: str) -> None:
+    """Raise `WrongKind` unless the values of the only column may be of the kind; without any, they may."""
+    cells = _filled(rows, 0)
+    if kind in FORMLESS or not cells or _mostly_values(rows, 0, kind):
+        return
+    count = sum(looks_like(kind, cell) for cell in cells)
+    form = next((form.value for form in _FORMS if _mostly_values(rows, 0, form)), "no kind that has a form")
+    raise WrongKind(
+        f"{name}: of the {len(cells)} values looked at, {count} look like {kind.value}; most look like {form}. Give "
+        "the kind that they are of, or set options.column to 0 to have them sent, and paid for, all the same",
+    )
+
+
 def _mostly_values(rows: Sequence[Sequence[str]], index: int, kind: Kind) -> bool:
     """Whether at least half of a column's cells that are not blank look like values."""
-    cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
+    cells = _filled(rows, index)
     return bool(cells) and 2 * sum(looks_like(kind, cell) for cell in cells) >= len(cells)
+
+
+def _filled(rows: Sequence[Sequence[str]], index: int) -> list[str]:
+    return [row[index] for row in rows if index < len(row) and row[index].strip()]
 
 
 def _listed(kind: Kind, names: Sequence[str], indices: Sequence[int]) -> str:

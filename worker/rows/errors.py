@@ -17,6 +17,7 @@
     │   ├── QuoteOpen             a quoted cell never ends
     │   ├── ColumnNotFound        the column to verify is not there
     │   ├── ColumnUnclear         more than one column could be the one to verify
+    │   ├── WrongKind             the only column holds something else than the kind of the request
     │   ├── NoValues              there is nothing in it to verify
     │   ├── InputTooLarge         more bytes than allowed
     │   ├── TooManyRows           more rows than allowed
@@ -138,6 +139,12 @@ class ColumnUnclear(InputError):
     """More than one column could be the one to verify."""
 
     reason = "column_unclear"
+
+
+class WrongKind(InputError):
+    """The only column holds something else than the kind of the request; each value of it would be paid for."""
+
+    reason = "wrong_kind"
 
 
 class NoValues(InputError):

@@ -26,6 +26,9 @@ COLUMN_NAMES: Mapping[Kind, frozenset[str]] = {
     Kind.LEAKED_USERNAME: frozenset({"username", "usernames", "user_name", "user", "login", "leaked_username"}),
 }
 
+#: Kinds of which no value can be told by its form.
+FORMLESS = frozenset({Kind.LEAKED_PASSWORD, Kind.LEAKED_USERNAME})
+
 _EMAIL = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+")
 #: Scheme, authority (host and what may stand around it), rest.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]+)(.*)", re.DOTALL)
@@ -64,8 +67,7 @@ def names_column(kind: Kind, cell: str) -> bool:
 
     A dotted prefix (`contact.email`) is ignored where a value could not be mistaken for a name. A password can.
     """
-    formless = kind in {Kind.LEAKED_PASSWORD, Kind.LEAKED_USERNAME}
-    return normal_name(cell) in COLUMN_NAMES[kind] and not (formless and "." in cell)
+    return normal_name(cell) in COLUMN_NAMES[kind] and not (kind in FORMLESS and "." in cell)
 
 
 def normal_name(name: str) -> str:

@@ -20,7 +20,7 @@ from worker.rows.errors import InputChanged, InputError, NotPullable, ScratchFai
 from worker.rows.pullable import has_same_lines, pull_obstacles
 from worker.rows.shown import shown
 from worker.rows.staging import Staged, StagedPart, stage
-from worker.sources import STAGING_FACTOR, open_input
+from worker.sources import STAGING_FACTOR, open_input, shown_source
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
@@ -105,6 +105,7 @@ def _stage(
         rows_per_part=min((cap for cap in caps if cap is not None), default=limits.input_rows_max),
         on_progress=lambda rows: keeper.progress(staged_rows=rows),
         dialect=plain_values(kind) if "rows" in upload.source else None,
+        name=shown_source(upload.source),
     )
     _check_unchanged(upload, staged.input_sha256)
     return staged

@@ -55,7 +55,8 @@ def sandbox(
     """Run the simulated providers until Ctrl-C. Nothing is charged, and verdicts are made up.
 
     Prints an accounts file that leads here. Jobs are gone when it ends; the ids of a later run are higher, so a home
-    that has uploads of an earlier one can be kept. For trying the program out and for tests: do not let others reach it.
+    that has uploads of an earlier one can be kept. For trying the program out and for tests: do not let others reach
+    it.
     """
     try:
         from worker.providers.sandbox.run import serve  # noqa: PLC0415 - slow to import, and needs an optional package

@@ -24,6 +24,7 @@ from producers.watching import UNUSABLE_SECONDS, Rules, Watching
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from producers.upload_command import Asked
     from producers.uploading import Wish
     from producers.watch_events import Told
 
@@ -38,14 +39,17 @@ SETTLE_SECONDS_MAX = 24 * 3600
 ONCE_SECONDS = 600.0
 
 #: Options that are those of `upload`, with the same meaning.
-_AS_UPLOAD_HAS = ("account", "kind", "column", "header", "delimiter", "encoding", "label")
+_AS_UPLOAD_HAS = (
+    "account", "kind", "column", "header", "delimiter", "encoding", "method", "segments", "result", "label",
+)  # fmt: skip
 
 _HELP = f"""Have every list verified that is put into FOLDER.
 
 A file is submitted when its size and time have not changed for --settle seconds, or when it is renamed into place:
 write it in FOLDER under a name that begins with a dot or ends in {" ".join(UNFINISHED_SUFFIXES)}, and rename it.
 Such names, links, folders and pipes are never submitted. The upload's id follows from the content, so a list that was
-uploaded before is recognised, and not paid for again, however often the watch is stopped and started.
+uploaded before is recognised, and not paid for again, however often the watch is stopped and started. To verify one
+anew, use `bulkverify upload --again`: a watch would do it on every start.
 
 \b
 FOLDER/done/      the workers have copied the list; the upload goes on
@@ -102,7 +106,7 @@ def watch(
     once: bool,
     timeout_seconds: float | None,
     as_json: bool,
-    **wish: str | int | bool | None,
+    **wish: Asked,
 ) -> None:
     """Have every list verified that is put into a folder. The help is made above, since it names constants."""
     if timeout_seconds is not None and not once:
@@ -124,7 +128,8 @@ def watch(
 def _check(wish: Wish) -> None:
     """Refuse what no file could be submitted with. Raises `RequestInvalid`."""
     asked = {"account": wish.account, "kind": wish.kind, "options": dict(wish.options), "label": wish.label}
-    from_fields({"version": CONTRACT_VERSION, "source": {"path": "/"}, **asked})
+    wanted = {"method": wish.method, "segments": list(wish.segments), "result": wish.result}
+    from_fields({"version": CONTRACT_VERSION, "source": {"path": "/"}, **asked, **wanted})
 
 
 def _print(told: Told, *, as_json: bool) -> None:

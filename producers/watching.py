@@ -214,6 +214,9 @@ class Watching:
                 account=self.wish.account,
                 kind=self.wish.kind,
                 options=self.wish.options,
+                method=self.wish.method,
+                segments=self.wish.segments,
+                result=self.wish.result,
                 label=self.wish.label,
                 on_bytes=lambda _: self._go_on(),
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from worker.rows.errors import InputNotFound
 from worker.rows.remote_source import open_remote
+from worker.rows.shown import shown
 from worker.rows.source import open_source, open_stored
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ def recorded_source(request: UploadRequest) -> dict[str, str]:
     if request.source.rows is not None:
         return {"rows": str(len(request.source.rows))}
     return request.source.model_dump(mode="json", exclude_none=True)
+
+
+def shown_source(source: Mapping[str, str]) -> str:
+    """What a message about the list calls it: the name of the producer's file, the URL that was sent, or its rows."""
+    match source:
+        case {"path": path}:
+            return shown(PurePosixPath(path).name)[1:-1]
+        case {"url": url} | {"remote_url": url}:
+            return shown(url)[1:-1]
+        case _:
+            return "The rows of the request"
 
 
 def open_input(reach: Reach, source: Mapping[str, str], *, factor: float = 1.0) -> BinaryIO:

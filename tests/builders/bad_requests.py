@@ -182,7 +182,14 @@ BAD_SOURCES = (
     bad_source("a row that is null", {"rows": [None]}, "source.rows.0: should be a valid string"),
     bad_source("rows that are a text", {"rows": "a@example.com"}, "source.rows: should be a valid list"),
     bad_source("rows that are an object", {"rows": {"email": "a"}}, "source.rows: should be a valid list"),
-    bad_field("rows of blanks", {"source": {"rows": ["", " ", "\t"]}}, "rows.csv", "3 rows", "check", reason="empty"),
+    bad_field(
+        "rows of blanks",
+        {"source": {"rows": ["", " ", "\t"]}},
+        "rows of the request",
+        "3 rows",
+        "check",
+        reason="empty",
+    ),
     bad_source("rows with options", {"rows": ["a"]}, "has options", "source.rows", options={"header": True}),
     bad_source(
         "passwords in rows", {"rows": ["hunter2"]}, "passwords in source.rows", "into a file", kind="leaked_password"

@@ -221,7 +221,7 @@ def test_rows_without_a_value_have_nothing_to_verify(tmp_path: Path, redis_url: 
         line.finish("nothing")
         upload = line.upload("nothing")
         assert (upload.state, upload.reason) == (UploadState.FAILED, "empty")
-        assert upload.message.startswith("rows.csv: ")
+        assert upload.message.startswith("The rows of the request: ")
 
 
 def test_rows_that_cannot_be_kept_are_refused(tmp_path: Path, redis_url: str, broker_url: str) -> None:
@@ -348,6 +348,24 @@ def test_a_pull_that_would_fetch_something_else_fails_before_it_costs(
         assert "its first row is a header; it has 2 columns; it has 1 row with a value that" in upload.message
         assert "auto" in upload.message
         assert charges(line) == []
+
+
+def test_what_cannot_be_staged_is_named_as_it_was_sent(
+    tmp_path: Path, redis_url: str, broker_url: str, site: ScriptedServer
+) -> None:
+    """A web page in the list's place is named by the URL of the request, not by the name of a copy."""
+    page = b"<!doctype html><html>Sign in</html>"
+    with running_line(tmp_path, redis_url, broker_url, pull_hosts=(place_of(site),)) as line:
+        remote = serve(site, page, times=2)
+        ask(line, {"remote_url": remote}, upload_id="remote")
+        stored = put(line, "list.csv", page)
+        ask(line, {"url": stored}, upload_id="stored")
+        ask(line, {"path": str(line.file("my list.csv", page.decode()))}, upload_id="file")
+        line.finish("remote", "stored", "file")
+        for upload_id, name in (("remote", remote), ("stored", stored), ("file", "my list.csv")):
+            upload = line.upload(upload_id)
+            assert (upload.state, upload.reason) == (UploadState.FAILED, "not_a_list")
+            assert upload.message.startswith(f"{name} is a web page and no list; ")
 
 
 def test_a_list_that_changed_meanwhile_fails(

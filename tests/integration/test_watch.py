@@ -493,6 +493,16 @@ def test_once_ends_when_every_file_is_dealt_with(bench: Bench) -> None:
     assert run(bench, "--once").exit_code == ExitCode.OK
 
 
+def test_a_watch_asks_for_what_upload_can_ask_for(bench: Bench) -> None:
+    """Method, segments and the place of the result go from the command line into every request."""
+    bench.file()
+    options = ["--method", "form", "--segment", "bad", "--segment", "clean", "--result", "rows"]
+    done = run(bench, "--once", "--timeout", "0.3", *options)
+    assert done.exit_code == ExitCode.NOT_FINISHED, done.stderr
+    [(_, fields)] = bench.worker.requests()
+    assert (fields["method"], fields["segments"], fields["result"]) == ("form", ["bad", "clean"], "rows")
+
+
 def test_once_leaves_what_takes_too_long(bench: Bench) -> None:
     """When the time is up, what is left is named; the next run goes on with it."""
     bench.file()
@@ -519,6 +529,8 @@ def test_once_says_that_redis_is_away(bench: Bench) -> None:
         (["--timeout", "3"], "--once"),
         (["--once", "--delimiter", "ab"], "options.delimiter"),
         (["--once", "--period", "0"], "--period"),
+        (["--once", "--method", "pull"], "pull"),
+        (["--once", "--again"], "--again"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(bench: Bench, arguments: list[str], said: str) -> None:

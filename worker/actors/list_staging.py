@@ -10,6 +10,7 @@ from worker.rows.errors import InputChanged, NotPullable
 from worker.rows.pullable import has_same_lines, pull_obstacles
 from worker.rows.shown import shown
 from worker.rows.staging import Staged, stage
+from worker.sources import shown_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ def stage_upload(
         rows_per_part=limits.part_rows_max(*caps),
         on_progress=on_progress,
         dialect=plain_values(kind) if "rows" in upload.source else None,
+        name=shown_source(upload.source),
     )
     check_unchanged(upload, staged.input_sha256)
     return staged

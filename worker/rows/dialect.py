@@ -82,32 +82,34 @@ def plain_values(kind: Kind) -> Dialect:
     )
 
 
-def detect(path: Path, kind: Kind, options: Options) -> Dialect:
+def detect(path: Path, kind: Kind, options: Options, name: str = "") -> Dialect:
     """The dialect of the file at `path`, from its first `SAMPLE_BYTES`; the options win over what is seen.
 
-    An input without any row passes: staging says that it is empty. Raises `InputError`.
+    An input without any row passes: staging says that it is empty. Raises `InputError`, which calls the input `name`,
+    or by its file name.
     """
-    start = _start_of(path)
-    encoding, why_encoding = find_encoding(start, path.name, options.encoding)
-    text = _decoded(start, encoding, path.name)
-    refuse_document(text, path.name)
+    name = name or path.name
+    start = _start_of(path, name)
+    encoding, why_encoding = find_encoding(start, name, options.encoding)
+    text = _decoded(start, encoding, name)
+    refuse_document(text, name)
     if options.delimiter is None:
-        delimiter, why_delimiter = find_delimiter(text, kind, path.name)
+        delimiter, why_delimiter = find_delimiter(text, kind, name)
     else:
         delimiter, why_delimiter = options.delimiter, f"delimiter {options.delimiter!r} as asked"
-    rows = sample_rows(text, delimiter, path.name)
+    rows = sample_rows(text, delimiter, name)
     header, why_header = _header(rows, kind, options)
     width = max(map(len, rows), default=1)
     columns = _named(tuple(rows[0]) if header and rows else (), width)
     if not rows:
         index, why_column = 0, "no rows"
     elif options.column is not None:
-        index, why_column = named_column(options.column, columns, kind, path.name)
+        index, why_column = named_column(options.column, columns, kind, name)
     else:
-        index, why_column = find_column(rows[header:], columns, kind, path.name, header=header)
+        index, why_column = find_column(rows[header:], columns, kind, name, header=header)
     if options.header and rows and looks_like(kind, columns[index]):
         raise HeaderUnclear(
-            f"{path.name}: options.header is true, but where column {index} should be named (counted from 0) the first "
+            f"{name}: options.header is true, but where column {index} should be named (counted from 0) the first "
             f"row has what looks like {kind.value}; leave options.header out, or set it to false"
         )
     if not header:
@@ -123,14 +125,14 @@ def detect(path: Path, kind: Kind, options: Options) -> Dialect:
     )
 
 
-def _start_of(path: Path) -> bytes:
+def _start_of(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(SAMPLE_BYTES)
     except FileNotFoundError:
-        raise InputNotFound(f"{path.name}: there is no such file; check the path and that it is shared") from None
+        raise InputNotFound(f"{name}: there is no such file; check the path and that it is shared") from None
     except OSError as error:
-        raise InputUnreadable(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
+        raise InputUnreadable(f"{name} cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _decoded(start: bytes, encoding: str, name: str) -> str:

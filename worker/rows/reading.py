@@ -30,11 +30,13 @@ _READ_BYTES = 256 * 1024
 class InputRows:
     """A context in which the rows of a file can be iterated over once, without its header.
 
-    Every row of the file is there, blank ones too, each as the list of its cells. Raises `InputError`.
+    Every row of the file is there, blank ones too, each as the list of its cells. Raises `InputError`, which calls the
+    file `name`, or by its file name.
     """
 
-    def __init__(self, path: Path, dialect: Dialect, limits: Limits) -> None:
+    def __init__(self, path: Path, dialect: Dialect, limits: Limits, name: str = "") -> None:
         self._path = path
+        self._name = name or path.name
         self._dialect = dialect
         self._limits = limits
         #: Rows given so far; a row's number is counted from 1.
@@ -44,10 +46,10 @@ class InputRows:
         try:
             self._file = self._path.open("rb", buffering=0)
         except FileNotFoundError:
-            raise InputNotFound(f"{self._path.name}: there is no such file; it was there before, put it back") from None
+            raise InputNotFound(f"{self._name}: there is no such file; it was there before, put it back") from None
         except OSError as error:
             raise InputUnreadable(
-                f"{self._path.name} cannot be read ({error.strerror}); check its permissions",
+                f"{self._name} cannot be read ({error.strerror}); check its permissions",
             ) from error
         self._measured = MeasuredInput(self._file)
         if self._path.stat().st_size > self._limits.input_bytes_max:
@@ -71,7 +73,7 @@ class InputRows:
     def __iter__(self) -> Iterator[list[str]]:
         buffered = io.BufferedReader(self._measured, _READ_BYTES)
         text = io.TextIOWrapper(buffered, encoding=self._dialect.encoding, errors="strict", newline="")
-        reader = CsvRows(text, self._dialect.delimiter, self._path.name, self._limits.row_characters_max)
+        reader = CsvRows(text, self._dialect.delimiter, self._name, self._limits.row_characters_max)
         header_due = self._dialect.header
         try:
             for row in reader:
@@ -83,14 +85,14 @@ class InputRows:
                 yield row
         except OSError as error:
             raise InputUnreadable(
-                f"{self._path.name}: reading stopped after row {self.rows} ({error.strerror}); check the disk or mount",
+                f"{self._name}: reading stopped after row {self.rows} ({error.strerror}); check the disk or mount",
             ) from error
 
     def _check(self, row: list[str], reader: CsvRows) -> None:
         limits = self._limits
         if len(row) > limits.columns_max:
             raise TooManyColumns(
-                f"{self._path.name}: the row on line {reader.line} has {len(row)} cells, the most is "
+                f"{self._name}: the row on line {reader.line} has {len(row)} cells, the most is "
                 f"{limits.columns_max}; drop columns, or set options.delimiter if cells were split wrongly",
             )
         # A character takes at most four bytes: a short row cannot hold a cell that is too large.
@@ -98,7 +100,7 @@ class InputRows:
             largest = max((len(cell.encode()) for cell in row), default=0)
             if largest > limits.cell_bytes_max:
                 raise CellTooLarge(
-                    f"{self._path.name}: the row on line {reader.line} has a cell of {largest} bytes, the most is "
+                    f"{self._name}: the row on line {reader.line} has a cell of {largest} bytes, the most is "
                     f"{limits.cell_bytes_max}; shorten it, or close a quote that was left open",
                 )
         if self.bytes > limits.input_bytes_max:
@@ -108,12 +110,12 @@ class InputRows:
         self.rows += 1
         if self.rows > self._limits.input_rows_max:
             raise TooManyRows(
-                f"{self._path.name} has more than the {self._limits.input_rows_max} rows allowed; split it, "
+                f"{self._name}: there are more than the {self._limits.input_rows_max} rows allowed; split it, "
                 "or raise the limit",
             )
 
     def _too_large(self) -> InputTooLarge:
         return InputTooLarge(
-            f"{self._path.name} has more than the {self._limits.input_bytes_max} bytes allowed; split it, "
+            f"{self._name}: there are more than the {self._limits.input_bytes_max} bytes allowed; split it, "
             "or raise the limit",
         )

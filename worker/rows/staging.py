@@ -75,24 +75,27 @@ def stage(
     rows_per_part: int,
     on_progress: Callable[[int], None],
     dialect: Dialect | None = None,
+    name: str = "",
 ) -> Staged:
     """Read the input at `path` and write its parts into the private `folder`, which exists.
 
     The `dialect` is found out with the help of `options` unless it is known already. `on_progress` is told the rows
     read so far, every `PROGRESS_ROWS`; what it raises ends staging. The same input and arguments always give the same
-    parts. Raises `InputError`, or `ScratchFailed` when `folder` cannot be written.
+    parts. Raises `InputError`, which calls the input `name`, or by its file name; or `ScratchFailed` when `folder`
+    cannot be written.
     """
-    dialect = dialect or detect(path, kind, options)
+    name = name or path.name
+    dialect = dialect or detect(path, kind, options, name)
     with scratch(folder / "fold.sqlite3") as database:
         database.execute(_CREATE)
-        with InputRows(path, dialect, limits) as rows:
+        with InputRows(path, dialect, limits, name) as rows:
             tally = _Tally(rows, dialect, kind, on_progress)
             database.executemany(_FOLD, tally)
             (distinct,) = database.execute("SELECT count(*) FROM value").fetchone()
             if not distinct:
                 column = shown_column(kind, dialect.columns, dialect.column_index)
                 raise NoValues(
-                    f"{path.name}: column {column} has no {kind.value} to verify "
+                    f"{name}: column {column} has no {kind.value} to verify "
                     f"in any of its {rows.rows} rows; check the file, or set options.column",
                 )
             parts = tuple(_write_parts(database, folder, kind, distinct, rows_per_part))

@@ -64,6 +64,10 @@ new ones, and new words where a word is expected: ignore what you do not know. T
 |---|---|---|"""
 
 _JSON_OUTCOMES = """
+Of an upload that does not exist, `show` and `why` print `upload_id`, `state` (empty), `outcome` (`unknown`), `message`
+and `code`, as `cancel` and `retry` do. Where `upload` has to submit nothing, such as for a missing file, it prints one
+document with an empty `upload_id`, the state `unknown`, and why in `reason` and `message`.
+
 In `retry`, `parts_woken` is there for uploads that go on, and the three keys after it for those that are submitted
 anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or
 `unknown`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`, `needs_spend`,

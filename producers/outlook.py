@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from producers.records import Status
 
 
+#: Where an upload has ended without a result: what an application can do, and what whoever runs the workers can.
+ENDED = (
+    "Nothing more happens to it. If the list is still wanted, submit it with `again` (--again) or another upload id; "
+    "or an operator has it tried once more: `bulkverify retry {upload_id}`, unless its rows came inside the request."
+)
+
 #: What happens next by state; filled in with the numbers of the status.
 _OUTLOOKS = {
     UploadState.ACCEPTED: "Next, its file is read and split into parts.",
@@ -17,8 +23,8 @@ _OUTLOOKS = {
     UploadState.RUNNING: "{collected} of {parts_total} parts are collected; when all are, the result is written.",
     UploadState.DELIVERING: "All parts are collected; the result is being written.",
     UploadState.ATTENTION: "It needs a person: `bulkverify why {upload_id}` tells what happened and what to do.",
-    UploadState.FAILED: "Nothing more happens to it; submit the list under another id if it is still wanted.",
-    UploadState.CANCELLED: "Nothing more happens to it; submit the list under another id if it is still wanted.",
+    UploadState.FAILED: ENDED,
+    UploadState.CANCELLED: ENDED,
     UploadState.COMPLETED: "Nothing more happens to it.",
 }
 

@@ -13,6 +13,7 @@ import click
 
 from producers.contract import AGAIN_PATTERN
 from producers.dry_runs import DryRuns
+from producers.errors import ProducerError
 from producers.following import deliver, follow, target_of
 from producers.parameters import (
     EPILOG,
@@ -26,7 +27,7 @@ from producers.parameters import (
     timeout_option,
 )
 from producers.progress import progress
-from producers.report import shown
+from producers.report import report_of_error, shown
 from producers.request import Kind, Method, ResultPlace, Segment
 from producers.standard_input import STANDARD_INPUT, rows_of
 from producers.uploading import Elsewhere, Uploading, Wish
@@ -145,6 +146,11 @@ def upload(
                 else:
                     _submit(uploading, files, source)
                     _report(uploading, display, printer, timeout_seconds, output, waits=waits)
+        except ProducerError as error:
+            if as_json and not names:
+                file = str(files[0]) if len(files) == 1 else url or remote_url
+                printer.add(report_of_error("", error, file))
+            raise
         finally:
             printer.print_lines()
     if not waits and not as_json and names:

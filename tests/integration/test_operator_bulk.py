@@ -93,7 +93,8 @@ def test_without_a_yes_it_is_only_told_what_would_happen(store: Store, command: 
     assert "100 credits spent, and 40 reserved" in told.stdout
     assert "--yes does it" in told.stderr
     assert "5 uploads: 4 nothing waits, 1 would submit" in command("retry", "--all").stdout
-    assert "No upload fits." in command("cancel", "--label", "nothing").stdout
+    nothing = command("cancel", "--label", "nothing")
+    assert (nothing.stdout, nothing.stderr) == ("No upload fits.\n", "")
     assert everything(store) == before
 
 

@@ -55,6 +55,18 @@ def test_ls_of_nothing_is_no_error(command: CommandLine) -> None:
     assert command.parsed("ls", "--json") == []
 
 
+@pytest.mark.parametrize("name", ["show", "why"])
+def test_an_unknown_upload_is_a_document_for_programs(store: Store, command: CommandLine, name: str) -> None:
+    """The same keys and words as of `cancel` and `retry`; people still read the message on standard error."""
+    stored(store, an_upload(now=store.now()))
+    done = command(name, "lst-1", "--json")
+    assert done.exit_code == ExitCode.FAILED
+    message = "There is no upload lst-1. Nearest: list-1."
+    told = {"upload_id": "lst-1", "state": "", "outcome": "unknown", "message": message, "code": 1}
+    assert json.loads(done.stdout) == told == json.loads(command("cancel", "lst-1", "--json").stdout)
+    assert done.stderr == f"Error: {message}\n"
+
+
 # show
 
 

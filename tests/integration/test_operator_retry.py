@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from producers.client import Client
 from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
 from producers.exit_codes import ExitCode
 from producers.request import parse
@@ -136,6 +137,44 @@ def test_a_retry_that_is_repeated_is_one_upload(store: Store, command: CommandLi
     stored(store, failed.model_copy(update={"upload_id": "list-1.r1", "state": UploadState.COMPLETED}))
     for upload_id in ("list-1", "list-1.r1"):
         assert command.parsed("retry", upload_id, "--yes", "--json")["outcome"] == "already_retried"
+
+
+def a_failed_chain(store: Store) -> None:
+    """Store a failed upload of 200 values and its two follow-ups, which failed too; each has paid for 100."""
+    for upload_id in ("list-1", "list-1.r1", "list-1.r2"):
+        upload = an_upload(upload_id, UploadState.FAILED, now=store.now(), parts_total=2, distinct=200)
+        paid = a_part(upload_id, 0, PartState.COLLECTED, now=store.now(), credits_committed=100)
+        stored(store, upload, paid, a_part(upload_id, 1, PartState.FAILED, now=store.now()))
+
+
+def test_a_chain_of_follow_ups_counts_once(store: Store, command: CommandLine) -> None:
+    """All of a chain fit, and it is told once: what it would cost, and what all of it have paid for."""
+    a_failed_chain(store)
+    told = command("retry", "--state", "failed", "--spend").stdout
+    assert told.splitlines() == [
+        "1 upload: 1 would submit",
+        "To be paid for: 200 rows, and the lists that were never read. Paid before: 300.",
+    ]
+    document = command.parsed("retry", "--all", "--spend", "--json")
+    assert (document["upload_id"], document["new_upload_id"]) == ("list-1", "list-1.r3")
+
+
+@pytest.mark.parametrize("chosen", [["--state", "failed"], ["list-1.r1", "list-1", "list-1.r2"]])
+def test_a_chain_is_paid_for_once_in_a_command(
+    store: Store, command: CommandLine, monkeypatch: pytest.MonkeyPatch, chosen: list[str]
+) -> None:
+    """A follow-up that fails while the command still runs is not followed by another one of the same command."""
+    a_failed_chain(store)
+    submit = Client.submit_request
+
+    def failing_at_once(client: Client, request: UploadRequest) -> str:
+        upload_id = submit(client, request)
+        stored(store, an_upload(upload_id, UploadState.FAILED, now=store.now(), parts_total=2, distinct=200))
+        return upload_id
+
+    monkeypatch.setattr(Client, "submit_request", failing_at_once)
+    assert command("retry", *chosen, "--spend", "--yes").exit_code == ExitCode.OK
+    assert [request.upload_id for request in requests(store)] == ["list-1.r3"]
 
 
 def test_an_id_that_only_looks_like_a_follow_up_is_nobodys(store: Store, command: CommandLine) -> None:

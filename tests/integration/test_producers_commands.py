@@ -304,6 +304,20 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
     assert worker.requests() == []
 
 
+def test_a_list_that_cannot_be_sent_is_a_document_for_programs(shell: Shell, worker: WorkerSide, files: Path) -> None:
+    """One document says why nothing was submitted, without an upload id; the exit code is as for people."""
+    gone, there = str(files / "gone.csv"), str(files / "one.csv")
+    for lists, file in (([gone], gone), ([gone, there], None)):
+        done = shell.run("upload", *lists, "--account", "a", "--json")
+        (line,) = done.stdout.splitlines()
+        document = json.loads(line)
+        assert (document["upload_id"], document["state"], document["file"]) == ("", "unknown", file)
+        assert (document["reason"], document["exit_code"]) == ("source_unusable", ExitCode.USAGE)
+        assert "gone.csv cannot be read: no such file" in document["message"]
+        assert done.exit_code == ExitCode.USAGE
+    assert worker.requests() == []
+
+
 def test_an_unreachable_redis_has_its_own_exit_code(files: Path) -> None:
     """Nothing is accepted, and every file says so, in lines as in JSON."""
     shell = Shell("redis://127.0.0.1:1/0")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,8 +26,9 @@ from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+#: A device to which nothing can be written.
+FULL = Path("/dev/full")
 NAMES = [command.name for section in SECTIONS for command in section.commands]
 
 
@@ -134,6 +138,27 @@ def test_ctrl_c_ends_quietly() -> None:
     """An interruption prints nothing and ends with 130."""
     done = CliRunner().invoke(Failing(KeyboardInterrupt()), ["fail"])
     assert (done.exit_code, done.output) == (ExitCode.INTERRUPTED, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["schema"], ["--help"]])
+@pytest.mark.parametrize("buffering", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_a_full_disk_is_no_defect(tmp_path: Path, arguments: list[str], buffering: dict[str, str]) -> None:
+    """Output that cannot be written is told in one message, with the system's reason; nothing is kept for a report."""
+    command = [sys.executable, "-m", "worker.cli.main", *arguments]
+    environment = os.environ | {"BULKVERIFY_HOME": str(tmp_path)} | buffering
+    with FULL.open("w") as full:
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    message = b"Error: The output cannot be written: No space left on device. Nothing that was done before is undone.\n"
+    assert (done.returncode, done.stderr) == (ExitCode.FAILED, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_system_elsewhere_is_a_defect(tmp_path: Path) -> None:
+    """Where standard output can be written, a full disk was another file's, which nobody expects."""
+    error = OSError(errno.ENOSPC, "No space left on device")
+    done = CliRunner().invoke(Failing(error), ["fail"], env={"BULKVERIFY_HOME": str(tmp_path)})
+    assert done.exit_code == EXIT_DEFECT
 
 
 def test_an_unexpected_error_is_kept_for_a_report(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from worker.core.states import UploadState
 DAYS = 30.0
 
 
-def message(rows: int, producer: str = "crm") -> str:
+def message(rows: int, producer: str = "crm", place: str = "path") -> str:
     """The message of an upload of so many rows, on a day with 900 of 1,000 rows used."""
-    upload = an_upload(state=UploadState.PREPARING, producer=producer)
+    upload = an_upload(state=UploadState.PREPARING, producer=producer, source={place: "200"})
     change = over_quota(upload, rows, Day(900, 1_000, 1_800_057_600.0), NOW, DAYS)
     ended = change.uploads[0]
     assert (ended.state, ended.reason, change.decision) == (UploadState.FAILED, "producer_quota", "failed")
@@ -28,6 +28,13 @@ def test_a_list_that_fits_another_day_is_told_when() -> None:
     told = message(200)
     assert told.startswith("The producer 'crm' may have 1,000 rows a day; 900 are used and this list has 200")
     assert told.endswith("at 2027-01-16 00:00 UTC; `bulkverify retry list-1` works then.")
+
+
+def test_rows_of_a_request_are_to_be_sent_once_more() -> None:
+    """A list that came inside its request cannot be retried, so no command is named that would refuse it."""
+    told = message(200, place="rows")
+    assert told.endswith("at 2027-01-16 00:00 UTC; then send it with `again` or another upload_id.")
+    assert "retry" not in told
 
 
 def test_a_list_that_fits_no_day_is_not_sent_away_until_tomorrow() -> None:

@@ -146,6 +146,13 @@ def test_what_cannot_be_retried_says_why(upload: UploadRecord, reason: str, *, r
     assert found.message.endswith(".")
 
 
+def test_rows_of_a_request_are_sent_again_under_another_id() -> None:
+    """The same request would be recognised as the upload that failed, so the advice says how to tell them apart."""
+    found = planned(an_upload(state=U.FAILED, source={"rows": "7 rows"}))
+    assert isinstance(found, Leave)
+    assert found.message.endswith("send them again with `again` or another upload_id.")
+
+
 @pytest.mark.parametrize("state", [U.FAILED, U.CANCELLED])
 def test_what_ended_unspent_is_submitted_anew(state: UploadState) -> None:
     """The follow-up has an id of its own, and its price is known when the list was read before."""

@@ -176,7 +176,8 @@ def rehearse(chosen: Chosen, look: Callable[[str], Outcome], *, as_json: bool, c
             sums.update({name: value for name, value in outcome.figures.items() if isinstance(value, int)})
         click.echo(costs.format_map(sums))
     _tell_of_more(chosen)
-    click.echo("Nothing was done; --yes does it.", err=True)
+    if found:
+        click.echo("Nothing was done; --yes does it.", err=True)
 
 
 def _tell_of_more(chosen: Chosen) -> None:

@@ -69,11 +69,16 @@ new ones, and new words where a word is expected: ignore what you do not know. T
 |---|---|---|"""
 
 _JSON_OUTCOMES = """
+Of an upload that does not exist, `show` and `why` print `upload_id`, `state` (empty), `outcome` (`unknown`), `message`
+and `code`, as `cancel` and `retry` do. Where `upload` has to submit nothing, such as for a missing file, it prints one
+document with an empty `upload_id`, the state `unknown`, and why in `reason` and `message`.
+
 In `retry`, `parts_woken` is there for uploads that go on, and the three keys after it for those that are submitted
-anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended` or
-`unknown`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`, `needs_spend`,
-`completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed` or `unknown`. What would be done,
-and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.
+anew. `outcome` of `cancel` is `requested`, `already_requested`, `already_cancelled`, `too_late`, `contended`,
+`unknown` or `unreadable`. Of `retry` it is `woken`, `submitted`, `already_retried`, `nothing_waits`, `needs_person`,
+`needs_spend`, `completed`, `cancelling`, `source_gone`, `id_taken`, `id_too_long`, `not_confirmed`, `unknown` or
+`unreadable`. What would be done, and is not without `--yes`, is `would_request`, `would_wake` and `would_submit`.
+An upload is `unreadable` when a later version of the program wrote it, or its record is damaged.
 
 `outcome` of `resolve` is `adopted`, `resubmitted` or `given_up`, each with `already_` before it when the command was
 given before; `shown` without a decision; `wrong_spend`, with `rows_most`, the number that `--yes-spend` takes. A part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from producers.exit_codes import ExitCode
 from worker.cli.defects import defect
 from worker.cli.door import Door
-from worker.cli.failures import failure_of
+from worker.cli.failures import Failure, failure_of
 from worker.cli.lazy_group import LazyCommand, LazyGroup, Section
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Bulkverify(LazyGroup):
         except BrokenPipeError:
             raise click.exceptions.Exit(_reader_gone()) from None
         except Exception as error:  # noqa: BLE001 - the one place that may: an error that nobody expects is kept and named
-            raise (failure_of(error) or defect(error, _home(ctx))) from None
+            raise (_unwritten(error) or failure_of(error) or defect(error, _home(ctx))) from None
 
 
 def _home(ctx: click.Context) -> Path | None:
@@ -126,12 +127,38 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         sys.exit(_reader_gone())
+    except OSError as error:
+        failure = _unwritten(error)
+        if failure is None:
+            raise
+        failure.show()
+        sys.exit(failure.exit_code)
 
 
 def _reader_gone() -> int:
+    """The exit code of a command whose output nobody reads any more; what is still buffered goes nowhere."""
+    _drop_output()
+    return EXIT_READER_GONE
+
+
+def _unwritten(error: Exception) -> Failure | None:
+    """The end of a command whose output takes no more, such as on a full disk; `None` when the error is another one.
+
+    Everything is written by `click.echo`, and what it left in the buffer by `main`: the error comes from one of them.
+    """
+    if not isinstance(error, OSError):
+        return None
+    *_, (frame, _line) = walk_tb(error.__traceback__)
+    if frame.f_code not in (click.echo.__code__, main.__code__):
+        return None
+    _drop_output()
+    message = f"The output cannot be written: {error.strerror}. Nothing that was done before is undone."
+    return Failure(message, ExitCode.FAILED)
+
+
+def _drop_output() -> None:
     """Send what is still buffered nowhere, since Python would fail once more when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_READER_GONE
 
 
 if __name__ == "__main__":

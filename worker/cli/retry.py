@@ -66,6 +66,8 @@ def retry(
     retrying = Retrying(door, spend=spend)
     store = door.store()
     chosen = choose(store, upload_ids, Filter(**wanted), everything=everything, limit=limit, states=_STOPPED)
+    # A chain is retried once, however many of it were chosen: a follow-up may fail while the command still runs.
+    chosen = replace(chosen, upload_ids=tuple(dict.fromkeys(first_id(store, each) for each in chosen.upload_ids)))
     if chosen.by_filter and not yes:
         costs = (
             "To be paid for: {rows_most:,} rows, and the lists that were never read. Paid before: {rows_paid_before:,}."
@@ -160,12 +162,25 @@ class Retrying:
 def tried_before(store: Store, upload_id: str) -> list[Tried]:
     """The upload that is meant and its follow-ups, the first one first. Raises `UnknownUpload`, `Unreadable`."""
     upload = found_upload(store, upload_id)
+    chain = _chain_of_follow_up(store, upload_id) or _chain(store, upload)
+    return [Tried(each, list(store.parts_of(each))) for each in chain]
+
+
+def first_id(store: Store, upload_id: str) -> str:
+    """The id of the upload that this one is a follow-up of, which stands for both; its own where it is none."""
+    try:
+        chain = _chain_of_follow_up(store, upload_id)
+    except Unreadable:
+        return upload_id
+    return chain[0].upload_id if chain else upload_id
+
+
+def _chain_of_follow_up(store: Store, upload_id: str) -> list[UploadRecord]:
+    """The chain in which the upload is a follow-up; empty when it is none."""
     followed = followed_id(upload_id)
     first = store.upload(followed) if followed else None
     chain = [] if first is None else _chain(store, first)
-    if upload_id not in [each.upload_id for each in chain]:
-        chain = _chain(store, upload)
-    return [Tried(each, list(store.parts_of(each))) for each in chain]
+    return chain if upload_id in [each.upload_id for each in chain] else []
 
 
 def _chain(store: Store, first: UploadRecord) -> list[UploadRecord]:

@@ -10,8 +10,9 @@ import click
 
 from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
+from worker.cli.bulk import not_found
 from worker.cli.epilog import exit_codes
-from worker.cli.errors import UploadPurged
+from worker.cli.errors import UnknownUpload, UploadPurged
 from worker.cli.lookup import found_upload
 from worker.cli.purged import print_purged
 from worker.cli.tables import Column, print_heading, print_json, print_table
@@ -66,6 +67,10 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     except UploadPurged as purged:
         print_purged(purged, door.settings().storage_url, as_json=as_json)
         return
+    except UnknownUpload as unknown:
+        if as_json:
+            print_json(not_found(upload_id, unknown).as_document())
+        raise
     except Unreadable as error:
         waiting, state, since = [_left("upload", error)], error.state, ""
     else:

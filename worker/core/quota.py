@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from worker.core.retry import SOURCES_KEPT
 from worker.core.upload import fail
 
 if TYPE_CHECKING:
@@ -38,8 +39,15 @@ def over_quota(upload: UploadRecord, rows: int, day: Day, now: float, retention_
     if rows > day.most_rows:
         message += "It fits into no day: split the list, or have the limit raised (BULKVERIFY_PRODUCER_ROWS_PER_DAY_…)."
     else:
-        message += f"Counting begins anew at {_moment(day.ends_at)}; `bulkverify retry {upload.upload_id}` works then."
+        message += f"Counting begins anew at {_moment(day.ends_at)}; {_then(upload)}"
     return fail(upload, now, "producer_quota", message, retention_days)
+
+
+def _then(upload: UploadRecord) -> str:
+    """What to do when counting has begun anew."""
+    if SOURCES_KEPT.issuperset(upload.source):
+        return f"`bulkverify retry {upload.upload_id}` works then."
+    return "then send it with `again` or another upload_id."
 
 
 def _used(producer: str, day: Day) -> str:

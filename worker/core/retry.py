@@ -98,7 +98,10 @@ def plan(tried: Sequence[Tried], account: AccountRecord, now: float) -> Wake | S
 def _submit(tried: Sequence[Tried]) -> Submit | Leave:
     first, last = tried[0].upload, tried[-1].upload
     if not SOURCES_KEPT.issuperset(last.source):
-        return Leave("source_gone", "Its rows came in the request: have the application send them again.", refused=True)
+        message = (
+            "Its rows came in the request: have the application send them again with `again` or another upload_id."
+        )
+        return Leave("source_gone", message, refused=True)
     upload_id = follow_up_id(first.upload_id, len(tried))
     if len(upload_id) > UPLOAD_ID_CHARACTERS_MAX:
         return Leave("id_too_long", f"{upload_id} is too long for an id: upload the list with another.", refused=True)

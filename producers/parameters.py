@@ -14,6 +14,7 @@ from producers.contract import UPLOAD_ID_PATTERN
 from producers.errors import ProducerError
 from producers.exit_codes import ExitCode, exit_codes_help, worst
 from producers.report import exit_code_of, shown
+from producers.seconds import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ json_option = click.option(
 timeout_option = click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(0, TIMEOUT_SECONDS_MAX),
+    type=Seconds(0, TIMEOUT_SECONDS_MAX),
     metavar="SECONDS",
     help="Wait at most so long, for all uploads together.  [default: no limit]",
 )

@@ -17,6 +17,7 @@ from producers.report import exit_code_of, shown
 from producers.seconds import Seconds
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
 
     from producers.client import Client
@@ -46,6 +47,22 @@ class UploadId(click.ParamType[str]):
         if not re.fullmatch(UPLOAD_ID_PATTERN, str(value)):
             self.fail(f"{shown(str(value))!r} cannot be an upload id: 1 to 100 of A-Z a-z 0-9 . _ -", param, ctx)
         return str(value)
+
+
+class ResultTarget(click.Path):
+    """A file or folder that a result is copied to."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; fails for the sign that other programs take for standard output."""
+        if str(value) == "-":
+            self.fail(
+                "no result is written to standard output: name a file, or a folder (./- for one of that name)",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
 
 
 def delimiter(text: str) -> str:
@@ -78,7 +95,7 @@ timeout_option = click.option(
 output_option = click.option(
     "--output",
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=ResultTarget(path_type=Path),
     help="Copy the result here: to a file, or into a folder as ID.csv.",
 )
 

@@ -79,7 +79,7 @@ def result(ctx: click.Context, *, upload_id: str, output: Path | None, as_json: 
     if as_json:
         click.echo(report.as_json())
     elif report.result is None or report.failed:
-        click.echo(f"Error: {shown(f'{report.message} {report.remedy}')}", err=True)
+        click.echo(f"Error: {shown(' '.join(filter(None, (report.message, report.remedy))))}", err=True)
     else:
         click.echo(report.output or report.result.path or report.result.url)
         for line in _notes(report.result, copied=report.output is not None):

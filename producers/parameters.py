@@ -14,8 +14,10 @@ from producers.contract import UPLOAD_ID_PATTERN
 from producers.errors import ProducerError
 from producers.exit_codes import ExitCode, exit_codes_help, worst
 from producers.report import exit_code_of, shown
+from producers.seconds import Seconds
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
 
     from producers.client import Client
@@ -47,6 +49,22 @@ class UploadId(click.ParamType[str]):
         return str(value)
 
 
+class ResultTarget(click.Path):
+    """A file or folder that a result is copied to."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; fails for the sign that other programs take for standard output."""
+        if str(value) == "-":
+            self.fail(
+                "no result is written to standard output: name a file, or a folder (./- for one of that name)",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 def delimiter(text: str) -> str:
     r"""A character between cells; `tab` and `\t` are the tabulator, which is hard to type."""
     return {"tab": "\t", "\\t": "\t"}.get(text, text)
@@ -70,14 +88,14 @@ json_option = click.option(
 timeout_option = click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(0, TIMEOUT_SECONDS_MAX),
+    type=Seconds(0, TIMEOUT_SECONDS_MAX),
     metavar="SECONDS",
     help="Wait at most so long, for all uploads together.  [default: no limit]",
 )
 output_option = click.option(
     "--output",
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=ResultTarget(path_type=Path),
     help="Copy the result here: to a file, or into a folder as ID.csv.",
 )
 

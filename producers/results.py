@@ -98,6 +98,8 @@ class Result(Readable):
         """Why it is not in Redis, for an application that asked for that."""
         if self.rows_reason == "too_large":
             return f" It has {self.size_bytes:,} bytes, which is too large to be put into Redis."
+        if self.rows_reason == "redis_full":
+            return " Redis was too full for it; submit the same request again later to have it put there, unpaid."
         if self.rows_until is not None and self.rows_csv is None:
             return " It is in Redis no more; submit the same request again to have it put there again, unpaid."
         return ""

@@ -16,6 +16,7 @@ from producers.exit_codes import ExitCode, worst
 from producers.parameters import EPILOG, TIMEOUT_SECONDS_MAX, ends_well
 from producers.report import shown
 from producers.request import from_fields
+from producers.seconds import Seconds
 from producers.upload_command import upload, wish_of
 from producers.watch import UNFINISHED_SUFFIXES
 from producers.watch_folder import Folder
@@ -70,7 +71,7 @@ dealt with, with code 0, or 1 if one was rejected, or 4 if some are left, or 5 i
 @click.option(
     "--settle",
     "settle_seconds",
-    type=click.FloatRange(0, SETTLE_SECONDS_MAX),
+    type=Seconds(0, SETTLE_SECONDS_MAX),
     default=SETTLE_SECONDS,
     show_default=True,
     metavar="SECONDS",
@@ -79,7 +80,7 @@ dealt with, with code 0, or 1 if one was rejected, or 4 if some are left, or 5 i
 @click.option(
     "--period",
     "period_seconds",
-    type=click.FloatRange(PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX),
+    type=Seconds(PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX),
     default=PERIOD_SECONDS,
     show_default=True,
     metavar="SECONDS",
@@ -89,7 +90,7 @@ dealt with, with code 0, or 1 if one was rejected, or 4 if some are left, or 5 i
 @click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(0, TIMEOUT_SECONDS_MAX),
+    type=Seconds(0, TIMEOUT_SECONDS_MAX),
     metavar="SECONDS",
     help=f"With --once, end after so long although files are left.  [default: {ONCE_SECONDS:.0f}]",
 )

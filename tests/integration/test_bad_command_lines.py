@@ -92,6 +92,15 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], tuple[str, ...]]] = {
     "again that takes the file": (lambda f: ["--again", _file(f)], ("took the file", "write --again=WORD")),
     "again and an id": (lambda f: [_file(f), "--again=x", "--id", "y"], ("--id and --again do not go together",)),
     "a timeout without a wait": (lambda f: [_file(f), "--timeout", "3"], ("--timeout limits a wait",)),
+    "a result to standard output": (
+        lambda f: [_file(f), "--output", "-"],
+        ("--output", "no result is written to standard output: name a file"),
+    ),
+    "a timeout that is no number": (
+        lambda f: [_file(f), "--wait", "--timeout", "nan"],
+        ("--timeout", "nan is not a number of seconds"),
+    ),
+    "an endless timeout": (lambda f: [_file(f), "--wait", "--timeout", "inf"], ("--timeout", "inf is not in the")),
     "a long label": (lambda f: [_file(f), "--label", "x" * 101], ("label: should have at most 100 characters",)),
 }
 
@@ -120,6 +129,33 @@ def check_refused(result: Result, told: tuple[str, ...]) -> None:
     assert "Traceback" not in result.output
     assert "Error: " in said
     assert said.isprintable(), ascii(said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["wait", "crm-1", "--timeout"],
+        ["watch", ".", "--account", "ipqs-main", "--once", "--timeout"],
+        ["watch", ".", "--account", "ipqs-main", "--settle"],
+        ["watch", ".", "--account", "ipqs-main", "--period"],
+        ["demo", "--timeout"],
+        ["sandbox", "--seconds-per-row"],
+    ],
+    ids=lambda arguments: "".join((arguments[0], arguments[-1])),
+)
+def test_a_time_that_is_no_number_is_refused(tmp_path: Path, redis_url: str, arguments: list[str]) -> None:
+    """No range holds nan, whatever it is compared with, and no command takes it."""
+    check_refused(CommandLine(redis_url, tmp_path)(*arguments, "nan"), (arguments[-1], "nan is not a number of"))
+
+
+def test_a_result_goes_to_no_file_called_like_standard_output(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`result ID --output -` is a wrong command line and writes nothing, whether or not there is a result."""
+    monkeypatch.chdir(tmp_path)
+    told = ("no result is written to standard output", "./- for one of that name")
+    check_refused(CommandLine(redis_url, tmp_path)("result", "crm-1", "--output", "-"), told)
+    assert list(tmp_path.iterdir()) == []
 
 
 #: What another program prints, more arguments, and what the command says about it.

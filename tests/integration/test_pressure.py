@@ -10,9 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.settings import Settings
+from producers.contract import result_key
+from producers.errors import NoResult
+from producers.results import Result
 from tests.builders.deadline import wait_until
 from tests.builders.ended import DAY_SECONDS, an_ended_upload, ended_uploads
 from tests.builders.intake_bench import IntakeBench, an_intake
+from tests.builders.line import running_line
 from tests.builders.stores import a_store
 from worker.core.tombstone import Tombstone
 from worker.host.embedded import EmbeddedServer
@@ -141,6 +145,30 @@ def test_a_server_without_a_limit_never_pauses_intake(store: Store) -> None:
     with capture_logs() as told:
         assert [pressure.high() for _ in range(3)] == [False] * 3
     assert [entry["event"] for entry in told] == ["redis_without_limit"]
+
+
+def test_copies_of_results_leave_the_room_to_records(
+    server: EmbeddedServer, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a nearly full server an upload completes without its rows in Redis; asked for later they come, and stay."""
+    with running_line(tmp_path, server.url(0), server.url(1)) as line:
+        path = line.file("list.csv", "email\nann@example.com\n")
+        fill(store, 0.85)
+        upload_id = line.submit(path, "ipqs-main", result="rows")
+        line.finish(upload_id)
+        result = line.client.result(upload_id)
+        assert (result.state, result.rows_in_redis, result.rows_reason) == ("completed", False, "redis_full")
+        assert store.client.exists(result_key(upload_id)) == 0
+        monkeypatch.setattr(Result, "readable_here", property(lambda _: False))
+        with pytest.raises(NoResult, match="Redis was too full for it; submit the same request again"):
+            result.model_copy(update={"url": "s3://bucket/result.csv"}).copy_to(tmp_path / "copy.csv")
+        for share in (0.5, 0.85):
+            fill(store, share)
+            line.submit(path, "ipqs-main", result="rows")
+            result = line.client.result(upload_id)
+            assert (result.rows_in_redis, result.rows_reason) == (True, "")
+            assert result.rows_csv is not None
+        assert len(line.ipqs.ledger) == 1
 
 
 def test_housekeeping_frees_a_server_that_is_full(store: Store, tmp_path: Path) -> None:

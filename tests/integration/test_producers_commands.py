@@ -440,6 +440,7 @@ def test_result_says_why_there_is_none(shell: Shell, worker: WorkerSide, state: 
     done = shell.run("result", "crm-1")
     assert (done.stdout, done.exit_code) == ("", code)
     assert "crm-1" in done.stderr
+    assert done.stderr == f"{done.stderr.rstrip()}\n"
     [document] = shell.documents("result", "crm-1")
     assert (document["state"], document["result"]) == (state or "unknown", None)
 

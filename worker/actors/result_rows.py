@@ -20,6 +20,7 @@ ROWS = "rows"
 
 #: Why a result is not in Redis although it was wanted there.
 TOO_LARGE = "too_large"
+REDIS_FULL = "redis_full"
 
 
 def with_rows(context: Context, upload: UploadRecord, result: ResultSummary) -> ResultSummary:
@@ -50,10 +51,16 @@ def want_rows(context: Context, upload: UploadRecord) -> UploadRecord:
 
 
 def _put(context: Context, upload_id: str, result: ResultSummary) -> ResultSummary:
-    """A copy that is there already is replaced, and lasts as long as a new one."""
+    """A copy that is there already is replaced, and lasts as long as a new one.
+
+    Copies leave the memory to records: from the share on at which intake pauses there are no new ones.
+    """
     settings = context.settings
     if result.size_bytes > settings.result_rows_bytes_max:
         return _absent(result, TOO_LARGE)
+    if context.store.memory().reaches(settings.intake_memory_share, result.size_bytes):
+        there = result.rows_until is not None and result.rows_until > context.store.now()
+        return result if there else _absent(result, REDIS_FULL)
     rows = context.storage.read(result_name(upload_id), settings.result_rows_bytes_max)
     until = context.store.put_result(upload_id, rows, settings.result_rows_ttl_seconds)
     return result.model_copy(update={"rows_in_redis": True, "rows_until": until, "rows_reason": ""})

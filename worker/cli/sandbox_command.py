@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from producers.exit_codes import ExitCode
+from producers.seconds import Seconds
 from worker.cli.epilog import exit_codes
 from worker.cli.failures import Failure
 from worker.cli.tables import print_json
@@ -27,7 +28,7 @@ IDS_PER_SECOND = 100
 #: Most seconds that a simulated job can be made to take: a day.
 JOB_SECONDS_MAX = 86_400.0
 
-_seconds = click.FloatRange(0, JOB_SECONDS_MAX)
+_seconds = Seconds(0, JOB_SECONDS_MAX)
 
 
 @click.command(epilog=exit_codes(ExitCode.OK, ExitCode.USAGE))

@@ -9,6 +9,7 @@ import redis
 import structlog
 
 from worker.store.keys import INTAKE_PAUSED
+from worker.store.memory import Memory
 
 if TYPE_CHECKING:
     from worker.store.store import Store
@@ -36,21 +37,19 @@ class Pressure:
 
     def high(self) -> bool:
         """Whether nothing more may be read now. Raises the library's errors when Redis does not answer."""
-        memory = self._client.info("memory")
-        used, limit = int(memory["used_memory"]), int(memory.get("maxmemory", 0))
-        if limit == 0:
+        memory = Memory.of(self._client.info("memory"))
+        if memory.limit_bytes == 0:
             self._tell_no_limit()
-        share = self._share - RELIEF_SHARE if self._paused else self._share
-        paused = limit > 0 and used >= limit * share
+        paused = memory.reaches(self._share - RELIEF_SHARE if self._paused else self._share)
         if paused != self._paused:
-            self._tell(paused=paused, used=used, limit=limit)
+            self._tell(memory, paused=paused)
         self._paused = paused
         if paused:
             self._show()
         return paused
 
-    def _tell(self, *, paused: bool, used: int, limit: int) -> None:
-        told = {"used_bytes": used, "limit_bytes": limit, "share": self._share}
+    def _tell(self, memory: Memory, *, paused: bool) -> None:
+        told = {**memory._asdict(), "share": self._share}
         if paused:
             remedy = "requests wait in the stream; give Redis more memory, or lower BULKVERIFY_RETENTION_DAYS"
             log.warning("intake_paused", **told, remedy=remedy)

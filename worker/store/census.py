@@ -15,6 +15,7 @@ from worker.core.records import AccountRecord
 from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED
+from worker.store.memory import Memory
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Census:
             for account in known:
                 self._ask_account(pipe, account, now - grace_seconds)
             answers = iter(pipe.execute())
-        used, limit = int(memory["used_memory"]), int(memory.get("maxmemory", 0))
+        used, limit = Memory.of(memory)
         return Figures(
             at=now,
             members=[_members(name, answers) for name in names],

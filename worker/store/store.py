@@ -22,6 +22,7 @@ from worker.outages import OUTAGES
 from worker.store.commit import encode
 from worker.store.errors import Full, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
+from worker.store.memory import Memory
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class Store:
         """The store's time, epoch seconds."""
         seconds, microseconds = self._ask(self.client.time)
         return float(seconds + microseconds / 1e6 + self.clock_offset_seconds)
+
+    def memory(self) -> Memory:
+        """How full the server is."""
+        return Memory.of(self._ask(self.client.info, "memory"))
 
     @staticmethod
     def key(*words: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from producers.exit_codes import ExitCode, worst
+from producers.seconds import Seconds
 from worker.cli.epilog import exit_codes
 from worker.cli.tables import print_json
 
@@ -40,7 +41,7 @@ TIMEOUT_SECONDS = 100.0
     help="Where everything is kept; a folder of an earlier demo is emptied first.",
 )
 @click.option(
-    "--timeout", "timeout_seconds", type=click.FloatRange(min=1), default=TIMEOUT_SECONDS, show_default=True,
+    "--timeout", "timeout_seconds", type=Seconds(min=1), default=TIMEOUT_SECONDS, show_default=True,
     metavar="SECONDS", help="When to give up.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and show no progress.")

@@ -38,7 +38,7 @@ def test_nothing_of_a_purged_upload_is_paid_again_or_taken_for_an_orphan(line: L
     assert keeper.cleaner.remove_staged() > 0
     context.store.clock_offset_seconds += 23 * DAY_SECONDS
     assert purge_ended(context.store, keeper.retention, line.settings) == {Purged.OK: 1}
-    line.client.submit(path, account="ipqs-main", kind="email", upload_id=upload_id)
+    line.client.submit(path, account="ipqs-main", kind="email", upload_id=upload_id, result="rows")
     line.intake.read()
     assert isinstance(context.store.found(upload_id), Tombstone)
     sweep = swept(line)
@@ -48,6 +48,8 @@ def test_nothing_of_a_purged_upload_is_paid_again_or_taken_for_an_orphan(line: L
     names = [f"results/{upload_id}/manifest.json", f"results/{upload_id}/result.csv"]
     assert list(context.storage.list("results")) == names
     assert len(list(context.storage.list("attempts"))) == 2
+    # Rows are not put into Redis for it any more: its file is in storage only.
+    assert not context.store.client.exists(f"bulkverify:result:{upload_id}")
 
 
 def test_the_files_of_passwords_are_gone_when_their_upload_has_ended(line: Line) -> None:

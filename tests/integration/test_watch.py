@@ -195,7 +195,7 @@ def test_a_list_that_could_not_be_prepared_is_rejected(bench: Bench, state: str)
     bench.rounds()
     reason = (bench.folder / "rejected" / "list.csv.reason.txt").read_text()
     assert "reason: no_values\nmessage: No values.\n" in reason
-    assert "another id" in reason
+    assert "another upload id" in reason
     assert bench.told[-1].state == state
 
 

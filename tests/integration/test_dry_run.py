@@ -13,11 +13,11 @@ import redis
 from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.line import IPQS_KEY, Line, running_line
+from tests.builders.provider_bench import CountingGate
 from tests.builders.scripted_server import ScriptedServer
-from worker.cli.dry_run.balance import Balance, OneCall, balance_of
+from worker.cli.dry_run.balance import Balance, balance_of
 from worker.core.states import UploadState
 from worker.core.tombstone import Tombstone
-from worker.providers.errors import OwnRateReached
 from worker.providers.registry import build
 from worker.providers.sandbox.faults import Fault
 from worker.rows import staging
@@ -61,11 +61,11 @@ class Bench:
         return [self.line.plant.context.workspace._folder]
 
     def written(self) -> tuple[object, ...]:
-        """Every key of both databases with its value, and every file of the storage."""
+        """Every key of both databases with its value, and every file of the storage; not how often was called."""
         values = []
         for url in (self.line.settings.redis_url, self.line.settings.broker_url):
             with redis.Redis.from_url(str(url)) as client:
-                values.append({key: client.dump(key) for key in sorted(client.scan_iter())})
+                values.append({key: client.dump(key) for key in sorted(client.scan_iter()) if b":rate:" not in key})
         files = sorted((self.line.folder / "storage").rglob("*"))
         return (*values, {file: file.stat().st_mtime_ns for file in files})
 
@@ -290,16 +290,20 @@ def test_a_balance_that_is_slow(bench: Bench) -> None:
     """Nobody at a command line waits for a provider for longer than the deadline, however long a call may take."""
     bench.line.ipqs.knobs.faults.append(Fault("credits", "hang", seconds=2.0))
     account = bench.line.plant.context.accounts["ipqs-main"].account
-    slow = balance_of(build(account, OneCall()), deadline_seconds=0.05)
+    slow = balance_of(build(account, CountingGate()), deadline_seconds=0.05)
     assert slow == Balance(None, "the provider did not answer within 0.05 s")
 
 
-def test_a_gate_for_one_call() -> None:
-    """A dry run's gate permits a call to the provider and refuses a second one, since no token is taken for it."""
-    gate = OneCall()
-    gate.acquire("credits")
-    with pytest.raises(OwnRateReached, match="one call"):
-        gate.acquire("list")
+def test_the_call_for_the_balance_takes_a_token(bench: Bench) -> None:
+    """Where the account's call rate is used up, no call is made, and the balance is unknown for that reason."""
+    account = bench.line.plant.context.accounts["ipqs-main"].account
+    store = bench.line.plant.context.store
+    while not store.take_token(account.name, 100.0, 4):
+        pass
+    calls = bench.line.ipqs.calls.total()
+    [told] = bench.told(str(bench.line.file("list.csv", LIST)))
+    assert "call rate is used up" in told["balance"]["unknown"]
+    assert bench.line.ipqs.calls.total() == calls
 
 
 def test_an_interruption_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.providers.errors import OwnRateReached, ProviderError
+from worker.providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from worker.providers.port import Provider
@@ -22,22 +22,6 @@ class Balance:
 
     credits: int | None
     unknown: str = ""
-
-
-class OneCall:
-    """Permits one call and no more. Implements `worker.providers.port.Gate`.
-
-    The account's own rate is kept in the store, where a dry run writes nothing, so this call does not count for it.
-    """
-
-    def __init__(self) -> None:
-        self._made = False
-
-    def acquire(self, operation: str) -> None:
-        """Permit the first call. Raises `OwnRateReached` for every other one."""
-        if self._made:
-            raise OwnRateReached(f"A dry run makes one call to the provider; {operation} would be another.")
-        self._made = True
 
 
 def balance_of(provider: Provider, deadline_seconds: float = DEADLINE_SECONDS) -> Balance:

@@ -19,10 +19,11 @@ from producers.stages import Stage
 from producers.uploading import same_list
 from worker.actors.list_staging import obstacles_to_pulling, stage_upload
 from worker.actors.names import input_name
-from worker.cli.dry_run.balance import Balance, OneCall, balance_of
+from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
 from worker.core.quota import Day, over_quota
 from worker.core.tombstone import Tombstone
+from worker.gate import StoreGate
 from worker.intake.judging import account_of, asked_before, check_same, check_wishes, upload_of
 from worker.intake.refusal import NotAcceptable, read_request, refusing
 from worker.providers.registry import build
@@ -121,7 +122,9 @@ class Trial:
         if known is not None and asked_before(known, request_digest(request)):
             return self._known(forecast, known)
         account = account_of(self._accounts, request)
-        provider = build(account, OneCall())
+        # The one call, for the balance, counts for the account's rate like every other.
+        gate = StoreGate(self._store, account.name, account.requests_per_second, lambda _seconds: None)
+        provider = build(account, gate)
         check_wishes(request, account.provider, provider.capabilities)
         with self._workspace.folder() as folder:
             upload, copy = self._taken_in(forecast.name, request, account, folder)

@@ -46,7 +46,7 @@ SETTINGS = {
     "nobody to work": ("WORKER_THREADS", "0", "is 0, which is out of bounds"),
     "an escape sequence": ("LOG_LEVEL", "\x1b[2J", "is none of the possible words"),
     "a hostile name": ("\x1b[2J\n", "1", "[2J\N{REPLACEMENT CHARACTER} is not a setting"),
-    "a long name": ("X" * 5_000, "1", "XXX"),
+    "a long name": ("N" * 5_000, "1", "NNN"),
     "half an address": ("REDIS_URL", "redis://[::1", "is not a URL"),
     "queues without records": ("BROKER_URL", "redis://localhost/1", "is set without BULKVERIFY_REDIS_URL"),
     "a folder with a NUL": ("STORAGE_URL", "file:///srv/a%00b", "does not name an absolute folder"),

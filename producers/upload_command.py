@@ -148,8 +148,8 @@ def upload(
                     _report(uploading, display, printer, timeout_seconds, output, waits=waits)
         except ProducerError as error:
             if as_json and not names:
-                file = str(files[0]) if len(files) == 1 else url or remote_url
-                printer.add(report_of_error("", error, file))
+                # A URL is not repeated: one that was refused may have been so for the secret in it.
+                printer.add(report_of_error("", error, str(files[0]) if len(files) == 1 else None))
             raise
         finally:
             printer.print_lines()

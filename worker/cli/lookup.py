@@ -5,10 +5,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from worker.cli.bulk import not_found
 from worker.cli.errors import UnknownUpload, UploadPurged
+from worker.cli.purged import print_purged
+from worker.cli.tables import print_json
 from worker.core.tombstone import Tombstone
 
 if TYPE_CHECKING:
+    from worker.cli.door import Door
     from worker.core.records import UploadRecord
     from worker.store.store import Store
 
@@ -29,3 +33,19 @@ def found_upload(store: Store, upload_id: str) -> UploadRecord:
         nearest = dict.fromkeys([*alike, *get_close_matches(upload_id, known, n=NEAREST_IDS)])
         raise UnknownUpload(upload_id, list(nearest)[:NEAREST_IDS])
     return upload
+
+
+def upload_to_tell(door: Door, upload_id: str, *, as_json: bool) -> UploadRecord | None:
+    """The upload that a command tells of; `None` for a purged one, when what is left of it has been printed.
+
+    Raises `UnknownUpload`, which programs have been told as a document, and `Unreadable`.
+    """
+    try:
+        return found_upload(door.store(), upload_id)
+    except UploadPurged as purged:
+        print_purged(purged, door.settings().storage_url, as_json=as_json)
+        return None
+    except UnknownUpload as unknown:
+        if as_json:
+            print_json(not_found(upload_id, unknown).as_document())
+        raise

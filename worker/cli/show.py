@@ -8,11 +8,8 @@ import click
 
 from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
-from worker.cli.bulk import not_found
 from worker.cli.epilog import exit_codes
-from worker.cli.errors import UnknownUpload, UploadPurged
-from worker.cli.lookup import found_upload
-from worker.cli.purged import print_purged
+from worker.cli.lookup import upload_to_tell
 from worker.cli.tables import Column, print_fields, print_heading, print_json, print_table
 from worker.cli.wording import moment, share, when
 from worker.store.errors import Unreadable
@@ -56,16 +53,11 @@ def show(door: Door, *, upload_id: str, as_json: bool) -> None:
     store = door.store()
     left: dict[str, Unreadable] = {}
     try:
-        upload = found_upload(store, upload_id)
-    except UploadPurged as purged:
-        print_purged(purged, door.settings().storage_url, as_json=as_json)
-        return
-    except UnknownUpload as unknown:
-        if as_json:
-            print_json(not_found(upload_id, unknown).as_document())
-        raise
+        upload = upload_to_tell(door, upload_id, as_json=as_json)
     except Unreadable as error:
         _show_left(upload_id, error, as_json=as_json)
+        return
+    if upload is None:
         return
     parts, now = list(store.parts_of(upload, left.__setitem__)), store.now()
     if as_json:

@@ -10,11 +10,8 @@ import click
 
 from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
-from worker.cli.bulk import not_found
 from worker.cli.epilog import exit_codes
-from worker.cli.errors import UnknownUpload, UploadPurged
-from worker.cli.lookup import found_upload
-from worker.cli.purged import print_purged
+from worker.cli.lookup import upload_to_tell
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
@@ -63,17 +60,12 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     store = door.store()
     now, quota = store.now(), None
     try:
-        upload = found_upload(store, upload_id)
-    except UploadPurged as purged:
-        print_purged(purged, door.settings().storage_url, as_json=as_json)
-        return
-    except UnknownUpload as unknown:
-        if as_json:
-            print_json(not_found(upload_id, unknown).as_document())
-        raise
+        upload = upload_to_tell(door, upload_id, as_json=as_json)
     except Unreadable as error:
         waiting, state, since = [_left("upload", error)], error.state, ""
     else:
+        if upload is None:
+            return
         waiting, state, since = list(_waiting(store, upload, now)), str(upload.state), f" since {moment(upload.since)}"
         quota = _quota(door, upload)
     timeline = store.timeline(upload_id)

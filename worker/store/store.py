@@ -16,6 +16,7 @@ from redis.retry import Retry
 
 from producers.contract import result_key
 from worker.core.records import AccountRecord, PartRecord, Record, UploadRecord
+from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
@@ -39,8 +40,6 @@ R = TypeVar("R", bound=Record)
 #: Times a commit is repeated when its reply is lost, and the longest wait between two (seconds).
 COMMIT_REPEATS = 3
 COMMIT_BACKOFF_SECONDS_MAX = 1.0
-#: Seconds of a day of the producers' quotas; days begin at midnight UTC.
-DAY_SECONDS = 86_400
 #: Records fetched by one command.
 FETCH_RECORDS = 500
 

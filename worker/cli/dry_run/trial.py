@@ -22,6 +22,7 @@ from worker.actors.names import input_name
 from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
 from worker.core.quota import Day, over_quota
+from worker.core.retention import DAY_SECONDS
 from worker.core.tombstone import Tombstone
 from worker.gate import StoreGate
 from worker.intake.judging import account_of, asked_before, check_same, check_wishes, upload_of
@@ -34,7 +35,6 @@ from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
 from worker.storage import Storage, open_storage
 from worker.store.errors import StoreUnavailable
-from worker.store.store import DAY_SECONDS
 from worker.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.builders.loopback_server import LoopbackServer
 
 #: What it serves where it does what it is for.
 LIST = b"pulled@example.com\nother@example.com\n"
 
 
-class ListHost:
+class ListHost(LoopbackServer):
     """A context: what a host does is the first step of the path; `secret` is in whatever it says that is no list.
 
     `given` is the list, always · `moved` is the list for the first who asks, afterwards as `elsewhere` · `elsewhere`
@@ -22,24 +19,12 @@ class ListHost:
     """
 
     def __init__(self, secret: str) -> None:
-        self._listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(secret))
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _handler(secret)))
 
     @property
     def place(self) -> str:
         """Its `host:port`."""
-        return f"127.0.0.1:{self._listener.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.server_close()
+        return f"127.0.0.1:{self.port}"
 
 
 def _handler(secret: str) -> type[BaseHTTPRequestHandler]:

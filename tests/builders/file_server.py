@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from tests.builders.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 #: What every link holds beside the file's name, as a link to a private file does.
 LINK_SECRET = "s1gnatureOfALinkThatNobodyMaySee"
 
 
-class FileServer:
+class FileServer(LoopbackServer):
     """A context: gives every file of `folder` to whoever has its link."""
 
     def __init__(self, folder: Path) -> None:
         #: Targets of the requests that came, in their order.
         self.heard: list[str] = []
-        self._listener = ThreadingHTTPServer(("127.0.0.1", 0), partial(_handler(self.heard), directory=str(folder)))
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), partial(_handler(self.heard), directory=str(folder))))
 
     def url_of(self, path: Path) -> str:
         """The link to a file of the folder, signed."""
-        return f"http://127.0.0.1:{self._listener.server_address[1]}/{path.name}?signature={LINK_SECRET}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.server_close()
+        return f"http://127.0.0.1:{self.port}/{path.name}?signature={LINK_SECRET}"
 
 
 def _handler(heard: list[str]) -> type[SimpleHTTPRequestHandler]:

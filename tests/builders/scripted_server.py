@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-import threading
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Self
 
 import trustme
 
+from tests.builders.loopback_server import LoopbackServer
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Mapping
-    from types import TracebackType
 
 #: Who vouches for the servers of this test process, and nobody else does.
 AUTHORITY = trustme.CA()
@@ -61,7 +61,7 @@ class Heard:
     body_bytes: int
 
 
-class ScriptedServer:
+class ScriptedServer(LoopbackServer):
     """A context: gives `answers` in their order, then 404s, and remembers what it heard.
 
     With `encrypted` it speaks TLS, with a certificate that nobody trusts who is not told to (`AUTHORITY`).
@@ -71,18 +71,18 @@ class ScriptedServer:
         self.answers = deque(answers)
         self._places: dict[str, deque[Scripted]] = {}
         self.heard: list[Heard] = []
-        self._listener = _Listener(("127.0.0.1", 0), _handler(self))
+        listener = _Listener(("127.0.0.1", 0), _handler(self))
         self._scheme = "https" if encrypted else "http"
         if encrypted:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
-            self._listener.socket = context.wrap_socket(self._listener.socket, server_side=True)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+            listener.socket = context.wrap_socket(listener.socket, server_side=True)
+        super().__init__(listener)
 
     @property
     def base_url(self) -> str:
         """Where it listens."""
-        return f"{self._scheme}://127.0.0.1:{self._listener.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def then(self, body: object, status: int = 200, **headers: str) -> Self:
         """Add an answer; `_` in header names stands for `-`."""
@@ -99,17 +99,6 @@ class ScriptedServer:
         if place := self._places.get(target):
             return place.popleft() if len(place) > 1 else place[0]
         return self.answers.popleft() if self.answers else Scripted("nothing scripted", 404)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.server_close()
 
 
 class _Listener(ThreadingHTTPServer):

@@ -30,6 +30,8 @@ KeyIn = Literal["header", "path", "param", "json", "body"]
 #: The version of WhoisXML's verification, or `omit` to send none and get what the provider takes for granted.
 VerificationVersion = Literal[2, 3, "omit"]
 ListOrder = Literal["asc", "desc"]
+#: What follows when it is proven that an attempt of unknown outcome made no job: the next attempt, or a person's word.
+WhenAbsent = Literal["resubmit", "ask"]
 
 #: Where each provider accepts its key, the best place first: that one is the default.
 KEY_PLACES: Mapping[str, tuple[KeyIn, ...]] = {"ipqs": ("header", "path", "param", "json"), "whoisxml": ("body",)}
@@ -77,6 +79,11 @@ class Account(BaseModel):
     max_active: Annotated[int, Doc("most open jobs", "remote jobs", "20"), Field(ge=1, le=10_000)] = 20
     #: Rows of the largest part; `None`: as many as the provider takes.
     max_part_rows: Annotated[int | None, Doc("largest part", "rows", "50000"), Field(ge=1, le=10_000_000)] = None
+    #: Rows that may be submitted on one day (UTC); `None`: no limit. No part is made larger than this.
+    rows_per_day_max: Annotated[int | None, Doc("most rows of a day", "rows", "1000000"), Field(ge=1, le=10**12)] = None
+    when_absent: Annotated[
+        WhenAbsent, Doc("what follows an attempt that is proven to have made no job", "a word", '"resubmit"')
+    ] = "resubmit"
     timeouts: Annotated[Timeouts, Doc("how long calls wait", "a table", "{ read_seconds = 60 }")] = Timeouts()
     key_in: Annotated[KeyIn, Doc("where a call carries the key", "a word", '"header"')] = Field(
         default_factory=_best_key_place

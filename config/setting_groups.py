@@ -243,6 +243,19 @@ class Submitting(BaseModel):
         ),
         Field(ge=0, le=86_400),
     ] = 600.0
+    settle_unnamed_seconds: Annotated[
+        float,
+        Doc("The same where the remote list does not show the names that were given", "seconds"),
+        Field(ge=0, le=86_400),
+    ] = 1800.0
+    clock_skew_seconds: Annotated[
+        float, Doc("How far a provider's clock may be from the one of Redis", "seconds"), Field(ge=0, le=86_400)
+    ] = 300.0
+    search_seconds_max: Annotated[
+        float,
+        Doc("How long the job of an unresolved submit is searched for before a person is asked", "seconds"),
+        Field(ge=1, le=30 * 86_400),
+    ] = 21_600.0
 
 
 class Working(BaseModel):

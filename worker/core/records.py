@@ -56,6 +56,19 @@ class Attempt(Value):
     at: float
     #: When its deadline and lease have certainly passed.
     over_at: float
+    #: The highest remote id that was known on the account when the first attempt began, where ids are numbers.
+    watermark: int | None = None
+    #: Whether its own worker has said that the request is over, whatever came of it.
+    over: bool = False
+
+
+class Absence(Value):
+    """A complete walk over the unfiltered remote list, begun after the job must have appeared, that did not show it."""
+
+    began_at: float
+    jobs: int
+    #: A job known to be on this account that the walk did show: the list is this account's, and has this kind.
+    control: str
 
 
 class SegmentFile(Value):
@@ -259,6 +272,13 @@ class PartRecord(WorkItem):
     attempts: int = 0
     attempt: Attempt | None = None
     evidence: tuple[Evidence, ...] = ()
+    #: Walks over the remote list for the open attempt, and those of them that prove its absence.
+    searches: int = 0
+    absences: tuple[Absence, ...] = ()
+    #: Whether `remote_id` was found by its time alone: confirmed, or undone, when the values of its result are known.
+    provisional: bool = False
+    #: Remote ids whose results turned out to hold other values.
+    excluded: tuple[str, ...] = ()
     remote_id: str | None = None
     #: Where the account spoke to when the part was submitted: remote ids mean something only there.
     service: str = ""

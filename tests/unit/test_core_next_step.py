@@ -57,7 +57,7 @@ def test_a_lease_that_has_ended_is_nobodys() -> None:
     after = LEASED.until + 1
     part = a_part(state=PartState.INTENT, attempts=1, lease=LEASED)
     assert "host-a" not in next_step(part, after).what
-    assert "not submitted again" in next_step(part, after).what
+    assert "nothing is submitted before that" in next_step(part, after).what
 
 
 def test_a_held_part_says_why_and_until_when() -> None:

@@ -18,6 +18,7 @@ from worker.core.states import (
     PART_LANES,
     PART_MOVES,
     PART_TERMINAL,
+    PROVISIONAL_MOVES,
     UPLOAD_LANES,
     UPLOAD_MOVES,
     UPLOAD_TERMINAL,
@@ -151,7 +152,7 @@ class WorkItem(Record):
         Raises `IllegalMove` when `state` may not follow the present one.
         """
         present = str(getattr(self, "state", ""))
-        if state != present and state not in self.moves[present]:
+        if state != present and state not in self.may_follow(present):
             raise IllegalMove(f"{type(self).__name__} cannot move from {present} to {state}.")
         lane = self.lanes.get(state)
         since = self.since if state == present else now
@@ -165,6 +166,10 @@ class WorkItem(Record):
             "updated_at": now,
         }
         return self.model_copy(update={"state": type(self).state_of(state), **placed, **changes})
+
+    def may_follow(self, present: str) -> frozenset[str]:
+        """The states that may follow the present one."""
+        return self.moves[present]
 
     @classmethod
     def state_of(cls, word: str) -> UploadState | PartState:
@@ -314,6 +319,11 @@ class PartRecord(WorkItem):
     def terminal(self) -> bool:
         """Whether the part has reached its end."""
         return self.state in PART_TERMINAL
+
+    def may_follow(self, present: str) -> frozenset[str]:
+        """The states that may follow the present one: more where its job may turn out to be another's."""
+        more = PROVISIONAL_MOVES.get(PartState(present), frozenset()) if self.provisional else frozenset()
+        return self.moves[present] | frozenset(map(str, more))
 
     @classmethod
     def state_of(cls, word: str) -> PartState:

@@ -90,9 +90,10 @@ def test_a_refusal_that_only_storage_remembers_frees_the_part_for_another_attemp
 
 
 def test_an_attempt_without_a_known_outcome_is_never_followed_by_another(line: Line) -> None:
-    """The part stops with its reservation held, and nothing is sent."""
+    """The list is searched instead, the reservation is held, and nothing is sent."""
     part = step(line, abandoned_attempt(line))
-    assert (part.state, part.reason, part.credits_reserved) == (PartState.QUARANTINED, "unresolved_attempt", 2)
+    assert (part.state, part.searches, part.credits_reserved) == (PartState.INTENT, 1, 2)
+    assert line.ipqs.calls["list"]
     assert not line.ipqs.calls["submit"]
 
 
@@ -101,7 +102,8 @@ def test_an_attempt_that_redis_forgot_stops_the_part(line: Line) -> None:
     part = pending_part(line)
     line.plant.context.storage.create(attempt_name(part.token, 1), b"{}")
     stopped = step(line, part)
-    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "unresolved_attempt")
+    assert (stopped.state, stopped.reason) == (PartState.INTENT, "unresolved_attempt")
+    assert step(line, stopped).searches == 1
     assert not line.ipqs.calls["submit"]
 
 
@@ -126,7 +128,7 @@ def test_an_unforeseen_failure_while_sending_counts_as_an_unknown_outcome(
     provider = line.plant.context.accounts["ipqs-main"].provider
     monkeypatch.setattr(provider, "submit", fail, raising=False)
     stopped = step(line, part)
-    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "outcome_unknown")
+    assert (stopped.state, stopped.reason) == (PartState.INTENT, "outcome_unknown")
     assert stopped.attempt is not None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders.core_records import attempted, finished, in_quarantine, reserved, sent
-from tests.builders.records import NOW, a_part, an_upload
+from tests.builders.records import NOW, a_part, an_attempt, an_upload
 from worker.core.cancel import NOT_COLLECTED, dropped, is_surely_paid, rows_not_collected
 from worker.core.change import Entry
 from worker.core.states import PART_TERMINAL, PartState, UploadState
@@ -29,6 +29,7 @@ UNCERTAIN = [
     attempted(),
     in_quarantine(),
     sent(provisional=True),
+    sent(attempt=an_attempt(2)),
     a_part(state=PartState.QUARANTINED, reason="poison_part"),
 ]
 ENDED = [a_part(state=state, remote_id="77", credits_committed=100) for state in PART_TERMINAL]

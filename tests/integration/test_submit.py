@@ -92,7 +92,7 @@ def test_a_refusal_that_only_storage_remembers_frees_the_part_for_another_attemp
 def test_an_attempt_without_a_known_outcome_is_never_followed_by_another(line: Line) -> None:
     """The list is searched instead, the reservation is held, and nothing is sent."""
     part = step(line, abandoned_attempt(line))
-    assert (part.state, part.searches, part.credits_reserved) == (PartState.INTENT, 1, 2)
+    assert (part.state, part.credits_reserved) == (PartState.INTENT, 2)
     assert line.ipqs.calls["list"]
     assert not line.ipqs.calls["submit"]
 

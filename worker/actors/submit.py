@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import pause_account, provider_well
+from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of
 from worker.actors.shell import step
 from worker.core import part as core
+from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.method import PULL, choose_method
 from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.states import Lane, PartState
@@ -32,7 +33,7 @@ from worker.providers.errors import (
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.storage import StorageError
 from worker.storage.copies import local_file
-from worker.store.errors import Full, Later, Stale, Taken
+from worker.store.errors import Full, Later, OverBudget, Stale, Taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,9 +76,13 @@ def _submit(context: Context, part: PartRecord) -> None:
         context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
         return
     account = context.store.account(part.account, part.provider)
-    obstacle = core.before_submit(part, upload, account, now)
+    ended = upload.cancel_requested or upload.terminal
+    waiting = None if ended else kept_back(context, connected, spends_rows=part.rows)
+    # A lease must last from here on, and finding out may have taken a call.
+    now = context.store.now()
+    obstacle = core.before_submit(part, upload, waiting, now)
     if obstacle is not None:
-        _write(context, part, obstacle)
+        _put_off(context, part, now, obstacle)
         return
     method = choose_method(upload, connected.provider.capabilities.submit_methods)
     if method is None:
@@ -87,7 +92,8 @@ def _submit(context: Context, part: PartRecord) -> None:
     try:
         connected.gate.prepare("submit")
     except OwnRateReached as error:
-        context.apply(core.hold(part, now, error.reason, now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)))
+        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
+        _put_off(context, part, now, core.hold(part, now, error.reason, until))
         return
     reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
     if reserved is None:
@@ -101,6 +107,17 @@ def _submit(context: Context, part: PartRecord) -> None:
         log.warning("attempt_not_begun", error=str(error))
         context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
     context.wake_next(part.account)
+
+
+def _put_off(context: Context, part: PartRecord, now: float, change: Change) -> None:
+    """Write what stands in the way of the part, unless it waits for that already and its next look is still to come.
+
+    So a look too many, by a doubled message or because the part was woken in vain, ends here and sends no further one.
+    """
+    (held,) = change.parts
+    same = (part.state, part.reason) == (held.state, held.reason)
+    if not (same and (part.due_at or 0.0) > now):
+        _write(context, part, change)
 
 
 def _no_method(upload: UploadRecord, connected: Connected) -> str:
@@ -125,11 +142,16 @@ def _reserve(
         lease_seconds,
         active_max=connected.account.max_active,
         intents_max=None if certain else 1,
+        rows_per_day_max=connected.account.rows_per_day_max,
     )
     try:
         context.apply(change)
     except Full as full:
-        context.apply(core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        _put_off(context, part, now, core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        return None
+    except OverBudget as over:
+        day = BudgetDay(over.used_rows, connected.account.rows_per_day_max or 0, over.resets_at)
+        _put_off(context, part, now, core.hold(part, now, BUDGET_REASON, day.ends_at, day.why_not(part)))
         return None
     return change.parts[0].written()
 
@@ -203,7 +225,7 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
         learn(context, part.part_id, accepted.remote_id, "late_answer")
-    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
+    provider_well(context, part.account, part.provider, spent=True, echoed=token_in(accepted.name) == part.token)
 
 
 def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:

@@ -21,6 +21,7 @@ from worker.actors.list_staging import obstacles_to_pulling, stage_upload
 from worker.actors.names import input_name
 from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
+from worker.cli.outlook import budget_of, pauses_of
 from worker.core.quota import Day, over_quota
 from worker.core.retention import DAY_SECONDS
 from worker.core.tombstone import Tombstone
@@ -186,7 +187,7 @@ class Trial:
         self, forecast: Forecast, upload: UploadRecord, copy: Path, account: Account, provider: Provider
     ) -> Forecast:
         """What prepare would find. Raises `InputError`."""
-        limits, caps = Limits.of(self.settings), (provider.capabilities.batch_rows_max, account.max_part_rows)
+        limits, caps = Limits.of(self.settings), (provider.capabilities.batch_rows_max, account.part_rows_max)
 
         def show(rows: int) -> None:
             self._display.show(forecast.name, Stage("staging", 0, None, f"{rows:,} rows staged"))
@@ -199,6 +200,8 @@ class Trial:
             counts=Counts.of_staged(staged),
             part_rows_max=limits.part_rows_max(*caps),
             not_pullable="; ".join(obstacles),
+            budget=budget_of(self._store, account),
+            pauses=pauses_of(self._store, account.name, account.provider),
         )
         allowed = self._allowed(found, upload, staged.distinct)
         return self._priced(allowed, provider, staged.distinct) if allowed.outcome is Outcome.ACCEPTED else allowed

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 #: An upload's id that is easy to find in a page in which it must not be.
 UPLOAD_ID = "secret-list-of-may"
 PROVIDERS = {"main": "ipqs", "spare": "whoisxml"}
+BUDGETS_ROWS = {"spare": 1_000}
 MAIN = {"provider": "ipqs", "account": "main"}
 #: Epoch seconds at which the records of these tests begin.
 BIRTH = 1_700_000_000.0
@@ -130,9 +131,9 @@ def test_an_empty_installation_shows_what_is_configured_at_zero(exporter: Export
         at = {"account": account, "provider": provider}
         assert [page.value("ledger_credits_total", **at, entry=entry) for entry in Entry] == [0] * len(Entry)
         assert {page.value("timers_overdue", **at, lane=lane) for lane in WAITING_LANES} == {0}
-        assert (
-            page.value("account_paused", **at, what="calls") == page.value("account_paused", **at, what="spending") == 0
-        )
+        assert {page.value("account_paused", **at, what=what) for what in ("calls", "spending")} == {0}
+        assert page.value("account_budget_used_rows", **at) == 0
+        assert page.value("account_budget_rows", **at) == BUDGETS_ROWS.get(account)
         assert page.value("open_attempts", **at) == page.value("active_jobs", **at) == 0
         assert page.value("credits_balance", **at) is None
     assert page.value("drift_detected_total", class_="duplicate_remote") == 0

@@ -22,6 +22,7 @@ from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
 from worker.broker.sorted_set import NAMESPACE
+from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
 from worker.core.records import AccountRecord, Pause
 from worker.core.states import PartState, UploadState
@@ -238,6 +239,15 @@ def test_a_paused_account_is_shown_with_its_reason_until_the_pause_ends(exporter
     page = scrape(exporter)
     paused = [s for s in page.samples("account_paused") if s.labels["account"] == "main"]
     assert [(s.labels["what"], s.labels["reason"], s.value) for s in paused] == [("calls", "", 0), ("spending", "", 0)]
+
+
+def test_what_is_used_of_an_accounts_day_is_shown(exporter: Exporter, store: Store) -> None:
+    """Rows that are reserved or committed today count, those of an earlier day do not."""
+    now = store.now()
+    today = {"account": "main", "credits_committed": 100, "budget_day": budget_day(now)}
+    parts = [a_part(index=0, **today), a_part(index=1, **today | {"budget_day": budget_day(now) - 1})]
+    stored(store, an_upload(account="main", parts_total=2), *parts)
+    assert scrape(exporter).value("account_budget_used_rows", **MAIN) == 100
 
 
 def test_an_account_that_is_not_configured_any_more_is_still_counted(exporter: Exporter, store: Store) -> None:

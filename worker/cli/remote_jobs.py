@@ -100,6 +100,7 @@ class RemoteJobs:
             return f"Account {part.account} speaks to another service than when the part was submitted."
         store = self._door.store()
         account = store.account(part.account, part.provider)
+        # When the time of a pause is over, a person's one look does no harm, and leaves the probe to the workers.
         pause = waiting(account, store.now(), spends=False)
         if pause is not None:
             return f"No call is made for account {part.account} now ({pause.reason.replace('_', ' ')})."

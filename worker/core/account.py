@@ -44,7 +44,7 @@ PAUSE_DEFAULT_SECONDS = (5.0, 600.0)
 SPENDING_REASONS = frozenset({"out_of_credits", "quota", "not_sent"})
 #: Longest pause that a provider's Retry-After is granted, seconds.
 RETRY_AFTER_SECONDS_MAX = 3_600.0
-#: Length of a probe's lease, seconds: if whoever has it dies, the next one takes it after that.
+#: Length of a probe's lease, seconds: if whoever has it dies, or has no answer by then, the next one takes it.
 PROBE_SECONDS = 120.0
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from producers.display import Display
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
+    from worker.core.budget import BudgetDay
     from worker.core.records import UploadRecord
     from worker.providers.port import Provider
     from worker.store.store import Store
@@ -200,7 +201,7 @@ class Trial:
             counts=Counts.of_staged(staged),
             part_rows_max=limits.part_rows_max(*caps),
             not_pullable="; ".join(obstacles),
-            budget=budget_of(self._store, account),
+            budget=self._budget(account),
             pauses=pauses_of(self._store, account.name, account.provider),
         )
         allowed = self._allowed(found, upload, staged.distinct)
@@ -219,6 +220,11 @@ class Trial:
         (failed,) = over_quota(upload, rows, day, now, self.settings.retention_days).uploads
         ended = replace(forecast, quota=day, outcome=Outcome.FAILED, code=ExitCode.FAILED)
         return replace(ended, reason=failed.reason, message=failed.message)
+
+    def _budget(self, account: Account) -> BudgetDay | None:
+        """The account's day as it is when the lists before on this command line have been submitted."""
+        day = budget_of(self._store, account)
+        return None if day is None else replace(day, used_rows=day.used_rows + self._rows_before)
 
     def _priced(self, forecast: Forecast, provider: Provider, rows: int) -> Forecast:
         """The forecast with what the list costs at most, and the account's balance, which is asked for once."""

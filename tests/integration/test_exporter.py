@@ -243,9 +243,8 @@ def test_a_paused_account_is_shown_with_its_reason_until_the_pause_ends(exporter
 
 def test_what_is_used_of_an_accounts_day_is_shown(exporter: Exporter, store: Store) -> None:
     """Rows that are reserved or committed today count, those of an earlier day do not."""
-    now = store.now()
-    today = {"account": "main", "credits_committed": 100, "budget_day": budget_day(now)}
-    parts = [a_part(index=0, **today), a_part(index=1, **today | {"budget_day": budget_day(now) - 1})]
+    day = budget_day(store.now())
+    parts = [a_part(index=n, account="main", credits_committed=100, budget_day=day - n) for n in (0, 1)]
     stored(store, an_upload(account="main", parts_total=2), *parts)
     assert scrape(exporter).value("account_budget_used_rows", **MAIN) == 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from worker.core.budget import budget_day
 from worker.core.records import PartRecord, UploadRecord
 from worker.core.retention import staging_kept_since
 from worker.core.states import Lane, PartState, UploadState
@@ -47,6 +48,7 @@ class Seen:
             self.check_part_counts,
             self.check_what_occupies_the_accounts,
             self.check_the_ledger,
+            self.check_the_budgets,
             self.check_remote_ids,
             self.check_what_is_to_be_purged,
         )
@@ -119,6 +121,14 @@ class Seen:
             for part in own:
                 assert part.credits_committed in {0, part.rows}
                 assert not (part.credits_committed and part.credits_reserved)
+
+    def check_the_budgets(self) -> None:
+        """What is used of an account's day is what its parts have reserved and committed of that day."""
+        today = budget_day(self._store.now())
+        for account in self.accounts:
+            own = [part for part in self.parts if part.account == account and part.budget_day == today]
+            used = sum(part.credits_reserved + part.credits_committed for part in own)
+            assert self._store.budget_used(account) == used
 
     def check_remote_ids(self) -> None:
         """A remote id belongs to one part, and each part's remote id belongs to it."""

@@ -140,8 +140,10 @@ def test_parts_mean_what_they_meant(version: str) -> None:
 def test_accounts_mean_what_they_meant(version: str) -> None:
     """Pauses, balances and whether tokens are echoed are what they were."""
     well, paused = (read("account", golden(version, "account")[case]) for case in ("well", "paused"))
-    assert (well.echo_proven, well.credits_balance, well.paused(1.0)) == (True, 5_000, False)
-    assert (paused.pause_reason, paused.failures, paused.paused(1.0)) == ("throttled", 2, True)
+    assert (well.echo_proven, well.credits_balance, well.calls_pause.reason) == (True, 5_000, "")
+    assert (paused.calls_pause.reason, paused.calls_pause.failures) == ("throttled", 2)
+    probe = paused.spending_pause.probe
+    assert (paused.spending_pause.reason, probe.owner) == ("out_of_credits", "worker-1:4242:a1b2c3")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

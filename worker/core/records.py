@@ -293,6 +293,8 @@ class PartRecord(WorkItem):
     method: str = ""
     credits_reserved: int = 0
     credits_committed: int = 0
+    #: The day (UTC, days since 1970) to whose budget its credits belong.
+    budget_day: int | None = None
     remote_word: str = ""
     progress: float | None = None
     rows_done: int = 0
@@ -335,6 +337,25 @@ class PartRecord(WorkItem):
         return PartState(word)
 
 
+class Pause(Value):
+    """Calls that are not made for a while; when `until` has passed, one caller finds out whether that is over."""
+
+    #: A bounded word; empty while calls are made.
+    reason: str = ""
+    until: float = 0.0
+    #: Failed calls in a row, for the length of the next pause.
+    failures: int = 0
+    #: Whoever is finding out now.
+    probe: Lease | None = None
+
+    def lasts_until(self, now: float) -> float | None:
+        """Until when nobody may begin a call; `None` when calls are made, and when the next caller may find out."""
+        if not self.reason:
+            return None
+        ends = max(self.until, self.probe.until if self.probe is not None else 0.0)
+        return ends if ends > now else None
+
+
 class AccountRecord(Record):
     """What the workers share about one account."""
 
@@ -342,15 +363,10 @@ class AccountRecord(Record):
 
     account: str
     provider: str
-    paused_until: float = 0.0
-    pause_reason: str = ""
-    #: Failed calls in a row, for the length of the next pause.
-    failures: int = 0
+    #: What keeps every call back, and what keeps back only those that spend.
+    calls_pause: Pause = Pause()
+    spending_pause: Pause = Pause()
     #: Whether an answer has shown our token in a remote name.
     echo_proven: bool = False
     credits_balance: int | None = None
     credits_at: float | None = None
-
-    def paused(self, now: float) -> bool:
-        """Whether no call may be made now."""
-        return self.paused_until > now

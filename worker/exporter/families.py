@@ -59,9 +59,15 @@ INTAKE_PAUSED = Family(
 PAUSED = Family(
     "account_paused",
     "gauge",
-    "Whether no call may be made now: 1 with a reason, or 0.",
+    "Whether calls are kept back now, every one (calls) or those that spend (spending): 1 with a reason, or 0.",
     "truth value",
-    (*_ACCOUNT, "reason"),
+    (*_ACCOUNT, "what", "reason"),
+)
+BUDGET = Family(
+    "account_budget_rows", "gauge", "Rows that may be submitted a day (UTC); absent without a limit.", "rows", _ACCOUNT
+)
+BUDGET_USED = Family(
+    "account_budget_used_rows", "gauge", "Rows reserved or submitted on the present day (UTC).", "rows", _ACCOUNT
 )
 BALANCE = Family("credits_balance", "gauge", "Credits left, as the provider last told.", "credits", _ACCOUNT)
 BALANCE_AT = Family(
@@ -135,7 +141,7 @@ MEMORY_LIMIT = Family("redis_memory_limit_bytes", "gauge", "The state server's m
 STATE_FAMILIES = (
     *(BUILD_INFO, REDIS_UP, SCRAPE_DURATION, ERRORS),
     *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
-    *(PAUSED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
+    *(PAUSED, BUDGET, BUDGET_USED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
     *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
     *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
     *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),

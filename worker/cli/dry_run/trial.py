@@ -21,6 +21,7 @@ from worker.actors.list_staging import obstacles_to_pulling, stage_upload
 from worker.actors.names import input_name
 from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
+from worker.cli.outlook import budget_of, pauses_of
 from worker.core.quota import Day, over_quota
 from worker.core.retention import DAY_SECONDS
 from worker.core.tombstone import Tombstone
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from producers.display import Display
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
+    from worker.core.budget import BudgetDay
     from worker.core.records import UploadRecord
     from worker.providers.port import Provider
     from worker.store.store import Store
@@ -186,7 +188,7 @@ class Trial:
         self, forecast: Forecast, upload: UploadRecord, copy: Path, account: Account, provider: Provider
     ) -> Forecast:
         """What prepare would find. Raises `InputError`."""
-        limits, caps = Limits.of(self.settings), (provider.capabilities.batch_rows_max, account.max_part_rows)
+        limits, caps = Limits.of(self.settings), (provider.capabilities.batch_rows_max, account.part_rows_max)
 
         def show(rows: int) -> None:
             self._display.show(forecast.name, Stage("staging", 0, None, f"{rows:,} rows staged"))
@@ -199,6 +201,8 @@ class Trial:
             counts=Counts.of_staged(staged),
             part_rows_max=limits.part_rows_max(*caps),
             not_pullable="; ".join(obstacles),
+            budget=self._budget(account),
+            pauses=pauses_of(self._store, account.name, account.provider),
         )
         allowed = self._allowed(found, upload, staged.distinct)
         return self._priced(allowed, provider, staged.distinct) if allowed.outcome is Outcome.ACCEPTED else allowed
@@ -216,6 +220,11 @@ class Trial:
         (failed,) = over_quota(upload, rows, day, now, self.settings.retention_days).uploads
         ended = replace(forecast, quota=day, outcome=Outcome.FAILED, code=ExitCode.FAILED)
         return replace(ended, reason=failed.reason, message=failed.message)
+
+    def _budget(self, account: Account) -> BudgetDay | None:
+        """The account's day as it is when the lists before on this command line have been submitted."""
+        day = budget_of(self._store, account)
+        return None if day is None else replace(day, used_rows=day.used_rows + self._rows_before)
 
     def _priced(self, forecast: Forecast, provider: Provider, rows: int) -> Forecast:
         """The forecast with what the list costs at most, and the account's balance, which is asked for once."""

@@ -74,6 +74,8 @@ class ResultSummary(Readable):
     partial: bool = False
     #: Credits spent at the provider.
     credits: int = 0
+    #: Values whose verdicts were taken over from earlier uploads, unpaid, because the request had `reuse`.
+    reused_values: int = 0
     #: Bytes of the CSV.
     size_bytes: int = 0
     segments: tuple[SegmentFile, ...] = ()

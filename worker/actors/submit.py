@@ -13,6 +13,7 @@ import structlog
 
 from worker.actors.accounts import pause_account, provider_well
 from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of
+from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.core import part as core
 from worker.core.method import PULL, choose_method
@@ -58,8 +59,13 @@ WAITING = (CredentialsRejected, OutOfCredits, Throttled, NotSent)
 
 
 def run(context: Context, part_id: str, epoch: int) -> None:
-    """Submit the part, once."""
-    step(context, Lane.SUBMIT, part_id, epoch, _submit)
+    """Submit the part, once, unless it may have verdicts that are there."""
+    step(context, Lane.SUBMIT, part_id, epoch, _have_verified)
+
+
+def _have_verified(context: Context, part: PartRecord) -> None:
+    if not has_taken_over(context, part):
+        _submit(context, part)
 
 
 def _submit(context: Context, part: PartRecord) -> None:
@@ -118,8 +124,9 @@ def _reserve(
     settings = context.settings
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
     certain = connected.provider.capabilities.name_echo and echo_proven
+    reuse_key = connected.reuse_key(part.kind, part.rows, part.digest)
     change = core.reserve(
-        part.model_copy(update={"service": connected.service}),
+        part.model_copy(update={"service": connected.service, "reuse_key": reuse_key}),
         context.process,
         now,
         lease_seconds,

@@ -20,6 +20,7 @@ DECISIONS: Mapping[str, str] = {
     "attempt": "an attempt to submit was recorded",
     "submitted": "the provider took the part",
     "adopt": "a job at the provider was recognised as this part",
+    "reuse": "verdicts of an earlier verification were taken over, unpaid",
     "refused": "the provider refused the part",
     "hold": "the part was held",
     "quarantine": "the part was put into quarantine",
@@ -45,7 +46,7 @@ DECISIONS: Mapping[str, str] = {
     "cancelled": "the upload was cancelled",
 }
 #: Details whose values are times, epoch seconds.
-TIMES = frozenset({"until", "at"})
+TIMES = frozenset({"until", "at", "verified_at"})
 
 
 def timeline_row(entry: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

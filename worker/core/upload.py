@@ -217,6 +217,8 @@ def _end(
     counters = {("uploads", upload.provider, upload.kind, str(state)): 1}
     if result is not None:
         told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
+        if upload.reuse_hours is not None:
+            told["reused_values"] = result.reused_values
         if upload.result_place == "rows":
             told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):

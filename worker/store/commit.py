@@ -120,4 +120,6 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "rows_done": part.rows_done,
         "active": attempted or part.state is PartState.SUBMITTED,
         "intent": attempted,
+        "reuse_key": part.reuse_key if part.reusable else None,
+        "verified_at": part.verified_at,
     }

@@ -106,7 +106,7 @@ class PartCounts(Readable):
 
     @property
     def sent(self) -> int:
-        """Parts that the provider has accepted."""
+        """Parts that the provider has accepted, or that need not be sent."""
         return self.submitted + self.finished + self.collected
 
 

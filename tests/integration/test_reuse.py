@@ -16,10 +16,10 @@ from tests.builders.ended import DAY_SECONDS
 from tests.builders.line import Line, running_line
 from worker.actors import prepare, submit
 from worker.actors.attempts import attempt_name
-from worker.actors.names import manifest_name, result_name, staging_folder
+from worker.actors.names import manifest_name, result_name, staging_folder, verdicts_name
 from worker.core.change import Change
 from worker.core.reuse import LOST
-from worker.core.states import PartState, UploadState
+from worker.core.states import Lane, PartState, UploadState
 from worker.retention.housekeeper import Housekeeper
 from worker.retention.purging import purge_ended
 from worker.rows.manifest import Manifest
@@ -28,6 +28,8 @@ from worker.store.retention import Purged
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from worker.core.records import PartRecord
 
 LIST = "email\nann@example.com\nbob@example.com\nnonsense\n"
 #: The same values in another file: other order, other columns, one twice, one spelled otherwise.
@@ -213,24 +215,58 @@ def test_a_paused_account_takes_over_all_the_same(line: Line) -> None:
     assert charges(line) == [3]
 
 
-def test_an_attempt_that_only_storage_remembers_goes_before(tmp_path: Path, redis_url: str, broker_url: str) -> None:
-    """A part that a forgotten attempt may have been paid for is looked for, not given the verdicts of another."""
+@pytest.fixture
+def waiting(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[tuple[Line, PartRecord]]:
+    """Yield a line that has stopped, and a part on it that is pending and could take over verdicts."""
     with running_line(tmp_path, redis_url, broker_url) as line:
         uploaded(line, "first", LIST)
         assert line.worker is not None
         line.worker.stop(timeout=10_000)
+        line.worker = None
         line.timekeeper.stop()
         line.timekeeper.join(10)
-        context = line.plant.context
         upload_id = line.submit(line.file("second.csv", LIST), "ipqs-main", upload_id="second", reuse=1)
-        prepare.run(context, upload_id, line.upload(upload_id).epoch)
+        prepare.run(line.plant.context, upload_id, line.upload(upload_id).epoch)
         (part,) = line.parts(upload_id)
-        assert context.storage.create(attempt_name(part.token, 1), b"{}")
-        submit.run(context, part.part_id, part.epoch)
-        (looked_for,) = line.parts(upload_id)
-        assert (looked_for.reused_from, looked_for.attempt is not None) == (None, True)
-        assert looked_for.state is not PartState.COLLECTED
-        assert charges(line) == [3]
+        yield line, part
+        check_coherent(line.plant.context.store)
+
+
+def test_an_attempt_that_only_storage_remembers_goes_before(waiting: tuple[Line, PartRecord]) -> None:
+    """A part that a forgotten attempt may have been paid for is looked for, not given the verdicts of another."""
+    line, part = waiting
+    assert line.plant.context.storage.create(attempt_name(part.token, 1), b"{}")
+    submit.run(line.plant.context, part.part_id, part.epoch)
+    (looked_for,) = line.parts("second")
+    assert (looked_for.reused_from, looked_for.attempt is not None) == (None, True)
+    assert looked_for.state is not PartState.COLLECTED
+    assert charges(line) == [3]
+
+
+def test_a_storage_that_refuses_is_waited_for(waiting: tuple[Line, PartRecord], tmp_path: Path) -> None:
+    """Verdicts that are there and cannot be copied now are copied later: nothing is paid meanwhile."""
+    line, part = waiting
+    in_the_way = tmp_path / "storage" / verdicts_name("second", 0)
+    in_the_way.mkdir()
+    submit.run(line.plant.context, part.part_id, part.epoch)
+    (held,) = line.parts("second")
+    assert (held.state, held.lane, held.reason) == (PartState.HELD, Lane.SUBMIT, "storage_invalid_name")
+    assert held.due_at is not None
+    assert held.due_at > line.plant.context.store.now()
+    in_the_way.rmdir()
+    submit.run(line.plant.context, held.part_id, held.epoch)
+    assert line.parts("second")[0].reused_from == "first/0"
+    assert charges(line) == [3]
+
+
+def test_a_step_that_is_done_twice_writes_once(waiting: tuple[Line, PartRecord]) -> None:
+    """A doubled hint finds the part at its end, and what was avoided is counted once."""
+    line, part = waiting
+    for _ in range(2):
+        submit.run(line.plant.context, part.part_id, part.epoch)
+    assert line.decisions("second").count("reuse") == 1
+    client: Any = line.plant.context.store.client
+    assert client.hget(line.plant.context.store.key("ledger", "ipqs-main"), "avoided") == "3"
 
 
 def test_the_word_makes_another_upload(line: Line) -> None:

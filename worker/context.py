@@ -15,6 +15,7 @@ import structlog
 from worker.core.account import PAUSES_SECONDS
 from worker.core.budget import BUDGET_REASON
 from worker.core.part import LIMIT_REASONS
+from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
 from worker.rows.limits import Limits
@@ -65,6 +66,17 @@ class Connected:
     def service(self) -> str:
         """Where the account speaks to, in a few letters; another base URL is another service."""
         return hashlib.sha256(f"{self.account.provider} {self.account.base_url}".encode()).hexdigest()[:SERVICE_DIGITS]
+
+    def reuse_key(self, kind: str, rows: int, digest: str) -> str:
+        """What verdicts on the values of that digest answer that this account is given now; see `worker.core.reuse`."""
+        return reuse_key(
+            account=self.account.name,
+            service=self.service,
+            kind=kind,
+            version=str(self.account.verification_version),
+            rows=rows,
+            digest=digest,
+        )
 
     @property
     def remote_scope(self) -> str:

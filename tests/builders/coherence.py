@@ -51,6 +51,7 @@ class Seen:
             self.check_the_budgets,
             self.check_remote_ids,
             self.check_what_is_to_be_purged,
+            self.check_the_offered_verdicts,
         )
 
     def check_every_record_that_can_move_is_due_once(self) -> None:
@@ -146,6 +147,21 @@ class Seen:
         known = {upload.upload_id for upload in self.uploads}
         of_known = {upload_id: since for upload_id, since in staged if upload_id in known}
         assert of_known == {upload.upload_id: staging_kept_since(upload) for upload in ended}
+
+    def check_the_offered_verdicts(self) -> None:
+        """Verdicts are offered of parts that have them for certain, and never older ones than those of another part."""
+        known = {part.part_id: part for part in self.parts}
+        for account in self.accounts:
+            offers: dict[str, str] = self._client.hgetall(self._store.key("reuse", account))
+            times = {}
+            for key, offer in offers.items():
+                at, _, part_id = offer.partition(" ")
+                part, times[key] = known[part_id], float(at)
+                assert part.reusable
+                assert (part.account, part.reuse_key, f"{part.verified_at:.6f}") == (account, key, at)
+            own = [part for part in self.parts if part.account == account and part.reusable]
+            assert times.keys() == {part.reuse_key for part in own}
+            assert all(float(f"{part.verified_at:.6f}") <= times[part.reuse_key] for part in own)
 
     def _whole(self, name: str) -> list[tuple[str, float]]:
         members: list[tuple[str, float]] = self._client.zrange(self._store.key(name), 0, -1, withscores=True)

@@ -14,6 +14,7 @@ import structlog
 
 from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
+from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import is_named, search
 from worker.core import part as core
@@ -65,8 +66,13 @@ WAITING = (CredentialsRejected, OutOfCredits, Throttled, NotSent)
 
 
 def run(context: Context, part_id: str, epoch: int) -> None:
-    """Submit the part, once."""
-    step(context, Lane.SUBMIT, part_id, epoch, _submit)
+    """Submit the part, once, unless it may have verdicts that are there."""
+    step(context, Lane.SUBMIT, part_id, epoch, _have_verified)
+
+
+def _have_verified(context: Context, part: PartRecord) -> None:
+    if not has_taken_over(context, part):
+        _submit(context, part)
 
 
 def _submit(context: Context, part: PartRecord) -> None:
@@ -156,8 +162,9 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
     settings = context.settings
     named = is_named(connected, context.store.account(part.account, part.provider))
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
+    reuse_key = connected.reuse_key(part.kind, part.rows, part.digest)
     change = core.reserve(
-        part.model_copy(update={"service": connected.service}),
+        part.model_copy(update={"service": connected.service, "reuse_key": reuse_key}),
         context.process,
         now,
         lease_seconds,

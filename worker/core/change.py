@@ -18,7 +18,7 @@ class Entry(StrEnum):
     RESERVED = "reserved"
     COMMITTED = "committed"
     RELEASED = "released"
-    #: Not spent because equal values were folded.
+    #: Not spent because equal values were folded, or verdicts on them were there and might be taken over.
     AVOIDED = "avoided"
     #: Spent twice for the same values.
     WASTED = "wasted"

@@ -147,7 +147,8 @@ def _control(absence: Absence) -> str:
 
 
 def _collected(part: PartRecord, _now: float) -> NextStep:
-    return NextStep(f"nothing: its verdicts are in storage{_because(part.reason, part.message)}")
+    taken_over = f", taken over from part {part.reused_from}" if part.reused_from else ""
+    return NextStep(f"nothing: its verdicts are in storage{taken_over}{_because(part.reason, part.message)}")
 
 
 def _part_failed(part: PartRecord, _now: float) -> NextStep:

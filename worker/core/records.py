@@ -97,6 +97,8 @@ class ResultSummary(Value):
     credits: int
     #: Rows that were paid for and whose verdicts were not fetched, because a cancellation gave them up.
     not_collected_rows: int = 0
+    #: Values whose verdicts were taken over from other parts, and were not paid for.
+    reused_values: int = 0
     #: Bytes of the result.
     size_bytes: int = 0
     #: What was asked for besides the whole result, of every part that was collected.
@@ -223,6 +225,8 @@ class UploadRecord(WorkItem):
     segments: tuple[str, ...] = ()
     #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
     result_place: str = "storage"
+    #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
+    reuse_hours: float | None = None
     request_digest: str
     content_digest: str
     #: How the input was read, decided once by prepare.
@@ -310,6 +314,26 @@ class PartRecord(WorkItem):
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
     segments: tuple[SegmentFile, ...] = ()
+    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over.
+    reuse_key: str = ""
+    #: The part that the provider verified, where this one was not sent because that one has its verdicts.
+    reused_from: str | None = None
+
+    @property
+    def verified_at(self) -> float | None:
+        """When the provider verified the values, however often the verdicts were taken over since; `None` before.
+
+        A provider's clock may be ahead: no verdict is newer than its collection.
+        """
+        if self.collected_at is None:
+            return None
+        return min(self.remote_finished_at or self.collected_at, self.collected_at)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its verdicts are certainly those on its values, so that another part may take them over."""
+        clean = self.state is PartState.COLLECTED and not self.reason and not self.provisional
+        return clean and bool(self.reuse_key) and self.verdicts_object is not None
 
     @property
     def remote_scope(self) -> str:

@@ -110,7 +110,9 @@ UPLOADS_ENDED = Family(
 )
 ROWS = Family("rows_total", "counter", "Rows by what became of them.", "rows", ("provider", "kind", "disposition"))
 REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
-PART_EVENTS = Family("part_events_total", "counter", "Parts submitted, adopted or quarantined.", "parts", ("event",))
+PART_EVENTS = Family(
+    "part_events_total", "counter", "Parts submitted, adopted, reused or quarantined.", "parts", ("event",)
+)
 DRIFT_DETECTED = Family(
     "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)
 )
@@ -159,7 +161,7 @@ OUTCOMES = {
 }
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
-    *(("parts", event) for event in ("submitted", "adopted", "quarantined")),
+    *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
     *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),

@@ -131,4 +131,6 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "credits_reserved": part.credits_reserved,
         "credits_committed": part.credits_committed,
         "budget_day": part.budget_day,
+        "reuse_key": part.reuse_key if part.reusable else None,
+        "verified_at": part.verified_at,
     }

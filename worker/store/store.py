@@ -170,6 +170,11 @@ class Store:
         found = self._ask(self.client.zscore, self.key("remote_purged"), f"{scope}|{remote_id}")
         return found is not None
 
+    def reuse_offer(self, account: str, reuse_key: str) -> str | None:
+        """The part whose verdicts are the newest on what the key stands for, while its record is kept."""
+        offer: str | None = self._ask(self.client.hget, self.key("reuse", account), reuse_key)
+        return offer and offer.partition(" ")[2]
+
     def purged_total(self) -> int:
         """How many uploads have been purged so far."""
         counters: dict[str, str] = self._ask(self.client.hgetall, self.key("counters"))

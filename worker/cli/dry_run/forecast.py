@@ -93,6 +93,9 @@ class Forecast:
     part_rows_max: int | None = None
     #: Why the provider may not pull the list itself.
     not_pullable: str = ""
+    #: Values, and the parts that they make up, whose verdicts are there now and would be taken over unpaid.
+    reused_values: int = 0
+    reused_parts: int = 0
     #: At most: what a provider cannot verify some give back.
     credits_max: int | None = None
     balance: Balance | None = None
@@ -121,6 +124,8 @@ class Forecast:
             "counts": None if self.counts is None else asdict(self.counts),
             "part_rows_max": self.part_rows_max,
             "not_pullable": self.not_pullable,
+            "reused_values": self.reused_values,
+            "reused_parts": self.reused_parts,
             "credits_max": self.credits_max,
             "credits_missing": self.credits_missing,
             "balance": None if self.balance is None else asdict(self.balance),
@@ -149,6 +154,8 @@ class Forecast:
         if self.counts is not None:
             yield from _rows(self.counts, self.part_rows_max)
         yield "not pulled", self.not_pullable
+        if self.reused_parts:
+            yield "reuse", f"{self.reused_values:,} values of {self.reused_parts:,} parts, unpaid while that is kept"
         if self.credits_max is not None:
             yield "credits", f"{self.credits_max:,} at most"
         if self.balance is not None:

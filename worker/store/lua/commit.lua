@@ -155,6 +155,17 @@ local function count_part(old, new)
   end
 end
 
+-- The newest verdicts on each set of values; of equal ones those that were written last, whose files stay longer.
+local function offer_verdicts(new)
+  if nonnull(new.reuse_key) then
+    local offers, at = key('reuse', new.account), string.format('%.6f', new.verified_at)
+    local known = redis.call('HGET', offers, new.reuse_key)
+    if not known or tonumber(string.match(known, '^%S+')) <= tonumber(at) then
+      redis.call('HSET', offers, new.reuse_key, at .. ' ' .. new.id)
+    end
+  end
+end
+
 for i, new in ipairs(change.records) do
   local old = olds[i]
   redis.call('SET', key(new.type, new.id), new.doc)
@@ -170,6 +181,7 @@ for i, new in ipairs(change.records) do
     count_part(old, new)
     member('active', new.account, new.id, new.active)
     member('intents', new.account, new.id, new.intent)
+    offer_verdicts(new)
   end
 end
 for name, lane in pairs(lanes) do

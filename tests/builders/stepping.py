@@ -117,6 +117,9 @@ class Process(NamedTuple):
         """Give back what a dead process does not hold any more either."""
         self.effects.kill()
         self.context.workspace.close()
+        for connected in self.context.accounts.values():
+            adapter: Any = connected.provider
+            adapter.close()
 
 
 class Stepping:
@@ -210,18 +213,23 @@ class Stepping:
             if self.clock.now() > until:
                 break
             self.step()
-        states = {upload_id: self._story(upload_id) for upload_id in upload_ids}
+        states = {upload_id: self.story(upload_id) for upload_id in upload_ids}
         raise NotAtRest(f"still moving: {states}")
+
+    def sweep(self) -> None:
+        """Let the next walk over the remote lists take place, and whatever it brings."""
+        period = self.settings.reconcile_period_seconds
+        until = (self.clock.now() // period + 1) * period + PAST_DUE_SECONDS
+        while self.clock.now() < until or min(self.messages.waiting).due_at <= until:
+            self.step()
 
     def at_rest(self, upload_id: str) -> bool:
         """Whether nothing moves an upload by itself any more: it has ended, or what is left of it is in quarantine."""
         upload = self.store.upload(upload_id)
         if upload is None or upload.terminal:
             return upload is not None
-        parts = self.parts(upload_id)
-        return upload.state is UploadState.ATTENTION and all(
-            part.terminal or part.state is PartState.QUARANTINED for part in parts
-        )
+        states = {part.state for part in self.parts(upload_id) if not part.terminal}
+        return upload.state is UploadState.ATTENTION and states == {PartState.QUARANTINED}
 
     def advance_to(self, moment: float) -> None:
         """Turn the clock on to `moment`; requests that were taken and not answered grow older with it."""
@@ -279,7 +287,8 @@ class Stepping:
         """The upload's parts."""
         return list(self.store.parts_of(self.upload(upload_id)))
 
-    def _story(self, upload_id: str) -> str:
+    def story(self, upload_id: str) -> str:
+        """Where an upload and its parts are, and why, in one line."""
         upload = self.store.upload(upload_id)
         if upload is None:
             return "no record"

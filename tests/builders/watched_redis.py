@@ -36,7 +36,7 @@ class VirtualClock(ManualClock):
         self.publish()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and let requests that were taken and not answered become older by it."""
+        """Let time pass."""
         super().advance(seconds)
         self.publish()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POINTS_VARIABLE = "CRASH_POINTS"
 WANTED = os.environ.get(POINTS_VARIABLE, "")
 #: One point of so many is looked at in the ordinary tests. Not a multiple of three, so that all outcomes come up.
-SHARE = 41
+SHARE = 83
 #: Effects around the spend, whose first occurrence is always looked at.
 ALWAYS = ("redis commit part", "file create attempts/1.json: link", "redis commit attempt", "http submit")
 #: Tests among which all points of a scenario are dealt out, so that several processes share them.

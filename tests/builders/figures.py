@@ -32,7 +32,7 @@ def note_figures(record_property: Callable[[str, object], None], table: str, row
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the tests have noted."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    for name, rows in _added_up(reports).items():
+    for name, rows in added_up(reports).items():
         terminalreporter.section(name)
         for line in lines_of(rows):
             terminalreporter.write_line(line)
@@ -47,7 +47,8 @@ def lines_of(rows: dict[str, Counter[str]]) -> list[str]:
     return plain_lines(columns, [["", *(name.replace("_", " ") for name in names)], *cells])
 
 
-def _added_up(reports: Iterable[object]) -> Tables:
+def added_up(reports: Iterable[object]) -> Tables:
+    """The tables of all reports of tests; their set-up and tear-down have reports of their own, with the same."""
     tables: Tables = {}
     for report in reports:
         for name, value in getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ():

@@ -160,6 +160,9 @@ class CrashPoints:
             wrong.append(f"not one charge for each part: {charges}")
         if upload.result is None or upload.result.counts.matched != len(VALUES):
             wrong.append(f"not every row has a verdict: {upload.result}")
+        methods = {part.method for part in line.parts(UPLOAD)}
+        if methods != {self._scenario.method}:
+            wrong.append(f"the parts went by {methods}")
         if {part.remote_id for part in line.parts(UPLOAD)} != {str(charge.remote_id) for charge in charges}:
             wrong.append("the parts' remote jobs are not those that were charged")
         return wrong

@@ -1,0 +1,122 @@
+"""Chaos: real processes, real Redis, and faults at random moments, for as long as is wanted.
+
+Run as `python -m tests.builders.chaos.run --minutes 5 [--seed 7] [--report FILE]`, which is what `make chaos` does. The
+same seed strikes with the same faults in the same order; when each of them meets the work is up to the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import click
+
+from tests.builders.chaos.audit import Audit
+from tests.builders.chaos.report import Report, Strike
+from tests.builders.chaos.site import ChaosSite, running_chaos_site
+from tests.builders.chaos.strikes import STRIKES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Uploads that are completed before the first fault: a provider's list has to be known before one can miss something.
+FIRST_UPLOADS = 6
+FIRST_SECONDS = 60.0
+#: Seconds in which some upload has to be completed after each fault.
+RECOVERY_SECONDS = 90.0
+#: Seconds in which everything has to reach its end once faults and requests have stopped.
+SETTLE_SECONDS = 180.0
+#: Seconds between two requests.
+PERIOD_SECONDS = 0.5
+#: Longest pause, in seconds, between a recovery and the next fault.
+PAUSE_SECONDS_MAX = 4.0
+
+
+def strike_all(
+    folder: Path, seed: int, faults: Callable[[Random], Iterator[str]], say: Callable[[str], None]
+) -> Report:
+    """Bring the faults about one after the other, let everything settle, and report."""
+    chance, began_at = Random(seed), time.monotonic()
+    with running_chaos_site(folder, chance, period_seconds=PERIOD_SECONDS) as site:
+        load = site.load
+        load.until(
+            lambda: len(load.wanted) - len(load.open) >= FIRST_UPLOADS, seconds=FIRST_SECONDS, what="first uploads"
+        )
+        strikes = []
+        for fault in faults(chance):
+            strikes.append(_strike(site, fault, say))
+            load.go_on(chance.uniform(0, PAUSE_SECONDS_MAX))
+        _settle(site)
+        findings = Audit(site).run()
+        return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.gave_up)
+
+
+def shuffled(chance: Random) -> Iterator[str]:
+    """Each fault once, in any order."""
+    yield from chance.sample(list(STRIKES), len(STRIKES))
+
+
+def until_over(minutes: float) -> Callable[[Random], Iterator[str]]:
+    """All faults again and again, in another order each time, until `minutes` are over."""
+    until = time.monotonic() + minutes * 60
+
+    def faults(chance: Random) -> Iterator[str]:
+        while True:
+            for fault in shuffled(chance):
+                if time.monotonic() > until:
+                    return
+                yield fault
+
+    return faults
+
+
+def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
+    """Bring one fault about, and wait until some upload is completed afterwards."""
+    site.keep_up()
+    began_at = time.monotonic()
+    STRIKES[fault](site)
+    strike = Strike(fault, began_at, time.monotonic())
+    completed = len(site.load.wanted) - len(site.load.open)
+    asked = len(site.load.wanted)
+    site.load.until(
+        lambda: len(site.load.wanted) - len(site.load.open) > completed,
+        seconds=RECOVERY_SECONDS,
+        what=f"an upload completed after {fault}, {asked} asked for,",
+    )
+    say(f"{fault}: {strike.ended_at - began_at:.1f} s, and recovered after {time.monotonic() - strike.ended_at:.1f} s")
+    return strike
+
+
+def _settle(site: ChaosSite) -> None:
+    """Ask for nothing more, and wait until every upload has reached its end or waits for a person."""
+    site.keep_up()
+    site.load.stop_asking()
+    site.load.until(lambda: not site.load.moving, seconds=SETTLE_SECONDS, what="the end of every upload")
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="How long to strike.")
+@click.option("--seed", type=int, help="What decides the faults and their order.  [default: another one each time]")
+@click.option("--report", type=click.Path(path_type=Path), help="File for the figures, as JSON.")
+def main(minutes: float, seed: int | None, report: Path | None) -> None:
+    """Strike an installation with faults, and tell what became of it. Exits with 1 when a promise was broken."""
+    seed = Random().randrange(2**32) if seed is None else seed
+    click.echo(
+        f"Chaos for {minutes:g} minutes under seed {seed}; the same again: make chaos MINUTES={minutes:g} SEED={seed}"
+    )
+    with tempfile.TemporaryDirectory(prefix="bulkverify-chaos-") as folder:
+        found = strike_all(Path(folder), seed, until_over(minutes), click.echo)
+    for line in found.lines():
+        click.echo(line)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(json.dumps(found.document(), indent=2) + "\n", encoding="utf-8")
+    raise click.exceptions.Exit(bool(found.findings.broken))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,12 @@ TEST_PROCESSES_MAX = 4
 EXAMPLES = 2000
 SECONDS = 1800
 
-.PHONY: help demo up test fuzz setup setup-dev format check-format lint types tests golden lock clean
+# Minutes of `make chaos`, the seed that decides its faults (empty: another one each time), and a file for its figures.
+MINUTES = 5
+SEED =
+REPORT = build/chaos.json
+
+.PHONY: help demo up test fuzz chaos setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -30,6 +35,8 @@ help:
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
+	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
+	@echo '              faults again, REPORT=FILE gets the figures'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
@@ -59,6 +66,10 @@ tests: setup-dev
 fuzz: setup-dev
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
 	  tests/*/test_fuzz_*.py $(PYTEST_ARGS)
+
+# Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
+chaos: setup-dev
+	@$(BIN)/python -m tests.builders.chaos.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
 
 golden: setup-dev
 	@$(BIN)/python -m tests.builders.golden

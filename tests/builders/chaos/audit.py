@@ -16,6 +16,7 @@ from worker.core.states import PartState
 from worker.rows.manifest import Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.builders.chaos.load import Wanted
@@ -64,7 +65,7 @@ class Audit:
         manifest = _manifest(self._site.storage, wanted.upload_id)
         if manifest is not None:
             self._own(manifest.provider, *(part.remote_id for part in manifest.parts))
-            self._judge_rows(wanted)
+            judge_rows(wanted, _result(self._site.storage, wanted.upload_id), self.findings)
             if len(manifest.parts) != wanted.parts:
                 self.findings.lost_rows.append(f"{wanted.upload_id} has {len(manifest.parts)} of {wanted.parts} parts.")
         upload = records.upload(wanted.upload_id)
@@ -92,29 +93,41 @@ class Audit:
     def _own(self, provider: str, *remote_ids: str | None) -> None:
         self._owned[provider].update(str(remote_id) for remote_id in remote_ids)
 
-    def _judge_rows(self, wanted: Wanted) -> None:
-        """Each row of the list is in the result, in its place, with a verdict."""
-        with (self._site.storage / result_name(wanted.upload_id)).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if [next(iter(row.values())) for row in rows] != list(wanted.rows):
-            self.findings.lost_rows.append(f"The result of {wanted.upload_id} does not have its list's rows.")
-        if bare := [row for row in rows if row["bv_row"] not in ANSWERED_ROWS or not row["bv_verdict"]]:
-            self.findings.lost_rows.append(f"{len(bare)} rows of {wanted.upload_id} have no verdict.")
-
     def _judge_charges(self, provider: str) -> None:
-        """Every charge belongs to one part; only a part that waits for a person may have one that nobody knows."""
-        charged, owned = self._site.sandbox.charges(provider), self._owned[provider]
-        for remote_id, parts in owned.items():
-            if parts > 1:
-                self.findings.lost_rows.append(f"{parts} parts share the job {remote_id} at {provider}.")
-            if remote_id not in charged:
-                self.findings.lost_rows.append(f"A part names the job {remote_id}, which {provider} does not know.")
-        unowned = [remote_id for remote_id in charged if remote_id not in owned]
-        if len(unowned) > self._without_id[provider]:
-            self.findings.double_charges.append(
-                f"{provider} charged for {', '.join(unowned)}, which no part owns, and only "
-                f"{self._without_id[provider]} quarantined parts could be theirs."
-            )
+        charged = self._site.sandbox.charges(provider)
+        judge_charges(provider, charged, self._owned[provider], self._without_id[provider], self.findings)
+
+
+def judge_charges(
+    provider: str, charged: Mapping[str, int], owned: Counter[str], waiting: int, findings: Findings
+) -> None:
+    """Every charge belongs to one part; only a part that waits for a person may have one that nobody knows.
+
+    `charged`: rows by remote id. `owned`: parts by remote id. `waiting`: quarantined parts that name no remote id.
+    """
+    for remote_id, parts in owned.items():
+        if parts > 1:
+            findings.lost_rows.append(f"{parts} parts share the job {remote_id} at {provider}.")
+        if remote_id not in charged:
+            findings.lost_rows.append(f"A part names the job {remote_id}, which {provider} does not know.")
+    unowned = [remote_id for remote_id in charged if remote_id not in owned]
+    if len(unowned) > waiting:
+        findings.double_charges.append(
+            f"{provider} charged for {', '.join(unowned)}, which no part owns; quarantined parts that could: {waiting}."
+        )
+
+
+def judge_rows(wanted: Wanted, rows: Sequence[Mapping[str, str]], findings: Findings) -> None:
+    """Each row of the list is in the result, in its place, with a verdict."""
+    if [next(iter(row.values())) for row in rows] != list(wanted.rows):
+        findings.lost_rows.append(f"The result of {wanted.upload_id} does not have its list's rows.")
+    if bare := [row for row in rows if row["bv_row"] not in ANSWERED_ROWS or not row["bv_verdict"]]:
+        findings.lost_rows.append(f"{len(bare)} rows of {wanted.upload_id} have no verdict.")
+
+
+def _result(storage: Path, upload_id: str) -> list[dict[str, str]]:
+    with (storage / result_name(upload_id)).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _manifest(storage: Path, upload_id: str) -> Manifest | None:

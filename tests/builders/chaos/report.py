@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from tests.builders.chaos.site import SETTINGS
 from tests.builders.faults_told import FAULTS
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Report:
             "lost_rows": len(self.findings.lost_rows),
             "not_ended": len(self.findings.not_ended),
             "quarantined": len(self.findings.quarantined),
+            "settings": {
+                "deadline": SETTINGS["submit_deadline_seconds"],
+                "settle": SETTINGS["settle_seconds"],
+                "settle_unnamed": SETTINGS["settle_unnamed_seconds"],
+            },
             "faults": {
                 fault: {
                     "times": len(recoveries),

@@ -37,7 +37,12 @@ PAUSE_SECONDS_MAX = 4.0
 
 
 def strike_all(
-    folder: Path, seed: int, faults: Callable[[Random], Iterator[str]], say: Callable[[str], None]
+    folder: Path,
+    seed: int,
+    faults: Callable[[Random], Iterator[str]],
+    *,
+    pause_seconds_max: float = PAUSE_SECONDS_MAX,
+    say: Callable[[str], None],
 ) -> Report:
     """Bring the faults about one after the other, let everything settle, and report."""
     chance, began_at = Random(seed), time.monotonic()
@@ -49,7 +54,7 @@ def strike_all(
         strikes = []
         for fault in faults(chance):
             strikes.append(_strike(site, fault, say))
-            load.go_on(chance.uniform(0, PAUSE_SECONDS_MAX))
+            load.go_on(chance.uniform(0, pause_seconds_max))
         _settle(site)
         findings = Audit(site).run()
         return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.gave_up)
@@ -102,14 +107,15 @@ def _settle(site: ChaosSite) -> None:
 @click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="How long to strike.")
 @click.option("--seed", type=int, help="What decides the faults and their order.  [default: another one each time]")
 @click.option("--report", type=click.Path(path_type=Path), help="File for the figures, as JSON.")
-def main(minutes: float, seed: int | None, report: Path | None) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder to work in, with all its logs, that is kept.")
+def main(minutes: float, seed: int | None, report: Path | None, keep: Path | None) -> None:
     """Strike an installation with faults, and tell what became of it. Exits with 1 when a promise was broken."""
     seed = Random().randrange(2**32) if seed is None else seed
     click.echo(
         f"Chaos for {minutes:g} minutes under seed {seed}; the same again: make chaos MINUTES={minutes:g} SEED={seed}"
     )
     with tempfile.TemporaryDirectory(prefix="bulkverify-chaos-") as folder:
-        found = strike_all(Path(folder), seed, until_over(minutes), click.echo)
+        found = strike_all(keep or Path(folder), seed, until_over(minutes), say=click.echo)
     for line in found.lines():
         click.echo(line)
     if report is not None:

@@ -29,7 +29,7 @@ UP = ("--scale", "worker=2")
 #: Settings under which everything that waits does so for seconds, in the order of production's.
 SETTINGS: dict[str, object] = {
     "submit_deadline_seconds": 2.0,
-    "lease_margin_seconds": 0.5,
+    "lease_margin_seconds": 1.0,
     "settle_seconds": 1.0,
     "settle_unnamed_seconds": 2.0,
     "clock_skew_seconds": 1.0,
@@ -43,7 +43,7 @@ SETTINGS: dict[str, object] = {
     "safety_look_seconds": 2.0,
 }
 #: Seconds that a process is frozen: longer than a submit's lease.
-FROZEN_SECONDS = 4.0
+FROZEN_SECONDS = 4.5
 
 
 @dataclass

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core import upload as uploads
-from worker.core.change import Entry
 from worker.core.part import LIMIT_REASONS
 from worker.core.retry import rows_paid
 from worker.core.states import PART_UNSPENT, PartState
@@ -26,7 +25,7 @@ BY_OPERATOR = "operator"
 #: Why a part has failed that a person gave up.
 GIVEN_UP = "given_up"
 #: Why a part is in quarantine whose own worker wrote that: its request is over, whatever came of it.
-REQUEST_OVER = frozenset({"outcome_unknown", "identity_collision"})
+REQUEST_OVER = frozenset({"identity_collision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def resubmit(part: PartRecord, upload: UploadRecord, recorded: Recorded, now: fl
         message="",
     )
     details = {"rows": part.rows, "rows_maybe_paid_before": rows_paid(part)} | _attempt_told(part)
-    return parts.change("resubmit", again, reason=part.reason, ledger=_released(part), details=details)
+    return parts.change("resubmit", again, reason=part.reason, ledger=parts.released(part), details=details)
 
 
 def _not_again(part: PartRecord, upload: UploadRecord, recorded: Recorded, now: float) -> Refusal | None:
@@ -167,7 +166,7 @@ def give_up(part: PartRecord, now: float) -> Change | Refusal:
     message = f"Given up by a person; {paid:,} rows may have been paid for." if paid else "Given up by a person."
     failed = part.moved(PartState.FAILED, now, reason=GIVEN_UP, message=message, credits_reserved=0)
     details = {"message": message, "rows_maybe_paid": paid} | _attempt_told(part)
-    return parts.change("give_up", failed, reason=GIVEN_UP, ledger=_released(part), details=details)
+    return parts.change("give_up", failed, reason=GIVEN_UP, ledger=parts.released(part), details=details)
 
 
 def place_free(part: PartRecord, now: float) -> Change | None:
@@ -207,7 +206,3 @@ def _last_attempt(part: PartRecord) -> int:
 
 def _attempt_told(part: PartRecord) -> dict[str, object]:
     return {"attempt": part.attempt.object} if part.attempt else {}
-
-
-def _released(part: PartRecord) -> dict[Entry, int]:
-    return {Entry.RELEASED: part.credits_reserved} if part.credits_reserved else {}

@@ -87,6 +87,11 @@ class Load:
         return [wanted for wanted in self.wanted if wanted.completed_at is None]
 
     @property
+    def completed(self) -> list[Wanted]:
+        """What is completed."""
+        return [wanted for wanted in self.wanted if wanted.completed_at is not None]
+
+    @property
     def moving(self) -> list[Wanted]:
         """What is neither completed nor waits for a person."""
         return [wanted for wanted in self.open if not wanted.settled]

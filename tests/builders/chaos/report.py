@@ -46,9 +46,9 @@ class Report:
     strikes: Sequence[Strike]
     wanted: Sequence[Wanted]
     findings: Findings
-    #: Requests that were sent again, and starts of `up` after it had given up.
+    #: Requests that were sent again, and starts of `up` after the first.
     repeats: int
-    gave_up: int
+    restarts: int
 
     def document(self) -> dict[str, Any]:
         """The figures, fit for JSON."""
@@ -80,7 +80,7 @@ class Report:
         """The report in plain words."""
         completed = sum(wanted.completed_at is not None for wanted in self.wanted)
         yield f"{completed} of {len(self.wanted)} uploads completed in {self.seconds:.0f} s under seed {self.seed}."
-        yield f"{self.repeats} requests sent again. Times that `up` had given up and was started again: {self.gave_up}."
+        yield f"{self.repeats} requests sent again. Times that `up` was started again: {self.restarts}."
         for fault, recoveries in self._recoveries().items():
             following = _words([recovery.next_seconds for recovery in recoveries])
             caught_up = _words([recovery.all_seconds for recovery in recoveries])

@@ -7,6 +7,7 @@ same seed strikes with the same faults in the same order; when each of them meet
 from __future__ import annotations
 
 import json
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -57,7 +58,7 @@ def strike_all(
             load.go_on(chance.uniform(0, pause_seconds_max))
         _settle(site)
         findings = Audit(site).run()
-        return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.gave_up)
+        return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.restarts)
 
 
 def shuffled(chance: Random) -> Iterator[str]:
@@ -81,24 +82,18 @@ def until_over(minutes: float) -> Callable[[Random], Iterator[str]]:
 
 def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
     """Bring one fault about, and wait until some upload is completed afterwards."""
-    site.keep_up()
-    began_at = time.monotonic()
+    load, began_at = site.load, time.monotonic()
     STRIKES[fault](site)
     strike = Strike(fault, began_at, time.monotonic())
-    completed = len(site.load.wanted) - len(site.load.open)
-    asked = len(site.load.wanted)
-    site.load.until(
-        lambda: len(site.load.wanted) - len(site.load.open) > completed,
-        seconds=RECOVERY_SECONDS,
-        what=f"an upload completed after {fault}, {asked} asked for,",
-    )
+    completed = len(load.completed)
+    site.keep_up()
+    load.until(lambda: len(load.completed) > completed, seconds=RECOVERY_SECONDS, what=f"an upload after {fault}")
     say(f"{fault}: {strike.ended_at - began_at:.1f} s, and recovered after {time.monotonic() - strike.ended_at:.1f} s")
     return strike
 
 
 def _settle(site: ChaosSite) -> None:
     """Ask for nothing more, and wait until every upload has reached its end or waits for a person."""
-    site.keep_up()
     site.load.stop_asking()
     site.load.until(lambda: not site.load.moving, seconds=SETTLE_SECONDS, what="the end of every upload")
 
@@ -111,6 +106,8 @@ def _settle(site: ChaosSite) -> None:
 def main(minutes: float, seed: int | None, report: Path | None, keep: Path | None) -> None:
     """Strike an installation with faults, and tell what became of it. Exits with 1 when a promise was broken."""
     seed = Random().randrange(2**32) if seed is None else seed
+    # What was started is ended, however this process is asked to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     click.echo(
         f"Chaos for {minutes:g} minutes under seed {seed}; the same again: make chaos MINUTES={minutes:g} SEED={seed}"
     )

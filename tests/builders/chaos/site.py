@@ -57,8 +57,8 @@ class ChaosSite:
     disk: MountedDisk | LimitedFiles
     load: Load
     storage: Path
-    #: Times that `up` was started again because it had given up on a process, as a service manager would.
-    gave_up: int = 0
+    #: Times that `up` was started again after it had been killed, or had given up on a process.
+    restarts: int = 0
 
     def pids(self, *names: str) -> list[int]:
         """The process ids of all processes of these names."""
@@ -85,9 +85,9 @@ class ChaosSite:
             os.kill(pid, signal.SIGCONT)
 
     def keep_up(self) -> None:
-        """Start `up` again where it has ended."""
+        """Start `up` again where it has ended, as a service manager does."""
         if self.installation.ended:
-            self.gave_up += 1
+            self.restarts += 1
             self.installation.start(*UP)
 
 

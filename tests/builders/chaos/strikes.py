@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.builders.chaos.redis_server import BROKER_DB, STATE_DB
-from tests.builders.chaos.site import FROZEN_SECONDS, UP
+from tests.builders.chaos.site import FROZEN_SECONDS
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ def _exporter_killed(site: ChaosSite) -> None:
 
 def _supervisor_killed(site: ChaosSite) -> None:
     site.installation.kill_supervisor()
-    site.installation.start(*UP)
 
 
 def _worker_frozen(site: ChaosSite) -> None:

@@ -83,7 +83,7 @@ def test_an_id_that_an_unclear_answer_named_is_kept() -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_nothing_is_concluded_before_the_job_must_have_appeared(named: bool) -> None:  # noqa: FBT001 - pytest passes it
+def test_nothing_is_concluded_before_the_job_must_have_appeared(named: bool) -> None:
     """A walk that began a moment too early proves nothing, however complete."""
     part = lost()
     early = settled_at(part, named=named) - 0.1
@@ -100,7 +100,7 @@ def test_walks_are_the_rarer_the_longer_they_last_and_one_falls_on_the_end_of_th
         waits.append(part.due_at - now)
         now = part.due_at
     assert waits[0] == RULES.floor_seconds
-    assert len(waits) < 15
+    assert len(waits) < 20
     assert now == settled_at(part)
 
 
@@ -152,7 +152,7 @@ def test_a_control_of_another_kind_is_none() -> None:
     """A list that was filtered by type shows jobs of that type only."""
     part = lost()
     began_at = settled_at(part)
-    other = Walked(began_at, True, 7, {"proxy": "4000"}, ())  # noqa: FBT003 - it is the walk's completeness
+    other = Walked(began_at, True, 7, {"proxy": "4000"}, ())
     change = judge(part, other, RULES, NAMED, began_at + 1.0)
     assert change.parts[0].absences[0].control == ""
 
@@ -279,7 +279,8 @@ def test_equal_values_commit_the_credits_once() -> None:
     )
     part = change.parts[0]
     assert dict(change.ledger) == {Entry.COMMITTED: part.rows}
-    assert (part.provisional, part.attempt, part.credits_reserved, part.credits_committed) == (False, None, 0, part.rows)
+    assert (part.provisional, part.attempt) == (False, None)
+    assert (part.credits_reserved, part.credits_committed) == (0, part.rows)
 
 
 def test_an_id_that_is_certain_takes_the_place_of_one_found_by_time() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.accounts import pause_account, provider_well
-from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of, remembered_attempt
+from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
 from worker.actors.shell import step
 from worker.actors.unresolved import is_named, search
 from worker.core import part as core
@@ -22,7 +22,7 @@ from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.search import unresolved
 from worker.core.states import Lane, PartState
-from worker.core.token import remote_name, token_in
+from worker.core.token import matching, remote_name
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
@@ -34,6 +34,7 @@ from worker.providers.errors import (
     Throttled,
 )
 from worker.providers.port import Kind, Submission, SubmitMethod
+from worker.spending import NotLocked
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Full, Later, Stale, Taken
@@ -157,16 +158,22 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
 def _attempt(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
     """Record the attempt, durably and first in storage; then spend. Raises `StorageError` when it was not recorded."""
     now = context.store.now()
+    number = part.attempts + 1
     if part.watermark is None:
         part = part.model_copy(update={"watermark": context.store.highest_remote(part.remote_scope) or 0})
-    attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
-    if not is_new:
-        _take_up(context, part, attempt.number, now)
+    try:
+        with context.spending.held(attempt_name(part.token, number)):
+            attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
+            if is_new:
+                intent = core.intent(part, attempt, now)
+                context.apply(intent)
+                _spend(context, intent.parts[0].written(), connected, submission)
+                return
+    except NotLocked as error:
+        log.warning("attempt_not_begun", error=str(error))
+        context.apply(core.hold(part, now, error.reason, now + BLOCKED_LOOK_SECONDS))
         return
-    with context.spending.held(attempt.object):
-        intent = core.intent(part, attempt, now)
-        context.apply(intent)
-        _spend(context, intent.parts[0].written(), connected, submission)
+    _take_up(context, part, number, now)
 
 
 def _take_up(context: Context, part: PartRecord, number: int, now: float) -> None:
@@ -254,7 +261,7 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
         learn(context, part.part_id, accepted.remote_id, "late_answer")
-    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
+    provider_well(context, part.account, part.provider, echoed=matching(accepted.name, [part.token]) is not None)
 
 
 def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:

@@ -12,7 +12,7 @@ from worker.core.observe import Seen
 from worker.core.search import Unproven, Walked
 from worker.core.states import Lane
 from worker.core.sweep import seen_in_list
-from worker.core.token import token_in
+from worker.core.token import matching, token_in
 from worker.storage import StorageError
 from worker.store.errors import Later, Stale, Taken, Unreadable
 
@@ -103,7 +103,7 @@ class _Walker:
 
     def _sighted(self, job: Observation) -> None:
         owner_id = self.context.store.part_of_remote(self.connected.remote_scope, job.remote_id)
-        token = token_in(job.name)
+        token = token_in(job.name) or matching(job.name, self.open_attempts)
         try:
             owner = self.context.store.part(owner_id) if owner_id is not None else None
             part = owner or self._named_by(token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from producers.client import Client
 from producers.errors import Unavailable
-from tests.builders.deadline import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,9 @@ PART_ROWS = 10
 SHORT_VALUES, LONG_VALUES = 4, 25
 #: Seconds after which an application asks again for an upload of which there is no record.
 ASK_AGAIN_SECONDS = 2.0
-#: Seconds between two looks at all open uploads.
+#: Seconds between two looks at all open uploads, and between two looks at whatever is waited for.
 LOOK_SECONDS = 0.1
+STEP_SECONDS = 0.02
 #: What is asked for in turn: account, kind, method, values.
 TURNS = (
     ("ipqs-main", "email", "form", SHORT_VALUES),
@@ -102,18 +103,20 @@ class Load:
 
     def go_on(self, seconds: float) -> None:
         """Ask and look for that long."""
-        until = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() >= until, seconds=seconds + LOOK_SECONDS, what="time")
+        self.reached(lambda: False, seconds=seconds)
 
     def until(self, holds: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Ask and look until something holds, for `seconds` at most (and one answer that does not come)."""
+        """Ask and look until something holds, which it must within `seconds`."""
+        assert self.reached(holds, seconds=seconds), f"{what} did not come within {seconds} s"
 
-        def step() -> bool:
+    def reached(self, holds: Callable[[], bool], *, seconds: float) -> bool:
+        """Ask and look until something holds, and whether it did within `seconds` (and one answer that is late)."""
+        deadline = time.monotonic() + seconds
+        while not (held := holds()) and time.monotonic() < deadline:
             self._ask_if_due()
             self._look_if_due()
-            return holds()
-
-        wait_until(step, seconds=seconds, what=what)
+            threading.Event().wait(STEP_SECONDS)
+        return held
 
     def ask_again(self, wanted: Wanted) -> None:
         """Ask once more, be it for what is completed already: an application may have forgotten that."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FIRST_UPLOADS = 6
 FIRST_SECONDS = 60.0
 #: Seconds in which some upload has to be completed after each fault.
-RECOVERY_SECONDS = 90.0
+RECOVERY_SECONDS = 60.0
 #: Seconds in which everything has to reach its end once faults and requests have stopped.
 SETTLE_SECONDS = 180.0
 #: Seconds between two requests.
@@ -87,15 +87,16 @@ def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
     strike = Strike(fault, began_at, time.monotonic())
     completed = len(load.completed)
     site.keep_up()
-    load.until(lambda: len(load.completed) > completed, seconds=RECOVERY_SECONDS, what=f"an upload after {fault}")
-    say(f"{fault}: {strike.ended_at - began_at:.1f} s, and recovered after {time.monotonic() - strike.ended_at:.1f} s")
+    recovered = load.reached(lambda: len(load.completed) > completed, seconds=RECOVERY_SECONDS)
+    word = "recovered" if recovered else "NOT recovered"
+    say(f"{fault}: {strike.ended_at - began_at:.1f} s, and {word} after {time.monotonic() - strike.ended_at:.1f} s")
     return strike
 
 
 def _settle(site: ChaosSite) -> None:
-    """Ask for nothing more, and wait until every upload has reached its end or waits for a person."""
+    """Ask for nothing more, and wait until every upload has reached its end or waits for a person, or time is up."""
     site.load.stop_asking()
-    site.load.until(lambda: not site.load.moving, seconds=SETTLE_SECONDS, what="the end of every upload")
+    site.load.reached(lambda: not site.load.moving, seconds=SETTLE_SECONDS)
 
 
 @click.command()

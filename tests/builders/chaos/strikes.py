@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tests.builders.chaos.redis_server import BROKER_DB, STATE_DB
-from tests.builders.chaos.site import FROZEN_SECONDS
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -174,13 +172,10 @@ def _submitting(site: ChaosSite) -> Iterator[int]:
 
 
 def _until_met(site: ChaosSite, *providers: str) -> None:
-    """Return when every fault that waits at the providers was met; one that was not keeps waiting for its call."""
-    until = time.monotonic() + SUBMIT_SECONDS
-
-    def met() -> bool:
-        return time.monotonic() > until or not any(site.sandbox.faults_left(provider) for provider in providers)
-
-    site.load.until(met, seconds=SUBMIT_SECONDS + FROZEN_SECONDS, what="a submit")
+    """Return when every fault that waits at the providers was met, or one that was not is left to wait for its call."""
+    site.load.reached(
+        lambda: not any(site.sandbox.faults_left(provider) for provider in providers), seconds=SUBMIT_SECONDS
+    )
 
 
 #: Every strike by the name of its fault in `tests.builders.faults_told`.

@@ -86,8 +86,7 @@ def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
     STRIKES[fault](site)
     strike = Strike(fault, began_at, time.monotonic())
     completed = len(load.completed)
-    site.keep_up()
-    recovered = load.reached(lambda: len(load.completed) > completed, seconds=RECOVERY_SECONDS)
+    recovered = load.reached(lambda: site.is_up() and len(load.completed) > completed, seconds=RECOVERY_SECONDS)
     word = "recovered" if recovered else "NOT recovered"
     say(f"{fault}: {strike.ended_at - began_at:.1f} s, and {word} after {time.monotonic() - strike.ended_at:.1f} s")
     return strike
@@ -96,7 +95,7 @@ def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
 def _settle(site: ChaosSite) -> None:
     """Ask for nothing more, and wait until every upload has reached its end or waits for a person, or time is up."""
     site.load.stop_asking()
-    site.load.reached(lambda: not site.load.moving, seconds=SETTLE_SECONDS)
+    site.load.reached(lambda: site.is_up() and not site.load.moving, seconds=SETTLE_SECONDS)
 
 
 @click.command()

@@ -84,11 +84,13 @@ class ChaosSite:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def keep_up(self) -> None:
-        """Start `up` again where it has ended, as a service manager does."""
-        if self.installation.ended:
+    def is_up(self) -> bool:
+        """Whether `up` runs; where it has ended it is started again, as a service manager does."""
+        ended = self.installation.ended
+        if ended:
             self.restarts += 1
             self.installation.start(*UP)
+        return not ended
 
 
 @contextmanager

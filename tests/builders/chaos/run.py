@@ -22,7 +22,7 @@ from tests.builders.chaos.site import ChaosSite, running_chaos_site
 from tests.builders.chaos.strikes import STRIKES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Uploads that are completed before the first fault: a provider's list has to be known before one can miss something.
 FIRST_UPLOADS = 6
@@ -61,23 +61,18 @@ def strike_all(
         return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.restarts)
 
 
-def shuffled(chance: Random) -> Iterator[str]:
-    """Each fault once, in any order."""
-    yield from chance.sample(list(STRIKES), len(STRIKES))
-
-
-def until_over(minutes: float) -> Callable[[Random], Iterator[str]]:
-    """All faults again and again, in another order each time, until `minutes` are over."""
+def until_over(minutes: float, faults: Sequence[str]) -> Callable[[Random], Iterator[str]]:
+    """These faults again and again, in another order each time, until `minutes` are over."""
     until = time.monotonic() + minutes * 60
 
-    def faults(chance: Random) -> Iterator[str]:
+    def chosen(chance: Random) -> Iterator[str]:
         while True:
-            for fault in shuffled(chance):
+            for fault in chance.sample(faults, len(faults)):
                 if time.monotonic() > until:
                     return
                 yield fault
 
-    return faults
+    return chosen
 
 
 def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
@@ -102,8 +97,9 @@ def _settle(site: ChaosSite) -> None:
 @click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="How long to strike.")
 @click.option("--seed", type=int, help="What decides the faults and their order.  [default: another one each time]")
 @click.option("--report", type=click.Path(path_type=Path), help="File for the figures, as JSON.")
+@click.option("--only", type=click.Choice(list(STRIKES)), multiple=True, help="This fault; may be repeated.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder to work in, with all its logs, that is kept.")
-def main(minutes: float, seed: int | None, report: Path | None, keep: Path | None) -> None:
+def main(minutes: float, seed: int | None, report: Path | None, only: tuple[str, ...], keep: Path | None) -> None:
     """Strike an installation with faults, and tell what became of it. Exits with 1 when a promise was broken."""
     seed = Random().randrange(2**32) if seed is None else seed
     # What was started is ended, however this process is asked to end.
@@ -112,7 +108,7 @@ def main(minutes: float, seed: int | None, report: Path | None, keep: Path | Non
         f"Chaos for {minutes:g} minutes under seed {seed}; the same again: make chaos MINUTES={minutes:g} SEED={seed}"
     )
     with tempfile.TemporaryDirectory(prefix="bulkverify-chaos-") as folder:
-        found = strike_all(keep or Path(folder), seed, until_over(minutes), say=click.echo)
+        found = strike_all(keep or Path(folder), seed, until_over(minutes, only or tuple(STRIKES)), say=click.echo)
     for line in found.lines():
         click.echo(line)
     if report is not None:

@@ -24,7 +24,7 @@ SILENCE_SECONDS = 5.0
 #: An answer of some 150 bytes takes about one second: long enough to strike in the middle of a submit.
 SLOW_ANSWER = {"piece_bytes": 8, "pause_seconds": 0.05}
 #: Seconds that a submit gets to meet the fault that waits for it.
-SUBMIT_SECONDS = 15.0
+SUBMIT_SECONDS = 5.0
 #: Uploads, completed or not, that are asked for again after everything was forgotten.
 ASKED_AGAIN = 5
 

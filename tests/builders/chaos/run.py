@@ -56,16 +56,16 @@ def strike_all(
         for fault in faults(chance):
             strikes.append(_strike(site, fault, say))
             load.go_on(chance.uniform(0, pause_seconds_max))
-        _settle(site)
+        _settle(site, say)
         findings = Audit(site).run()
         return Report(seed, time.monotonic() - began_at, strikes, load.wanted, findings, load.repeats, site.restarts)
 
 
 def until_over(minutes: float, faults: Sequence[str]) -> Callable[[Random], Iterator[str]]:
     """These faults again and again, in another order each time, until `minutes` are over."""
-    until = time.monotonic() + minutes * 60
 
     def chosen(chance: Random) -> Iterator[str]:
+        until = time.monotonic() + minutes * 60
         while True:
             for fault in chance.sample(faults, len(faults)):
                 if time.monotonic() > until:
@@ -87,10 +87,12 @@ def _strike(site: ChaosSite, fault: str, say: Callable[[str], None]) -> Strike:
     return strike
 
 
-def _settle(site: ChaosSite) -> None:
+def _settle(site: ChaosSite, say: Callable[[str], None]) -> None:
     """Ask for nothing more, and wait until every upload has reached its end or waits for a person, or time is up."""
+    began_at = time.monotonic()
     site.load.stop_asking()
     site.load.reached(lambda: site.is_up() and not site.load.moving, seconds=SETTLE_SECONDS)
+    say(f"Nothing moves any more {time.monotonic() - began_at:.1f} s after the last request.")
 
 
 @click.command()

@@ -50,7 +50,7 @@ class Wanted:
     rows: tuple[str, ...]
     first_asked_at: float = 0.0
     asked_at: float = 0.0
-    #: Whether nothing more happens to it by itself, as far as the last look tells.
+    #: Whether nothing more happened to it by itself at the last look.
     settled: bool = False
     #: When it was first seen completed; what is forgotten afterwards the application already has.
     completed_at: float | None = None
@@ -83,23 +83,20 @@ class Load:
         self._client.close()
 
     @property
-    def open(self) -> list[Wanted]:
-        """What is not completed yet."""
-        return [wanted for wanted in self.wanted if wanted.completed_at is None]
-
-    @property
     def completed(self) -> list[Wanted]:
         """What is completed."""
         return [wanted for wanted in self.wanted if wanted.completed_at is not None]
 
     @property
     def moving(self) -> list[Wanted]:
-        """What is neither completed nor waits for a person."""
-        return [wanted for wanted in self.open if not wanted.settled]
+        """What is neither at its end nor waits for a person, as far as the last look tells."""
+        return [wanted for wanted in self.wanted if not wanted.settled]
 
     def stop_asking(self) -> None:
-        """Ask for nothing new from now on."""
+        """Ask for nothing new from now on, and follow all that was ever asked for: it may be under way once more."""
         self._ask_at = math.inf
+        for wanted in self.wanted:
+            wanted.settled = False
 
     def go_on(self, seconds: float) -> None:
         """Ask and look for that long."""
@@ -130,15 +127,23 @@ class Load:
             return
         self._look_at = now + LOOK_SECONDS
         try:
-            for wanted in self.open:
-                status = self._client.status(wanted.upload_id)
-                wanted.settled = status is not None and status.settled
-                if status is not None and status.state == "completed":
-                    wanted.completed_at = time.monotonic()
-                elif status is None and now - wanted.asked_at > ASK_AGAIN_SECONDS:
-                    self.ask_again(wanted)
+            for wanted in self.wanted:
+                if not (wanted.settled and wanted.completed_at):
+                    self._follow(wanted)
         except Unavailable:
             return
+
+    def _follow(self, wanted: Wanted) -> None:
+        """See how far one upload has come. Raises `Unavailable`."""
+        status, now = self._client.status(wanted.upload_id), time.monotonic()
+        if status is not None:
+            wanted.settled = status.settled
+            if status.state == "completed":
+                wanted.completed_at = wanted.completed_at or now
+        elif now - wanted.asked_at > ASK_AGAIN_SECONDS:
+            wanted.settled = wanted.completed_at is not None
+            if not wanted.settled:
+                self.ask_again(wanted)
 
     def _ask_if_due(self) -> None:
         if time.monotonic() < self._ask_at:

@@ -49,9 +49,7 @@ def strike_all(
     chance, began_at = Random(seed), time.monotonic()
     with running_chaos_site(folder, chance, period_seconds=PERIOD_SECONDS) as site:
         load = site.load
-        load.until(
-            lambda: len(load.wanted) - len(load.open) >= FIRST_UPLOADS, seconds=FIRST_SECONDS, what="first uploads"
-        )
+        load.until(lambda: len(load.completed) >= FIRST_UPLOADS, seconds=FIRST_SECONDS, what="the first uploads")
         strikes = []
         for fault in faults(chance):
             strikes.append(_strike(site, fault, say))

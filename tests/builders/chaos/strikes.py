@@ -164,7 +164,7 @@ def _submitting(site: ChaosSite) -> Iterator[int]:
     """Process ids of the workers that are submitting now, as the leases of their parts name them."""
     working = site.pids("worker")
     with site.installation.records() as records:
-        for part in records.parts(*(wanted.upload_id for wanted in site.load.open)):
+        for part in records.parts(*(wanted.upload_id for wanted in site.load.moving)):
             if part.state is PartState.INTENT and part.lease is not None:
                 _, pid, _ = part.lease.owner.rsplit(":", 2)
                 if int(pid) in working:

@@ -170,15 +170,21 @@ def test_a_part_of_an_upload_that_has_ended_can_only_be_given_up() -> None:
     assert refused(resubmit(STUCK, ended, NOTHING, LATER)) == "ended"
 
 
-@pytest.mark.parametrize("decide", [lambda: resubmit(STUCK, UPLOAD, NOTHING, LATER), lambda: give_up(STUCK, LATER)])
-def test_a_job_that_is_learned_after_the_decision_is_evidence_of_a_second_charge(decide: object) -> None:
-    """Whatever a person decided, a late id neither moves the part nor is lost."""
-    assert callable(decide)
-    part = changed(decide()).parts[0].written()
+def test_a_job_that_is_learned_after_a_part_was_given_up_is_evidence_of_a_charge_in_vain() -> None:
+    """What a person has given up stays given up, and a late id is not lost."""
+    part = changed(give_up(STUCK, LATER)).parts[0].written()
     late = parts.learn(part, "77", "late_answer", LATER, look_at=LATER)
     assert late is not None
     assert (late.decision, late.parts[0].state) == ("duplicate_remote", part.state)
     assert late.ledger == {Entry.WASTED: 100}
+
+
+def test_a_job_that_is_learned_before_the_part_is_submitted_again_saves_the_charge() -> None:
+    """A person let the part be submitted again, and its job turns up before that has happened."""
+    part = changed(resubmit(STUCK, UPLOAD, NOTHING, LATER)).parts[0].written()
+    late = parts.learn(part, "77", "late_answer", LATER, look_at=LATER)
+    assert late is not None
+    assert (late.decision, late.parts[0].state, late.parts[0].remote_id) == ("adopt", PartState.SUBMITTED, "77")
 
 
 def test_the_commands_name_the_job_that_was_named_last() -> None:

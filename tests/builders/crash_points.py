@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -136,7 +136,7 @@ class CrashPoints:
         path = self.line.folder / f"{upload_id}.csv"
         path.write_text("\n".join(values) + "\n")
         scenario = self._scenario
-        wish = {"account": scenario.account, "kind": "email", "upload_id": upload_id, "method": scenario.method}
+        wish: dict[str, Any] = {"account": scenario.account, "kind": "email", "upload_id": upload_id, "method": scenario.method}
         options: dict[str, object] = {"header": False}
         if scenario.method == "pull":
             place = f"http://127.0.0.1:{self._files.port}"

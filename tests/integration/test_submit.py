@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.core.records import PartRecord
+    from worker.providers.port import Submission, Submitted
 
 LIST = "email\none@example.com\ntwo@example.com\n"
 
@@ -147,6 +148,28 @@ def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:
     submit.learn(line.plant.context, part.part_id, "4711", "late_answer")
     (resolved,) = line.parts("one")
     assert (resolved.state, resolved.remote_id) == (PartState.SUBMITTED, "4711")
+
+
+def test_an_answer_that_outlives_its_part_belongs_to_the_one_made_anew(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is emptied and the list prepared again while its submit waits: the answer's job is the new part's."""
+    part = pending_part(line)
+    connected = line.plant.context.accounts["ipqs-main"]
+    send = connected.provider.submit
+
+    def forgetful(submission: Submission) -> Submitted:
+        accepted = send(submission)
+        line.plant.context.store.client.flushdb()
+        line.intake.prepare()
+        pending_part(line)
+        return accepted
+
+    monkeypatch.setattr(connected.provider, "submit", forgetful)
+    adopted = step(line, part)
+    (charge,) = line.ipqs.ledger
+    assert (adopted.state, adopted.remote_id) == (PartState.SUBMITTED, str(charge.remote_id))
+    assert adopted.service == connected.service
 
 
 def test_a_late_answer_with_the_id_of_another_part_is_kept_and_not_believed(line: Line) -> None:

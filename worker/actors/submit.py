@@ -289,17 +289,22 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
     try:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
-        learn(context, part.part_id, accepted.remote_id, "late_answer")
+        learn(context, part.part_id, accepted.remote_id, "late_answer", service=part.service)
     echoed = matching(accepted.name, [part.token]) is not None
     provider_well(context, part.account, part.provider, spent=True, echoed=echoed)
 
 
-def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
-    """Keep a remote id that was learned for a part, whatever the part has become meanwhile. Facts are never fenced."""
+def learn(context: Context, part_id: str, remote_id: str, how: str, *, service: str = "") -> None:
+    """Keep a remote id that was learned for a part, whatever the part has become meanwhile. Facts are never fenced.
+
+    `service` is where the id means something: a part that was made anew, because the store was emptied, does not know.
+    """
     for _ in range(FACT_TRIES):
         part = context.store.part(part_id)
         if part is None:
             break
+        if not part.service:
+            part = part.model_copy(update={"service": service})
         now = context.store.now()
         change = core.learn(part, remote_id, how, now, look_at=now)
         if change is None:

@@ -139,11 +139,12 @@ def _spent(part: PartRecord) -> dict[Entry, int]:
 def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
     """A remote id that can only be the part's was learned, however late; `None` when that is nothing new.
 
-    It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. For a
-    part that has its job it is a second charge, and kept as evidence of that.
+    It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. A
+    part without any attempt has one that the store has forgotten. For a part that has its job it is a second charge,
+    and kept as evidence of that.
     """
     open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
-    if open_attempt or part.provisional or (part.attempts and part.state in PART_UNSPENT):
+    if open_attempt or part.provisional or part.state in PART_UNSPENT:
         return submitted(part, remote_id, how, now, look_at=look_at)
     if any(known.remote_id == remote_id for known in part.evidence):
         return None

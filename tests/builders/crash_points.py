@@ -136,7 +136,8 @@ class CrashPoints:
         path = self.line.folder / f"{upload_id}.csv"
         path.write_text("\n".join(values) + "\n")
         scenario = self._scenario
-        wish: dict[str, Any] = {"account": scenario.account, "kind": "email", "upload_id": upload_id, "method": scenario.method}
+        wish: dict[str, Any] = {"account": scenario.account, "kind": "email", "method": scenario.method}
+        wish["upload_id"] = upload_id
         options: dict[str, object] = {"header": False}
         if scenario.method == "pull":
             place = f"http://127.0.0.1:{self._files.port}"

@@ -148,7 +148,7 @@ def test_a_providers_clock_that_is_ahead_makes_no_verdict_younger() -> None:
 @pytest.mark.parametrize("provisional", [False, True])
 @pytest.mark.parametrize("same", [True, False])
 def test_a_part_is_offered_from_its_collection_on_if_its_verdicts_are_certain(same: bool, provisional: bool) -> None:
-    """The decision that keeps the verdicts offers them, unless they are on other values; those decide whose a job is."""
+    """The decision that keeps the verdicts offers them, unless they are on other values."""
     finished = a_part(state=PartState.FINISHED, remote_id="77", reuse_key=KEY, provisional=provisional)
     change = parts.collected(
         finished, NOW, rows_returned=100, verdicts_object="v", verdicts_digest="e" * 64, same_values=same

@@ -87,7 +87,7 @@ WEAKENED = (
     Weakened(
         ("redirects followed", "any link followed"),
         ("elsewhere: the wrong server: IPQS key", "elsewhere: the wrong server: link token"),
-        {"redirect-header": "", "link-elsewhere": "unavailable"},
+        {"redirect-reads": "", "link-elsewhere": "unavailable"},
     ),
     Weakened(
         ("rejections repeat",), ("records: stream bulkverify:rejected: IPQS key",), acts=("requests hold secrets",)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Shown by a case whose faults have all happened.
 HAPPENED = "faults happened"
+#: Shown by a case whose provider cannot be reached.
+AWAY = "provider away"
+#: Shown by a case whose reads all fail.
+PAUSED = "calls paused"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,13 @@ def _silence_after_submit(sandbox: Any, site: Canarium) -> None:
 
 def _redirected(sandbox: Any, site: Canarium) -> None:
     sandbox.knobs.redirect_to_host = host_of(site.elsewhere)
+    # Of submits alone: while a read fails, no list is submitted.
+    sandbox.knobs.redirect_methods = ("POST",)
+
+
+def _reads_redirected(sandbox: Any, site: Canarium) -> None:
+    sandbox.knobs.redirect_to_host = host_of(site.elsewhere)
+    sandbox.knobs.redirect_methods = ("GET",)
 
 
 def _link_elsewhere(sandbox: Any, site: Canarium) -> None:
@@ -131,6 +142,7 @@ CASES = (
     Case("words-on-credits", HAPPENED, _words("credits")),
     Case("redirect", "outcome_unknown", _redirected, key_in="path"),
     Case("redirect-header", "outcome_unknown", _redirected),
+    Case("redirect-reads", PAUSED, _reads_redirected),
     Case("submit-reset", HAPPENED, faults(("submit", "reset"))),
     Case("submit-lost", "outcome_unknown", faults(("submit", "answer_lost"))),
     Case("submit-silence", "outcome_unknown", _silence_after_submit),
@@ -147,8 +159,8 @@ CASES = (
     Case("link-to-nobody", "unavailable", _link_to_nobody),
     Case("odd-word", "unknown_status", _odd_word),
     Case("aborted", "remote_aborted", knobs(abort_at=0.5)),
-    Case("nobody-listens", "not_sent", place="closed"),
-    Case("wrong-certificate", "not_sent", place="stranger"),
+    Case("nobody-listens", AWAY, place="closed"),
+    Case("wrong-certificate", AWAY, place="stranger"),
     Case("storage-in-the-way", "storage_invalid_name"),
     Case("crash", "crashed"),
     Case("json-good", "completed", key_in="json", wishes={**JSON, **ALL_SEGMENTS}),
@@ -217,6 +229,11 @@ def shown(store: Any, site: Canarium, each: Case) -> bool:
     """Whether what the case is about has happened to its upload, which is called like it."""
     if each.shows == HAPPENED:
         return not site.sandboxes[each.name].knobs.faults
+    if each.shows == PAUSED:
+        return bool(store.account(each.name, each.provider).calls_pause.reason)
     told = {entry.get(name) for entry in store.timeline(each.name) for name in ("decision", "reason")}
+    if each.shows == AWAY:
+        # Who comes first finds out: a submit that cannot be sent, or a read, after which no submit is tried.
+        return not told.isdisjoint({"not_sent", "unavailable"})
     # A walk over the list may find the job before its submit has come to an end: then there is nothing unknown left.
     return each.shows in told or (each.shows == "outcome_unknown" and "adopt" in told)

@@ -81,7 +81,8 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
     def _route(self, request: Request) -> Call | Response:
         host = request.headers.get("host", "")
         agent = request.headers.get("user-agent", "")
-        if self.knobs.redirect_to_host not in (None, host) or host == "ipqualityscore.com":
+        elsewhere = self.knobs.redirect_to_host not in (None, host) and request.method in self.knobs.redirect_methods
+        if elsewhere or host == "ipqualityscore.com":
             target = self.knobs.redirect_to_host or "www.ipqualityscore.com"
             scheme = self.addresses.root.partition("://")[0]
             return html_response(301, "Moved Permanently", {"location": f"{scheme}://{target}{request.path}"})

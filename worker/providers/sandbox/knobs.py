@@ -144,6 +144,8 @@ class IpqsKnobs(Knobs):
 
     #: `host[:port]` to which requests for any other host are redirected (301); `None`: no redirect.
     redirect_to_host: str | None = None
+    #: Methods of the requests that are redirected.
+    redirect_methods: tuple[str, ...] = ("GET", "POST")
     #: User agents that begin so are blocked with an HTML page, and so is an empty one.
     blocked_agents: tuple[str, ...] = ("python-", "Python-", "curl/", "Go-http-client")
     #: JSON answers are brotli-encoded for clients that say they accept it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner, Result
@@ -11,6 +12,10 @@ from worker.cli.main import bulkverify
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+#: How the lines of the log begin.
+_LOGGED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \[")
 
 
 class CommandLine:
@@ -25,7 +30,10 @@ class CommandLine:
         return CliRunner().invoke(bulkverify, arguments, input=answer, env=self.environment)
 
     def parsed(self, *arguments: str) -> Any:
-        """Run a command that ends well, and read the JSON document that is all of its standard output."""
+        """Run a command that ends well, and read the JSON document that is all of its standard output.
+
+        What workers in the same process log at that moment is none of it.
+        """
         result = self(*arguments)
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        return json.loads("\n".join(line for line in result.stdout.splitlines() if not _LOGGED.match(line)))

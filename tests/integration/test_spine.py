@@ -13,10 +13,11 @@ import pytest
 from producers.errors import Rejected
 from tests.builders.deadline import wait_until
 from tests.builders.line import IPQS_KEY, running_line
-from worker.actors import submit
 from worker.actors.names import manifest_name, result_name
+from worker.core.account import echo_proven
 from worker.core.states import Lane, PartState, UploadState
 from worker.core.upload import request_cancel
+from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.providers.sandbox.faults import Fault
 from worker.rows.manifest import Manifest
 
@@ -125,25 +126,90 @@ def test_an_id_that_belongs_to_another_list_is_a_conflict(tmp_path: Path, redis_
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_a_lost_answer_stops_the_part_and_is_never_followed_by_a_second_charge(
+def test_a_lost_answer_is_searched_for_and_never_followed_by_a_second_charge(
     tmp_path: Path, redis_url: str, broker_url: str, account: str
 ) -> None:
-    """When the answer to a submit is lost nobody knows whether it was charged: the part stops, visibly."""
+    """When the answer to a submit is lost nobody knows whether it was charged: the list is walked, nothing is sent."""
     hidden = {"list_delay_seconds": 3_600.0}
     with running_line(tmp_path, redis_url, broker_url, ipqs=hidden, whoisxml=hidden) as line:
         sandbox = line.ipqs if account == "ipqs-main" else line.whoisxml
         sandbox.knobs.faults.append(Fault(operation="submit", kind="answer_lost"))
         upload_id = line.submit(line.file("list.csv", EMAILS), account)
+        wait_until(lambda: any(part.searches for part in line.parts(upload_id)), what="the first search")
+        (part,) = line.parts(upload_id)
+        assert (part.state, part.reason, part.credits_reserved) == (PartState.INTENT, "outcome_unknown", 3)
+        assert part.attempt is not None
+        assert line.upload(upload_id).state is UploadState.RUNNING
+        assert [charge.rows for charge in sandbox.ledger] == [3]
+        assert sandbox.calls["submit"] == 1
+
+
+def test_a_list_that_proves_nothing_stops_the_part(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+    """An account on which no other job of ours is known shows an empty list: a person is asked, with the commands."""
+    hidden = {"list_delay_seconds": 3_600.0}
+    soon = {
+        "submit_deadline_seconds": 1.0,
+        "lease_margin_seconds": 1.0,
+        "settle_seconds": 0.0,
+        "poll_floor_seconds": 0.1,
+    }
+    with running_line(tmp_path, redis_url, broker_url, ipqs=hidden, **soon) as line:
+        line.ipqs.knobs.faults.append(Fault(operation="submit", kind="answer_lost"))
+        provider_shows_names(line)
+        upload_id = line.submit(line.file("list.csv", EMAILS), "ipqs-main")
         wait_until(lambda: in_quarantine(line, upload_id), what="the part in quarantine")
         wait_until(lambda: line.upload(upload_id).state is UploadState.ATTENTION, what="the upload asks for attention")
         (part,) = line.parts(upload_id)
-        assert part.reason == "outcome_unknown"
-        assert part.attempt is not None
-        assert part.credits_reserved == 3
-        submit.run(line.plant.context, part.part_id, part.epoch)
-        assert line.parts(upload_id)[0] == part
-        assert not line.plant.context.store.due(account, Lane.SUBMIT, math.inf, 1)
-        assert [charge.rows for charge in sandbox.ledger] == [3]
+        assert (part.reason, part.credits_reserved) == ("no_control", 3)
+        assert not line.plant.context.store.due("ipqs-main", Lane.SUBMIT, math.inf, 1)
+        assert [charge.rows for charge in line.ipqs.ledger] == [3]
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_an_attempt_that_made_no_job_is_followed_by_another(
+    tmp_path: Path, redis_url: str, broker_url: str, account: str
+) -> None:
+    """Two whole walks show another job of ours and not the part's: it is submitted once more, and charged once."""
+    soon = {"submit_deadline_seconds": 1.0, "lease_margin_seconds": 1.0, "poll_floor_seconds": 0.1}
+    soon |= {"settle_seconds": 0.0, "settle_unnamed_seconds": 0.0, "clock_skew_seconds": 0.0}
+    with running_line(tmp_path, redis_url, broker_url, **soon) as line:
+        sandbox = line.ipqs if account == "ipqs-main" else line.whoisxml
+        line.finish(line.submit(line.file("first.csv", "email\nzoe@example.com\n"), account))
+        sandbox.knobs.faults.append(Fault(operation="submit", kind="http_502"))
+        upload_id = line.submit(line.file("list.csv", EMAILS), account)
+        line.finish(upload_id)
+        assert line.upload(upload_id).state is UploadState.COMPLETED
+        assert "absent" in line.decisions(upload_id)
+        assert [charge.rows for charge in sandbox.ledger] == [1, 3]
+
+
+@pytest.mark.parametrize("strangers", [0, 2])
+def test_without_names_the_job_is_found_by_its_time_and_known_by_its_values(
+    tmp_path: Path, redis_url: str, broker_url: str, strangers: int
+) -> None:
+    """Jobs of others at the same time are tried, found to hold other values, and left alone again."""
+    with running_line(tmp_path, redis_url, broker_url, poll_floor_seconds=0.1) as line:
+        provider = line.plant.context.accounts["whoisxml-main"].provider
+        values = line.file("strange.csv", "one@other.example\ntwo@other.example\nfew@other.example\n")
+        for _ in range(strangers):
+            provider.submit(Submission(values, 3, Kind.EMAIL, "by-hand", 5.0, SubmitMethod.JSON))
+        line.whoisxml.knobs.faults.append(Fault(operation="submit", kind="answer_lost"))
+        upload_id = line.submit(line.file("list.csv", EMAILS), "whoisxml-main")
+        line.finish(upload_id)
+        assert line.upload(upload_id).state is UploadState.COMPLETED
+        (part,) = line.parts(upload_id)
+        assert part.remote_id == str(line.whoisxml.ledger[-1].remote_id)
+        assert len(part.excluded) <= strangers
+        assert (part.provisional, part.credits_committed, part.credits_reserved) == (False, 3, 0)
+        assert len(line.whoisxml.ledger) == strangers + 1
+
+
+def provider_shows_names(line: Line) -> None:
+    """Have it known of the IPQS account that its list shows names."""
+    store = line.plant.context.store
+    change = echo_proven(store.account("ipqs-main", "ipqs"))
+    assert change is not None
+    store.commit(change)
 
 
 def test_a_lost_job_is_found_again_by_its_token(tmp_path: Path, redis_url: str, broker_url: str) -> None:

@@ -43,7 +43,7 @@ def pending_part(line: Line) -> PartRecord:
 def abandoned_attempt(line: Line) -> PartRecord:
     """A part whose worker died after it had recorded its attempt, with its lease over."""
     context = line.plant.context
-    part = pending_part(line)
+    part = pending_part(line).model_copy(update={"service": context.accounts["ipqs-main"].service})
     now = context.store.now()
     reserved = reserve(part, "gone", now, 0.0, active_max=9, intents_max=None).parts[0]
     context.store.commit(reserve(part, "gone", now, 0.0, active_max=9, intents_max=None))

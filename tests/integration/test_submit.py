@@ -9,10 +9,12 @@ import pytest
 from tests.builders.line import Line, running_line
 from worker.actors import prepare, submit
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, outcome_of
+from worker.core.account import echo_proven
 from worker.core.part import intent, reserve
 from worker.core.records import Attempt
 from worker.core.states import PartState
 from worker.providers.errors import OwnRateReached
+from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,3 +218,28 @@ def test_no_attempt_is_recorded_without_a_call_token(tmp_path: Path, redis_url: 
         held = step(line, part)
         assert (held.state, held.reason, held.attempts) == (PartState.HELD, "own_rate", 0)
         assert not list(line.plant.context.storage.list("attempts"))
+
+
+def test_one_walk_serves_every_open_attempt_of_an_account(line: Line) -> None:
+    """Two parts whose answers were lost are found by the same pages of the list."""
+    context = line.plant.context
+    line.ipqs.knobs.faults += [
+        Fault(operation="submit", kind="answer_lost"),
+        Fault(operation="submit", kind="answer_lost"),
+    ]
+    store = context.store
+    change = echo_proven(store.account("ipqs-main", "ipqs"))
+    assert change is not None
+    store.commit(change)
+    lost = []
+    for name in ("one", "two"):
+        upload_id = line.submit(line.file(f"{name}.csv", f"email\n{name}@example.com\n"), "ipqs-main", upload_id=name)
+        prepare.run(context, upload_id, line.upload(upload_id).epoch)
+        lost.append(step(line, line.parts(upload_id)[0]))
+    assert [part.state for part in lost] == [PartState.INTENT, PartState.INTENT]
+    store.clock_offset_seconds += 60.0
+    for part in lost:
+        step(line, part)
+    assert [line.parts(part.upload_id)[0].state for part in lost] == [PartState.SUBMITTED, PartState.SUBMITTED]
+    # The page, and its head once more.
+    assert line.ipqs.calls["list"] == 2

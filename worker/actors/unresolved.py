@@ -10,7 +10,7 @@ import structlog
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
-from worker.core.search import Grounds, SearchRules, judge, look_again
+from worker.core.search import Grounds, SearchRules, judge, look_again, wait_for_walk
 from worker.core.states import Lane, PartState
 from worker.core.sweep import Sweep
 from worker.providers.errors import OwnRateReached, ProviderError
@@ -44,6 +44,10 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
     waiting = kept_back(context, connected)
     if waiting is not None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
+        return
+    if not context.store.tick(f"search:{part.account}", rules.floor_seconds):
+        # Somebody has just begun a walk, which will decide about this part too.
+        _apply(context, wait_for_walk(part, now, rules))
         return
     sweep = Sweep(began_at=now)
     began = time.monotonic()

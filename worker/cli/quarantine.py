@@ -14,7 +14,6 @@ from worker.cli.wording import moment
 from worker.core.next_step import ways_out
 from worker.core.resolve import Recorded
 from worker.core.retry import rows_paid
-from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ class Known:
         part = self.part
         print_heading(f"Part {part.part_id} ({part.state})")
         print_fields(self._fields())
-        if part.state is PartState.QUARANTINED:
+        if part.undecided:
             for command in ways_out(part):
                 click.echo(f"  {command}")
 

@@ -18,7 +18,6 @@ from worker.cli.quarantine import Known
 from worker.cli.remote_jobs import RemoteJobs
 from worker.cli.resolving import Decision, Resolving, Way
 from worker.cli.tables import print_json_line
-from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +84,7 @@ def resolve(
     as_json: bool,
     yes: bool,
 ) -> None:
-    """Decide about a PART in quarantine, or about all of an UPLOAD that are.
+    """Decide about a PART in quarantine, or about all of an UPLOAD that are; also while a job is still searched for.
 
     What is known of each part is shown first: its attempts, with time and process; what became of them; every remote
     job that was ever named for it. Without a decision that is all.
@@ -94,8 +93,8 @@ def resolve(
     part's, paid once. --resubmit: the part is submitted once more, which takes --yes-spend with the rows that are paid
     for, to the row. --fail: the upload is delivered without the part's verdicts.
 
-    A job that is found later for a part that has left quarantine is kept as evidence, and counted as wasted. A command
-    that is given again changes nothing.
+    A job that is found before the part is submitted again is used instead; one that is found later is kept as evidence,
+    and counted as wasted. A command that is given again changes nothing.
     """
     decision = _decision(remote_id, spend_rows, resubmit=resubmit, fail=fail, unchecked=unchecked)
     remote_jobs, parts = RemoteJobs(door), _parts(door.store(), target)
@@ -138,7 +137,7 @@ def _parts(store: Store, target: Target) -> list[PartRecord]:
     """The part that is named, or the upload's parts in quarantine."""
     upload = found_upload(store, target.upload_id)
     if target.part_index is None:
-        return [part for part in store.parts_of(upload) if part.state is PartState.QUARANTINED]
+        return [part for part in store.parts_of(upload) if part.undecided]
     part = store.part(f"{target.upload_id}/{target.part_index}")
     if part is None:
         raise click.UsageError(f"Upload {target.upload_id} has {upload.parts_total:,} parts, counted from 0.")

@@ -106,7 +106,7 @@ class Resolving:
 
     def _settled(self, part: PartRecord) -> Outcome | None:
         """The outcome for a part about which just this was decided before."""
-        if part.state is PartState.QUARANTINED or not self._was_decided(part):
+        if part.undecided or not self._was_decided(part):
             return None
         message = f"This was decided before: it is {part.state} now."
         return self._outcome(part, f"already_{_DONE[self._decision.way]}", message)

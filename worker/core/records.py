@@ -336,6 +336,11 @@ class PartRecord(WorkItem):
         return clean and bool(self.reuse_key) and self.verdicts_object is not None
 
     @property
+    def undecided(self) -> bool:
+        """Whether a person may decide: it is in quarantine, or its job is searched for and nobody is sending it."""
+        return self.state is PartState.QUARANTINED or (self.state is PartState.INTENT and self.lease is None)
+
+    @property
     def remote_scope(self) -> str:
         """Where the part's remote id is unique: one account at one service."""
         return f"{self.account}@{self.service}" if self.service else self.account

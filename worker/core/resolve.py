@@ -160,7 +160,7 @@ def give_up(part: PartRecord, now: float) -> Change | Refusal:
 
     Its open attempt stays in the record, so that whoever retries the upload is told what may be paid for twice.
     """
-    if not _is_stopped(part):
+    if not part.undecided:
         return _not_in_quarantine(part)
     paid = rows_paid(part)
     message = f"Given up by a person; {paid:,} rows may have been paid for." if paid else "Given up by a person."
@@ -185,7 +185,7 @@ def look_at_once(upload: UploadRecord, now: float) -> Change | None:
 
 def _undecided(part: PartRecord, upload: UploadRecord) -> Refusal | None:
     """Why nothing is to be decided about the part's remote job."""
-    if not _is_stopped(part):
+    if not part.undecided:
         return _not_in_quarantine(part)
     if part.remote_id is not None:
         message = f"It has remote job {part.remote_id}: `bulkverify retry {part.upload_id}` goes on with it."
@@ -193,11 +193,6 @@ def _undecided(part: PartRecord, upload: UploadRecord) -> Refusal | None:
     if upload.terminal:
         return Refusal("ended", f"Its upload is {upload.state}: only --fail is left.")
     return None
-
-
-def _is_stopped(part: PartRecord) -> bool:
-    """Whether a person may decide: the part is in quarantine, or its job is searched for and nobody is sending it."""
-    return part.state is PartState.QUARANTINED or (part.state is PartState.INTENT and part.lease is None)
 
 
 def _not_in_quarantine(part: PartRecord) -> Refusal:

@@ -150,6 +150,13 @@ def look_again(part: PartRecord, now: float, rules: SearchRules, *, named: bool,
     return parts.change("search_again", again, reason=part.reason, details={"until": due_at} if first else None)
 
 
+def wait_for_walk(part: PartRecord, now: float, rules: SearchRules) -> Change:
+    """Another walk over the same list has just begun: what it shows is waited for."""
+    return parts.change(
+        "search_again", part.moved(PartState.INTENT, now, due_at=now + rules.floor_seconds), details=None
+    )
+
+
 def _open(part: PartRecord) -> Attempt:
     if part.attempt is None:
         raise ValueError(f"{part.part_id} has no open attempt")
@@ -184,8 +191,8 @@ def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float) ->
     if not unproven:
         return None
     if any(job.taken_by is not None for job in unproven):
-        due_at = now + WAIT_SECONDS_MAX
-        return parts.change("search_again", part.moved(PartState.INTENT, now, due_at=due_at), reason=part.reason)
+        later = part.moved(PartState.INTENT, now, due_at=now + GAP_SECONDS_MAX, searches=part.searches + 1)
+        return parts.change("search_again", later, reason=part.reason, details=None)
     message = f"The remote list shows {len(unproven)} jobs without name and time, any of which may be its own."
     return parts.quarantine(part, now, "unclaimed_jobs", message)
 

@@ -64,15 +64,14 @@ WEAKENED = (
             "records: string bulkverify:part:pull-words/0: IPQS key",
             "records: string bulkverify:part:w-words/0: WhoisXML key",
             "records: list bulkverify:timeline:odd-word: IPQS key",
-            "records: stream bulkverify:events: IPQS key",
         ),
         {"words-on-submit": "", "json-words": "", "pull-words": "", "w-words": "", "odd-word": ""},
     ),
     Weakened(
         ("URL in subject",),
         (
-            "records: string bulkverify:part:page-on-submit/0: IPQS key",
-            "records: string bulkverify:part:json-page-path/0: IPQS key",
+            "records: list bulkverify:timeline:page-on-submit: IPQS key",
+            "records: list bulkverify:timeline:json-page-path: IPQS key",
             "records: list bulkverify:timeline:page-on-download: link token",
             "records: list bulkverify:timeline:segments-expired: link token",
         ),

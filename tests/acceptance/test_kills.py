@@ -11,7 +11,6 @@ import pytest
 import redis
 
 from producers.contract import REQUEST_FIELD, UPLOADS_STREAM
-from producers.exit_codes import ExitCode
 from tests.builders.deadline import wait_until
 from tests.builders.installation import PROCESSES, WORK_SECONDS
 from tests.builders.site import EMAILS, IPS, PART_ROWS, SEVERAL_PARTS, running_site
@@ -99,7 +98,7 @@ def hang(provider: SimulatedProvider[Any], operation: str) -> Callable[[], bool]
 
 
 def test_a_kill_within_a_submit_never_pays_twice(tmp_path: Path, redis_url: str, broker_url: str) -> None:
-    """A part whose submit was cut is quarantined; where its token is in the remote list it is adopted and completed."""
+    """A part whose submit was cut is searched for and submitted no more: by its token, without names by its time."""
     quick: dict[str, Any] = {"reconcile_period_seconds": 1, "submit_deadline_seconds": 5}
     with running_site(tmp_path, redis_url=redis_url, broker_url=broker_url, **quick) as site:
         both = (site.providers.ipqs, site.providers.whoisxml)
@@ -114,19 +113,19 @@ def test_a_kill_within_a_submit_never_pays_twice(tmp_path: Path, redis_url: str,
         assert [part.state for part in site.records.parts(*uploads)] == ["intent"] * 2
         site.installation.kill("worker")
 
-        site.records.wait_for_parts("quarantined", 2, *uploads)
-        assert [part.reason for part in site.records.parts(*uploads)] == ["unresolved_attempt"] * 2
-        site.records.wait_for_uploads("attention", *uploads)
+        wait_until(
+            lambda: [part.reason for part in site.records.parts(*uploads)] == ["unresolved_attempt"] * 2,
+            seconds=WORK_SECONDS,
+            what="both jobs searched for",
+        )
+        assert [part.state for part in site.records.parts(*uploads)] == ["intent"] * 2
         for provider in both:
             provider.knobs.list_delay_seconds = 0.0
-        site.records.wait_for_parts("submitted", 1, "at-ipqs")
-        assert [found.how for found in site.records.parts("at-ipqs")[0].evidence] == ["list"]
+        site.records.wait_for_parts("submitted", 2, *uploads)
+        assert [[found.how for found in part.evidence] for part in site.records.parts(*uploads)] == [["list"], ["time"]]
         site.providers.finish_jobs()
-        site.records.wait_for_uploads("completed", "at-ipqs")
+        site.records.wait_for_uploads("completed", *uploads)
         site.assert_verified("at-ipqs", *IPS)
-
-        # WhoisXML gives its jobs no name, so there is nothing that proves whose job it is: it waits for a person.
-        assert [part.state for part in site.records.parts("at-whoisxml")] == ["quarantined"]
-        site.installation.told(ExitCode.ATTENTION, "wait", "at-whoisxml")
+        site.assert_verified("at-whoisxml", *EMAILS[:PART_ROWS])
         assert [provider.calls["submit"] for provider in both] == [1, 1]
         assert len(site.providers.charges) == len(both)

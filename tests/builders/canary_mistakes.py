@@ -57,7 +57,7 @@ LOOKS = tuple(
         ("retry", "odd-word", "--json"),
         ("retry", "link-expired"),
         ("retry", "list-moved", "--yes", "--json"),
-        ("retry", "--state", "attention", "--json"),
+        ("retry", "--state", "running", "--json"),
         ("cancel", "--label", "r*"),
         ("cancel", "--account", "odd-word", "--yes", "--json"),
         *((*command, upload_id) for upload_id in PURGED for command in (("show",), ("why",), ("result",), ("retry",))),

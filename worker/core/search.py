@@ -145,9 +145,11 @@ def look_again(part: PartRecord, now: float, rules: SearchRules, *, named: bool,
     due_at = now + wait_seconds
     if now < settled_at < due_at:
         due_at = max(settled_at, now + rules.floor_seconds)
-    again = part.moved(PartState.INTENT, now, due_at=max(due_at, not_before), searches=part.searches + 1)
+    # A worker that died has not said why its attempt is open.
+    reason = part.reason or "unresolved_attempt"
+    again = part.moved(PartState.INTENT, now, due_at=max(due_at, not_before), searches=part.searches + 1, reason=reason)
     first = part.searches == 0
-    return parts.change("search_again", again, reason=part.reason, details={"until": due_at} if first else None)
+    return parts.change("search_again", again, reason=reason, details={"until": due_at} if first else None)
 
 
 def wait_for_walk(part: PartRecord, now: float, rules: SearchRules) -> Change:

@@ -75,8 +75,9 @@ class Walked:
     #: Whether every page was read, unfiltered, and none of them shifted unseen.
     complete: bool
     jobs: int
-    #: A job of ours that the walk showed, by kind.
+    #: A job of ours that the walk showed, by kind; and one that it showed with its token.
     controls: Mapping[str, str]
+    named_controls: Mapping[str, str]
     unproven: tuple[Unproven, ...]
 
 
@@ -218,15 +219,17 @@ def _not_shown(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Gr
     """A complete walk that should have shown the job has not."""
     if part.absences and walked.began_at < part.absences[-1].began_at + rules.floor_seconds:
         return look_again(part, now, rules, named=grounds.named)
-    found = Absence(began_at=walked.began_at, jobs=walked.jobs, control=walked.controls.get(part.kind, ""))
+    # Where the token alone would tell the job, a list that shows ours without theirs proves nothing.
+    controls = walked.named_controls if grounds.named else walked.controls
+    found = Absence(began_at=walked.began_at, jobs=walked.jobs, control=controls.get(part.kind, ""))
     part = part.model_copy(update={"absences": (*part.absences, found)[-2 * ABSENCES_NEEDED :]})
     shown = sum(bool(absence.control) for absence in part.absences)
     if shown >= ABSENCES_NEEDED:
         return _asked(part, now) if grounds.ask else _absent(part, _open(part), now)
     if len(part.absences) - shown >= ABSENCES_NEEDED:
         message = (
-            "The remote list does not show its job, nor any other job of this account and kind that is known here, so "
-            "that it proves nothing."
+            "The remote list does not show its job, nor any other job of this account and kind that is known here"
+            f"{' by the name it was given' if grounds.named else ''}, so that it proves nothing."
         )
         return parts.quarantine(part, now, "no_control", message)
     gap_seconds = max(min(GAP_FRACTION * rules.settle_seconds, GAP_SECONDS_MAX), rules.floor_seconds)

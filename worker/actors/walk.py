@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.attempts import part_of_token
+from worker.actors.attempts import close_found, part_of_token
 from worker.core.observe import Seen
 from worker.core.search import Unproven, Walked
 from worker.core.states import Lane
@@ -149,6 +149,9 @@ class _Walker:
             self.context.metrics.message_stale(Lane.RECONCILE, "raced")
         except Taken as taken:
             log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
+        else:
+            if change.parts[0].remote_id == job.remote_id and not change.parts[0].provisional:
+                close_found(self.context.storage, part, job.remote_id)
 
     def _leave(self, part_id: str, error: Unreadable) -> None:
         self.context.leave(Lane.RECONCILE, part_id, error)

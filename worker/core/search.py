@@ -273,12 +273,25 @@ def disown(part: PartRecord, now: float, *, shared: float | None) -> Change:
     remote_id = part.remote_id or ""
     known = "its values cannot be had" if shared is None else f"{shared:.0%} of its values are the part's"
     message = f"Job {remote_id} was found by its time, and {known}."
-    disclaims = (parts.claim_of(part, remote_id),)
     if shared is None or shared >= SHARED_DOUBTFUL:
         stopped = parts.quarantine(part.model_copy(update=NOBODYS), now, "adoption_doubtful", message)
-        return replace(stopped, disclaims=disclaims)
+        return replace(stopped, disclaims=(parts.claim_of(part, remote_id),))
+    return _reopened(part, now, message, shared=shared)
+
+
+def displaced(part: PartRecord, now: float) -> Change:
+    """The job that was found by its time is for certain another part's: the attempt is open again."""
+    return _reopened(part, now, f"Job {part.remote_id} was found by its time, and is another part's.")
+
+
+def _reopened(part: PartRecord, now: float, message: str, *, shared: float | None = None) -> Change:
+    remote_id = part.remote_id or ""
     excluded = (*part.excluded, remote_id)
     reopened = part.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
-    reopened = reopened.model_copy(update=NOBODYS)
-    details = {"remote_id": remote_id, "shared": shared, "message": message}
-    return parts.change("disown", reopened, reason=reopened.reason, disclaims=disclaims, details=details)
+    return parts.change(
+        "disown",
+        reopened.model_copy(update=NOBODYS),
+        reason=reopened.reason,
+        disclaims=(parts.claim_of(part, remote_id),),
+        details={"remote_id": remote_id, "shared": shared, "message": message},
+    )

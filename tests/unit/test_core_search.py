@@ -264,7 +264,8 @@ def provisional(**fields: object) -> PartRecord:
     """A part that has a job by its time alone, whose result can be fetched."""
     part = lost()
     taken = judge(part, walked(part, NOW + 20.0, job(part)), RULES, UNNAMED, NOW + 21.0).parts[0].written()
-    return taken.moved(PartState.FINISHED, NOW + 30.0).model_copy(update=fields)
+    seen = {"finished_at": NOW + 30.0, "remote_finished_at": NOW + 30.0, "observed_at": NOW + 30.0, "looks": 2}
+    return taken.moved(PartState.FINISHED, NOW + 30.0).model_copy(update=seen | fields)
 
 
 def test_values_that_are_others_undo_the_adoption() -> None:
@@ -275,6 +276,7 @@ def test_values_that_are_others_undo_the_adoption() -> None:
     assert [claim.remote_id for claim in change.disclaims] == ["5001"]
     assert part.attempt is not None
     assert (part.provisional, part.credits_reserved) == (False, part.rows)
+    assert (part.finished_at, part.remote_finished_at, part.observed_at, part.looks) == (None, None, None, 0)
 
 
 @pytest.mark.parametrize("shared", [0.5, 0.99, None])

@@ -37,7 +37,17 @@ GAP_SECONDS_MAX = 60.0
 SHARED_DOUBTFUL = 0.5
 
 #: What a part without a remote job has in place of what is known of one.
-NOBODYS: Mapping[str, object] = {"remote_id": None, "provisional": False, "progress": None, "rows_done": 0}
+NOBODYS: Mapping[str, object] = {
+    "remote_id": None,
+    "provisional": False,
+    "remote_word": "",
+    "progress": None,
+    "rows_done": 0,
+    "looks": 0,
+    "observed_at": None,
+    "remote_finished_at": None,
+    "finished_at": None,
+}
 
 #: How a remote id was learned that was found by the time of its job alone.
 BY_TIME = "time"

@@ -241,6 +241,9 @@ def test_a_job_that_another_part_only_seems_to_have_stands_in_the_way() -> None:
     taken = job(part, taken_by="other/0")
     change = judge(part, walked(part, began_at, taken), RULES, UNNAMED, began_at + 1.0)
     assert (change.decision, change.parts[0].absences) == ("search_again", ())
+    too_late = began_at + RULES.search_seconds_max + 1.0
+    stopped = judge(part, walked(part, too_late - 1.0, taken), RULES, UNNAMED, too_late)
+    assert (stopped.decision, stopped.reason) == ("quarantine", "unclaimed_jobs")
 
 
 @pytest.mark.parametrize(("watermark", "decision"), [(5000, "adopt_by_time"), (5001, "quarantine"), (0, "quarantine")])

@@ -132,7 +132,8 @@ def judge(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Grounds
         return _found_by_time(part, attempt, found.remote_id, now)
     settled_at = settled(attempt, rules, named=grounds.named)
     if walked.complete and walked.began_at >= settled_at and not grounds.alive:
-        return _in_the_way(part, unproven, now) or _not_shown(part, walked, rules, grounds, now)
+        waits_until = settled_at + rules.search_seconds_max
+        return _in_the_way(part, unproven, now, waits_until) or _not_shown(part, walked, rules, grounds, now)
     if now > settled_at + rules.search_seconds_max:
         message = "Its job was searched for, and the remote list could not be read whole for too long."
         if grounds.alive:
@@ -190,14 +191,17 @@ def _adoptable(part: PartRecord, job: Unproven) -> bool:
     return job.taken_by is None and (job.started_at is not None or newer)
 
 
-def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float) -> Change | None:
-    """Jobs that may be the attempt's and cannot be told from it: nothing may follow while they are there."""
+def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float, waits_until: float) -> Change | None:
+    """Jobs that may be the attempt's and cannot be told from it: nothing may follow while they are there.
+
+    One that another part has for now is waited for, since its values will tell whose it is, but not for ever.
+    """
     if not unproven:
         return None
-    if any(job.taken_by is not None for job in unproven):
+    if now <= waits_until and any(job.taken_by is not None for job in unproven):
         due_at = now + WAIT_SECONDS_MAX
         return parts.change("search_again", part.moved(PartState.INTENT, now, due_at=due_at), reason=part.reason)
-    message = f"The remote list shows {len(unproven)} jobs without name and time, any of which may be its own."
+    message = f"The remote list shows {len(unproven)} jobs that nothing tells apart, any of which may be its own."
     return parts.quarantine(part, now, "unclaimed_jobs", message)
 
 

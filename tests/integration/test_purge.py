@@ -14,6 +14,7 @@ from tests.builders.stores import a_lossy_store, everything
 from worker.core import upload as core
 from worker.core.change import Claim
 from worker.core.part import change as part_change
+from worker.core.records import Evidence
 from worker.core.states import PartState, UploadState
 from worker.core.tombstone import TOMBSTONE_BYTES_MAX, Tombstone
 from worker.retention.purging import PURGES_MAX, complete_index, purge_ended
@@ -204,6 +205,23 @@ def test_a_damaged_record_keeps_no_other_from_being_purged(store: Store) -> None
     assert purge(store) == {Purged.BUSY: 1, Purged.OK: 1}
     assert purge(store) == {}
     assert store.client.get(store.key("upload", "list-0")) == "{"
+
+
+def test_jobs_of_others_are_not_forgotten_with_the_part_they_were_named_for(store: Store) -> None:
+    """One that held other values, or belongs to another part, can still be found and adopted after the purge."""
+    upload = an_ended_upload(store)
+    part = store.part(f"{upload.upload_id}/0")
+    assert part is not None
+    named = tuple(Evidence(remote_id=remote_id, how="time", at=store.now()) for remote_id in ("strange", "taken"))
+    store.commit(part_change("learn", part.model_copy(update={"evidence": named, "excluded": ("strange",)})))
+    other = a_part("list-2", state=PartState.SUBMITTED, remote_id="taken")
+    store.commit(part_change("adopt", other, claims=(Claim("ipqs-main", "taken", "list-2/0"),)))
+    let_days_pass(store, 31)
+    purge(store)
+    assert store.was_purged("ipqs-main", "list-1-0")
+    assert not store.was_purged("ipqs-main", "strange")
+    assert not store.was_purged("ipqs-main", "taken")
+    assert store.part_of_remote("ipqs-main", "taken") == "list-2/0"
 
 
 def test_remote_ids_stay_known_as_long_as_the_tombstone(store: Store) -> None:

@@ -13,6 +13,7 @@ import pytest
 from producers.errors import Rejected
 from tests.builders.deadline import wait_until
 from tests.builders.line import IPQS_KEY, running_line
+from worker.actors.attempts import Outcome, outcome_of
 from worker.actors.names import manifest_name, result_name
 from worker.core.account import echo_proven
 from worker.core.states import Lane, PartState, UploadState
@@ -201,6 +202,8 @@ def test_without_names_the_job_is_found_by_its_time_and_known_by_its_values(
         assert part.remote_id == str(line.whoisxml.ledger[-1].remote_id)
         assert len(part.excluded) <= strangers
         assert (part.provisional, part.credits_committed, part.credits_reserved) == (False, 3, 0)
+        found = Outcome(remote_id=part.remote_id)
+        assert outcome_of(line.plant.context.storage, part.token, part.attempts) == found
         assert len(line.whoisxml.ledger) == strangers + 1
 
 
@@ -220,6 +223,9 @@ def test_a_lost_job_is_found_again_by_its_token(tmp_path: Path, redis_url: str, 
         line.finish(upload_id)
         assert line.upload(upload_id).state is UploadState.COMPLETED
         assert "adopt" in line.decisions(upload_id)
+        (part,) = line.parts(upload_id)
+        outcome = outcome_of(line.plant.context.storage, part.token, part.attempts)
+        assert outcome == Outcome(remote_id=part.remote_id)
         assert charged_rows(line) == [3]
 
 

@@ -9,9 +9,11 @@ import pytest
 from tests.builders.line import Line, running_line
 from worker.actors import prepare, submit
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, outcome_of
+from worker.actors.unresolved import search_rules
 from worker.core.account import echo_proven
 from worker.core.part import intent, reserve
 from worker.core.records import Attempt
+from worker.core.search import Grounds, Unproven, Walked, judge
 from worker.core.states import PartState
 from worker.providers.errors import OwnRateReached
 from worker.providers.sandbox.faults import Fault
@@ -33,9 +35,9 @@ def line(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[Line]:
         yield line
 
 
-def pending_part(line: Line) -> PartRecord:
+def pending_part(line: Line, upload_id: str = "one") -> PartRecord:
     """A part that is ready to be submitted."""
-    upload_id = line.submit(line.file("list.csv", LIST), "ipqs-main", upload_id="one")
+    line.submit(line.file("list.csv", LIST), "ipqs-main", upload_id=upload_id)
     prepare.run(line.plant.context, upload_id, line.upload(upload_id).epoch)
     (part,) = line.parts(upload_id)
     assert part.state is PartState.PENDING
@@ -142,6 +144,26 @@ def test_a_remote_id_of_another_part_is_not_taken_over(line: Line) -> None:
     line.plant.context.store.client.hset(f"bulkverify:remote:{scope}", str(line.ipqs.knobs.first_id), "other/0")
     stopped = step(line, part)
     assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "identity_collision")
+
+
+def test_a_part_that_only_found_a_job_by_its_time_gives_way_to_the_one_that_was_answered(line: Line) -> None:
+    """The answer is certain: the job is its part's, and the other one's attempt is searched for again."""
+    context, connected = line.plant.context, line.plant.context.accounts["ipqs-main"]
+    lost, now = abandoned_attempt(line), line.plant.context.store.now()
+    job = Unproven(str(line.ipqs.knobs.first_id), lost.kind, lost.rows, now)
+    found = Walked(began_at=now, complete=True, jobs=1, controls={}, named_controls={}, unproven=(job,))
+    unnamed = Grounds(named=False, ask=False, alive=False)
+    context.apply(judge(lost, found, search_rules(context), unnamed, now))
+    assert line.parts("one")[0].provisional
+    answered = pending_part(line, "two")
+    submit.run(context, answered.part_id, answered.epoch)
+    (charge,) = line.ipqs.ledger
+    (answered,), (reopened,) = line.parts("two"), line.parts("one")
+    assert (answered.state, answered.remote_id) == (PartState.SUBMITTED, str(charge.remote_id))
+    assert context.store.part_of_remote(connected.remote_scope, job.remote_id) == answered.part_id
+    assert (reopened.state, reopened.remote_id, reopened.provisional) == (PartState.INTENT, None, False)
+    assert (reopened.excluded, reopened.credits_reserved) == ((job.remote_id,), reopened.rows)
+    assert reopened.attempt is not None
 
 
 def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:

@@ -97,6 +97,17 @@ def test_a_quarantined_part_waits_for_a_person_with_all_that_is_known() -> None:
     )
 
 
+def test_a_job_that_holds_other_values_is_told_and_never_proposed() -> None:
+    """It was named for the part and is not the part's; where walks have proven that there is none, that comes first."""
+    found = (Evidence(remote_id="78", how="time", at=NOW - 10),)
+    known = a_part(state=PartState.QUARANTINED, attempt=an_attempt(1), evidence=found, excluded=("78",))
+    step = next_step(known.model_copy(update={"reason": "no_control"}), NOW)
+    assert step.known[1].what == "remote job 78 was named by: time, and is not the part's"
+    assert step.commands[0] == "bulkverify resolve list-1/0 --adopt REMOTE_ID"
+    absent = next_step(known.model_copy(update={"reason": "absent"}), NOW)
+    assert absent.commands[0] == "bulkverify resolve list-1/0 --resubmit --yes-spend 100"
+
+
 def test_an_upload_in_preparation_tells_how_far_it_is() -> None:
     """While the list is being read, the number of rows so far is told."""
     upload = an_upload(state=UploadState.PREPARING, lease=LEASED, staged_rows=12_000)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders.core_records import POLICY, sent
-from tests.builders.records import NOW
+from tests.builders.records import NOW, an_attempt
 from worker.core.errors import IllegalMove
 from worker.core.observe import MISSING_LOOKS_MAX, Seen, not_seen, observed
 from worker.core.states import Lane, PartState
@@ -112,6 +112,17 @@ def test_a_job_never_shown_in_many_looks_is_missing_once() -> None:
     assert change.parts[0].reason == "missing_remote"
     assert sum(change.details is not None for change in told) == 1
     assert [c.reason for c in told].index("missing_remote") == MISSING_LOOKS_MAX - 1
+
+
+def test_a_missing_job_that_was_found_by_its_time_is_a_persons_matter() -> None:
+    """It will bring no values that tell whose it is: the attempt stays open, and the part asks for help."""
+    part = sent(provisional=True, attempt=an_attempt(), credits_reserved=100)
+    for _ in range(MISSING_LOOKS_MAX):
+        change = not_seen(part, LATER, POLICY)
+        part = change.parts[0]
+    assert (part.state, part.reason, part.remote_id) == (PartState.QUARANTINED, "adoption_doubtful", None)
+    assert part.attempt is not None
+    assert [claim.remote_id for claim in change.disclaims] == ["77"]
 
 
 def test_a_job_that_was_shown_before_is_not_called_missing() -> None:

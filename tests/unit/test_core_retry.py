@@ -175,6 +175,8 @@ def test_what_ended_unspent_is_submitted_anew(state: UploadState) -> None:
         (a_part(state=P.FAILED, reason="remote_aborted", credits_committed=100), 100),
         (a_part(state=P.CANCELLED, evidence=(JOB,)), 100),
         (a_part(state=P.FAILED, attempt=an_attempt()), 100),
+        (a_part(state=P.FAILED, attempt=an_attempt(), evidence=(JOB,), provisional=True), 100),
+        (a_part(state=P.FAILED, attempt=an_attempt(), evidence=(JOB,), excluded=(JOB.remote_id,)), 100),
         (
             a_part(
                 state=P.COLLECTED, credits_committed=100, evidence=(JOB, JOB.model_copy(update={"remote_id": "78"}))

@@ -46,11 +46,16 @@ def settled_at(part: PartRecord, *, named: bool = True) -> float:
 
 
 def walked(
-    part: PartRecord, began_at: float, *jobs: Unproven, complete: bool = True, control: str | None = "4000"
+    part: PartRecord,
+    began_at: float,
+    *jobs: Unproven,
+    complete: bool = True,
+    control: str | None = "4000",
+    shows_names: bool = True,
 ) -> Walked:
-    """A walk that showed `jobs` which nobody claims, and a job of ours of the part's kind."""
+    """A walk that showed `jobs` which nobody claims, and a job of ours of the part's kind, by its name."""
     controls = {} if control is None else {part.kind: control}
-    return Walked(began_at, complete, 7, controls, jobs)
+    return Walked(began_at, complete, 7, controls, controls if shows_names else {}, jobs)
 
 
 def job(part: PartRecord, remote_id: str = "5001", **fields: object) -> Unproven:
@@ -152,9 +157,18 @@ def test_a_control_of_another_kind_is_none() -> None:
     """A list that was filtered by type shows jobs of that type only."""
     part = lost()
     began_at = settled_at(part)
-    other = Walked(began_at, True, 7, {"proxy": "4000"}, ())
+    other = Walked(began_at, True, 7, {"proxy": "4000"}, {"proxy": "4000"}, ())
     change = judge(part, other, RULES, NAMED, began_at + 1.0)
     assert change.parts[0].absences[0].control == ""
+
+
+def test_a_list_that_shows_our_jobs_without_their_names_proves_nothing_where_names_are_looked_for() -> None:
+    """The part's own job may be among the nameless; where jobs are told by their time it is as good as any."""
+    nameless = twice_absent(lost(), shows_names=False)
+    assert (nameless.state, nameless.reason) == (PartState.QUARANTINED, "no_control")
+    assert nameless.attempt is not None
+    assert "by the name it was given" in nameless.message
+    assert twice_absent(lost(), UNNAMED, shows_names=False).state is PartState.PENDING
 
 
 def test_an_account_may_ask_before_anything_is_submitted_again() -> None:
@@ -227,6 +241,9 @@ def test_a_job_that_another_part_only_seems_to_have_stands_in_the_way() -> None:
     taken = job(part, taken_by="other/0")
     change = judge(part, walked(part, began_at, taken), RULES, UNNAMED, began_at + 1.0)
     assert (change.decision, change.parts[0].absences) == ("search_again", ())
+    too_late = began_at + RULES.search_seconds_max + 1.0
+    stopped = judge(part, walked(part, too_late - 1.0, taken), RULES, UNNAMED, too_late)
+    assert (stopped.decision, stopped.reason) == ("quarantine", "unclaimed_jobs")
 
 
 @pytest.mark.parametrize(("watermark", "decision"), [(5000, "adopt_by_time"), (5001, "quarantine"), (0, "quarantine")])
@@ -250,7 +267,8 @@ def provisional(**fields: object) -> PartRecord:
     """A part that has a job by its time alone, whose result can be fetched."""
     part = lost()
     taken = judge(part, walked(part, NOW + 20.0, job(part)), RULES, UNNAMED, NOW + 21.0).parts[0].written()
-    return taken.moved(PartState.FINISHED, NOW + 30.0).model_copy(update=fields)
+    seen = {"finished_at": NOW + 30.0, "remote_finished_at": NOW + 30.0, "observed_at": NOW + 30.0, "looks": 2}
+    return taken.moved(PartState.FINISHED, NOW + 30.0).model_copy(update=seen | fields)
 
 
 def test_values_that_are_others_undo_the_adoption() -> None:
@@ -261,6 +279,7 @@ def test_values_that_are_others_undo_the_adoption() -> None:
     assert [claim.remote_id for claim in change.disclaims] == ["5001"]
     assert part.attempt is not None
     assert (part.provisional, part.credits_reserved) == (False, part.rows)
+    assert (part.finished_at, part.remote_finished_at, part.observed_at, part.looks) == (None, None, None, 0)
 
 
 @pytest.mark.parametrize("shared", [0.5, 0.99, None])

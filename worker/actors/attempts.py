@@ -11,16 +11,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from worker.core.errors import LaterSchema
 from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.core.states import PART_UNSPENT
+from worker.storage import StorageError
 from worker.store.errors import Later
 
 if TYPE_CHECKING:
     from worker.context import Context
     from worker.core.records import PartRecord
     from worker.storage import Storage
+
+log = structlog.get_logger()
 
 #: Most bytes of an attempt record.
 RECORD_BYTES_MAX = 64 * 1024
@@ -149,6 +154,20 @@ def part_of_token(storage: Storage, token: str) -> str | None:
 
 def _seconds(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def close_found(storage: Storage, part: PartRecord, remote_id: str) -> None:
+    """Close the open attempt of a part with the job that was found to be its own; without an attempt nothing is done.
+
+    The provider's list forgets jobs: a store that forgets the part could not find it there again. What storage refuses
+    is logged: the store knows the job.
+    """
+    if part.attempt is None:
+        return
+    try:
+        close_attempt(storage, part.token, part.attempt.number, Outcome(remote_id=remote_id))
+    except StorageError as error:
+        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
 
 
 def close_followed(storage: Storage, part: PartRecord) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.actors.accounts import kept_back, pause_account
+from worker.actors.attempts import close_found
 from worker.actors.names import raw_name, segment_name, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
@@ -74,7 +75,7 @@ def _collect(context: Context, part: PartRecord) -> None:
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        _collected(context, keeper, fetched)
+        _collected(context, keeper, part, fetched)
     else:
         _later(context, keeper, part, failure)
 
@@ -122,7 +123,7 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
     )
 
 
-def _collected(context: Context, keeper: Keeper[PartRecord], fetched: Fetched) -> None:
+def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched) -> None:
     summary = fetched.summary
     now = context.store.now()
     if fetched.shared is not None:
@@ -143,6 +144,8 @@ def _collected(context: Context, keeper: Keeper[PartRecord], fetched: Fetched) -
         )
     )
     part = change.parts[0]
+    if before.provisional:
+        close_found(context.storage, before, part.remote_id or "")
     lag_seconds = max(now - (part.remote_finished_at or now), 0.0)
     context.metrics.result_verified(provider=part.provider, account=part.account, lag_seconds=lag_seconds)
     run_seconds = max(now - (part.submitted_at or now), 0.0)

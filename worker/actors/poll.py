@@ -166,7 +166,7 @@ def _decide(context: Context, part: PartRecord, observation: Observation | None)
     context.apply(change)
     if change.parts[0].state is not PartState.SUBMITTED:
         context.wake_next(part.account)
-    if change.parts[0].terminal:
+    if change.parts[0].lane is None:
         context.nudge(part.upload_id)
 
 

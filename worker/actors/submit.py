@@ -16,7 +16,7 @@ from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
-from worker.actors.unresolved import is_named, search
+from worker.actors.unresolved import gives_way, is_named, search
 from worker.core import part as core
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.method import PULL, choose_method
@@ -337,11 +337,15 @@ def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
 def _write(context: Context, part: PartRecord, change: Change) -> None:
     """Write a part's decision, and have its upload looked at if the part will not move by itself any more.
 
-    A remote id that belongs to another part is never taken over: the part stops, because one of the two is wrong.
+    A remote id that belongs to another part is never taken over: the part stops, because one of the two is wrong. But a
+    part that only found the job by its time gives way.
     """
     try:
         context.apply(change)
     except Taken as taken:
+        if gives_way(context, taken):
+            _write(context, part, change)
+            return
         how, now = "another_parts_id", context.store.now()
         change = core.quarantine(part, now, "identity_collision", str(taken), remote_id=taken.remote_id, how=how)
         context.apply(change)

@@ -10,7 +10,7 @@ import structlog
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
-from worker.core.search import Grounds, SearchRules, judge, look_again, wait_for_walk
+from worker.core.search import Grounds, SearchRules, displaced, judge, look_again, wait_for_walk
 from worker.core.states import Lane, PartState
 from worker.core.sweep import Sweep
 from worker.providers.errors import OwnRateReached, ProviderError
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 #: Seconds before a part's look that it may be taken early, when a walk for it is made anyway.
 EARLY_SECONDS = 0.5
+#: Times a job that was found by its time is given up again when its part is written by others meanwhile.
+GIVE_WAY_TRIES = 10
 
 
 def search(context: Context, connected: Connected, part: PartRecord) -> None:
@@ -136,3 +138,20 @@ def _apply(context: Context, change: Change) -> None:
             log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
     if part.lane is None:
         context.nudge(part.upload_id)
+
+
+def gives_way(context: Context, taken: Taken) -> bool:
+    """Whether the part that has the remote id was only taken to have it, and has it no more."""
+    for _ in range(GIVE_WAY_TRIES):
+        try:
+            owner = context.store.part(taken.part_id)
+            if owner is None or not owner.provisional or owner.remote_id != taken.remote_id:
+                return False
+            context.apply(displaced(owner, context.store.now()))
+        except Stale:
+            continue
+        except Unreadable as error:
+            context.leave(Lane.SUBMIT, taken.part_id, error)
+            return False
+        return True
+    return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.attempts import part_of_token
+from worker.actors.attempts import close_found, part_of_token
 from worker.core.observe import Seen
 from worker.core.search import Unproven, Walked
 from worker.core.states import Lane
@@ -45,6 +45,7 @@ def walk(context: Context, connected: Connected, sweep: Sweep, *, until: int | N
         complete=sweep.complete,
         jobs=len(walker.known),
         controls=walker.controls,
+        named_controls=walker.named_controls,
         unproven=tuple(walker.unproven),
     )
 
@@ -56,6 +57,7 @@ class _Walker:
     sweep: Sweep
     known: set[str] = field(default_factory=set)
     controls: dict[str, str] = field(default_factory=dict)
+    named_controls: dict[str, str] = field(default_factory=dict)
     unproven: list[Unproven] = field(default_factory=list)
     open_attempts: dict[str, PartRecord] = field(default_factory=dict)
     #: Most jobs that a page has said there are.
@@ -112,6 +114,8 @@ class _Walker:
             return
         if owner is not None and not owner.provisional:
             self.controls.setdefault(owner.kind, job.remote_id)
+            if matching(job.name, [owner.token]) is not None:
+                self.named_controls.setdefault(owner.kind, job.remote_id)
         elif token is None and not self.context.store.was_purged(self.connected.remote_scope, job.remote_id):
             self.unproven.append(Unproven(job.remote_id, job.kind, job.total_rows, job.started_at, owner_id))
         if part is not None:
@@ -145,6 +149,9 @@ class _Walker:
             self.context.metrics.message_stale(Lane.RECONCILE, "raced")
         except Taken as taken:
             log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
+        else:
+            if change.parts[0].remote_id == job.remote_id and not change.parts[0].provisional:
+                close_found(self.context.storage, part, job.remote_id)
 
     def _leave(self, part_id: str, error: Unreadable) -> None:
         self.context.leave(Lane.RECONCILE, part_id, error)

@@ -16,7 +16,7 @@ from worker.core.states import PART_UNSPENT, PartState, UploadState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from worker.core.records import Absence, AccountRecord, PartRecord, Pause, WorkItem
+    from worker.core.records import Absence, AccountRecord, Evidence, PartRecord, Pause, WorkItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +116,16 @@ def ways_out(part: PartRecord) -> tuple[str, ...]:
     if part.remote_id is not None or not (part.attempt or part.evidence):
         return f"bulkverify retry {part.upload_id}", give_up
     # In a collision the id that was named last belongs to another part.
-    trusted = part.evidence and part.reason != "identity_collision"
-    named = part.evidence[-1].remote_id if trusted else "REMOTE_ID"
-    return (
-        f"bulkverify resolve {part.part_id} --adopt {named}",
-        f"bulkverify resolve {part.part_id} --resubmit --yes-spend {part.rows}",
-        give_up,
-    )
+    trusted = part.possible_jobs if part.reason != "identity_collision" else ()
+    adopt = f"bulkverify resolve {part.part_id} --adopt {trusted[-1] if trusted else 'REMOTE_ID'}"
+    resubmit = f"bulkverify resolve {part.part_id} --resubmit --yes-spend {part.rows}"
+    return (resubmit, adopt, give_up) if part.reason == "absent" and not trusted else (adopt, resubmit, give_up)
 
 
 def _known(part: PartRecord) -> tuple[Fact, ...]:
     """What there is to decide on: the open attempt, what the list showed, every remote id ever named for the part."""
     attempt = part.attempt
-    facts = [Fact(f"remote job {found.remote_id} was named by: {found.how}", found.at) for found in part.evidence]
+    facts = [Fact(_named(found, part), found.at) for found in part.evidence]
     facts += [
         Fact(
             f"a complete walk over the list ({absence.jobs:,} jobs{_control(absence)}) did not show it",
@@ -140,6 +137,11 @@ def _known(part: PartRecord) -> tuple[Fact, ...]:
         tried = f"attempt {attempt.number} may have been charged; its record is {attempt.object}"
         facts.insert(0, Fact(tried, attempt.at))
     return tuple(facts)
+
+
+def _named(found: Evidence, part: PartRecord) -> str:
+    others = ", and is not the part's" if found.remote_id in part.excluded else ""
+    return f"remote job {found.remote_id} was named by: {found.how}{others}"
 
 
 def _control(absence: Absence) -> str:

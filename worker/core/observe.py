@@ -124,10 +124,15 @@ def elsewhere(part: PartRecord, now: float) -> Change:
 
 
 def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
-    """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays."""
+    """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays.
+
+    One that was found by its time, and can bring no values that tell whose it is, is a person's matter at last.
+    """
     age_seconds = now - (part.submitted_at or now)
     looks = part.looks + 1
     reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
+    if part.provisional and reason == "missing_remote":
+        return disown(part, now, shared=None)
     waiting = part.moved(
         PartState.SUBMITTED,
         now,

@@ -341,6 +341,11 @@ class PartRecord(WorkItem):
         return self.state is PartState.QUARANTINED or (self.state is PartState.INTENT and self.lease is None)
 
     @property
+    def possible_jobs(self) -> tuple[str, ...]:
+        """Remote ids that were named for the part and are not known to be of other jobs, the last one last."""
+        return tuple(found.remote_id for found in self.evidence if found.remote_id not in self.excluded)
+
+    @property
     def remote_scope(self) -> str:
         """Where the part's remote id is unique: one account at one service."""
         return f"{self.account}@{self.service}" if self.service else self.account

@@ -171,9 +171,12 @@ def _released(part: PartRecord) -> PartState | None:
 
 
 def rows_paid(part: PartRecord) -> int:
-    """Rows that were paid for, or may have been: each remote job, and an open attempt, is a charge."""
-    jobs = {found.remote_id for found in part.evidence}
-    return max(part.credits_committed, part.rows * (len(jobs) + (part.attempt is not None)))
+    """Rows that were paid for, or may have been: each remote job, and an open attempt, is a charge.
+
+    The job that a part was only taken to have, because of its time, is that of its open attempt.
+    """
+    attempts = part.attempt is not None and not part.provisional
+    return max(part.credits_committed, part.rows * (len(set(part.possible_jobs)) + attempts))
 
 
 def upload_again(upload: UploadRecord, now: float) -> Change | None:

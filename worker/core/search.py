@@ -37,7 +37,17 @@ GAP_SECONDS_MAX = 60.0
 SHARED_DOUBTFUL = 0.5
 
 #: What a part without a remote job has in place of what is known of one.
-NOBODYS: Mapping[str, object] = {"remote_id": None, "provisional": False, "progress": None, "rows_done": 0}
+NOBODYS: Mapping[str, object] = {
+    "remote_id": None,
+    "provisional": False,
+    "remote_word": "",
+    "progress": None,
+    "rows_done": 0,
+    "looks": 0,
+    "observed_at": None,
+    "remote_finished_at": None,
+    "finished_at": None,
+}
 
 #: How a remote id was learned that was found by the time of its job alone.
 BY_TIME = "time"
@@ -75,8 +85,9 @@ class Walked:
     #: Whether every page was read, unfiltered, and none of them shifted unseen.
     complete: bool
     jobs: int
-    #: A job of ours that the walk showed, by kind.
+    #: A job of ours that the walk showed, by kind; and one that it showed with its token.
     controls: Mapping[str, str]
+    named_controls: Mapping[str, str]
     unproven: tuple[Unproven, ...]
 
 
@@ -121,7 +132,8 @@ def judge(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Grounds
         return _found_by_time(part, attempt, found.remote_id, now)
     settled_at = settled(attempt, rules, named=grounds.named)
     if walked.complete and walked.began_at >= settled_at and not grounds.alive:
-        return _in_the_way(part, unproven, now) or _not_shown(part, walked, rules, grounds, now)
+        waits_until = settled_at + rules.search_seconds_max
+        return _in_the_way(part, unproven, now, waits_until) or _not_shown(part, walked, rules, grounds, now)
     if now > settled_at + rules.search_seconds_max:
         message = "Its job was searched for, and the remote list could not be read whole for too long."
         if grounds.alive:
@@ -188,14 +200,17 @@ def _adoptable(part: PartRecord, job: Unproven) -> bool:
     return job.taken_by is None and (job.started_at is not None or newer)
 
 
-def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float) -> Change | None:
-    """Jobs that may be the attempt's and cannot be told from it: nothing may follow while they are there."""
+def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float, waits_until: float) -> Change | None:
+    """Jobs that may be the attempt's and cannot be told from it: nothing may follow while they are there.
+
+    One that another part has for now is waited for, since its values will tell whose it is, but not for ever.
+    """
     if not unproven:
         return None
-    if any(job.taken_by is not None for job in unproven):
+    if now <= waits_until and any(job.taken_by is not None for job in unproven):
         later = part.moved(PartState.INTENT, now, due_at=now + GAP_SECONDS_MAX, searches=part.searches + 1)
         return parts.change("search_again", later, reason=part.reason, details=None)
-    message = f"The remote list shows {len(unproven)} jobs without name and time, any of which may be its own."
+    message = f"The remote list shows {len(unproven)} jobs that nothing tells apart, any of which may be its own."
     return parts.quarantine(part, now, "unclaimed_jobs", message)
 
 
@@ -227,15 +242,17 @@ def _not_shown(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Gr
     """A complete walk that should have shown the job has not."""
     if part.absences and walked.began_at < part.absences[-1].began_at + rules.floor_seconds:
         return look_again(part, now, rules, named=grounds.named)
-    found = Absence(began_at=walked.began_at, jobs=walked.jobs, control=walked.controls.get(part.kind, ""))
+    # Where the token alone would tell the job, a list that shows ours without theirs proves nothing.
+    controls = walked.named_controls if grounds.named else walked.controls
+    found = Absence(began_at=walked.began_at, jobs=walked.jobs, control=controls.get(part.kind, ""))
     part = part.model_copy(update={"absences": (*part.absences, found)[-2 * ABSENCES_NEEDED :]})
     shown = sum(bool(absence.control) for absence in part.absences)
     if shown >= ABSENCES_NEEDED:
         return _asked(part, now) if grounds.ask else _absent(part, _open(part), now)
     if len(part.absences) - shown >= ABSENCES_NEEDED:
         message = (
-            "The remote list does not show its job, nor any other job of this account and kind that is known here, so "
-            "that it proves nothing."
+            "The remote list does not show its job, nor any other job of this account and kind that is known here"
+            f"{' by the name it was given' if grounds.named else ''}, so that it proves nothing."
         )
         return parts.quarantine(part, now, "no_control", message)
     gap_seconds = max(min(GAP_FRACTION * rules.settle_seconds, GAP_SECONDS_MAX), rules.floor_seconds)
@@ -279,12 +296,25 @@ def disown(part: PartRecord, now: float, *, shared: float | None) -> Change:
     remote_id = part.remote_id or ""
     known = "its values cannot be had" if shared is None else f"{shared:.0%} of its values are the part's"
     message = f"Job {remote_id} was found by its time, and {known}."
-    disclaims = (parts.claim_of(part, remote_id),)
     if shared is None or shared >= SHARED_DOUBTFUL:
         stopped = parts.quarantine(part.model_copy(update=NOBODYS), now, "adoption_doubtful", message)
-        return replace(stopped, disclaims=disclaims)
+        return replace(stopped, disclaims=(parts.claim_of(part, remote_id),))
+    return _reopened(part, now, message, shared=shared)
+
+
+def displaced(part: PartRecord, now: float) -> Change:
+    """The job that was found by its time is for certain another part's: the attempt is open again."""
+    return _reopened(part, now, f"Job {part.remote_id} was found by its time, and is another part's.")
+
+
+def _reopened(part: PartRecord, now: float, message: str, *, shared: float | None = None) -> Change:
+    remote_id = part.remote_id or ""
     excluded = (*part.excluded, remote_id)
     reopened = part.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
-    reopened = reopened.model_copy(update=NOBODYS)
-    details = {"remote_id": remote_id, "shared": shared, "message": message}
-    return parts.change("disown", reopened, reason=reopened.reason, disclaims=disclaims, details=details)
+    return parts.change(
+        "disown",
+        reopened.model_copy(update=NOBODYS),
+        reason=reopened.reason,
+        disclaims=(parts.claim_of(part, remote_id),),
+        details={"remote_id": remote_id, "shared": shared, "message": message},
+    )

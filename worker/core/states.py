@@ -94,4 +94,7 @@ PART_MOVES: dict[PartState, frozenset[PartState]] = {
     _P.CANCELLED: frozenset(),
 }
 #: What may follow besides for a part whose job was adopted by its time alone: it may turn out to be another's.
-PROVISIONAL_MOVES: dict[PartState, frozenset[PartState]] = {_P.FINISHED: frozenset({_P.INTENT, _P.SUBMITTED})}
+PROVISIONAL_MOVES: dict[PartState, frozenset[PartState]] = {
+    _P.SUBMITTED: frozenset({_P.INTENT}),
+    _P.FINISHED: frozenset({_P.INTENT, _P.SUBMITTED}),
+}

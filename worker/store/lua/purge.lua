@@ -6,7 +6,7 @@
 --          parts are to go), seconds that the tombstone is kept, seconds to add to the server's time (tests only)
 --
 -- The remote ids of the parts stay known for as long as the tombstone, so that the jobs are not taken for orphans and no
--- other part adopts them. What is gone already is passed over: a purge that was interrupted is done again.
+-- other part adopts them; those that turned out to be others' do not. What is gone already is passed over: a purge that was interrupted is done again.
 -- Returns {"ok"} | {"gone"} | {"stale"} | {"busy", part id}
 
 local prefix, upload_id = KEYS[1], ARGV[1]
@@ -55,11 +55,17 @@ local function forget(id, part)
   if part.remote_id and part.remote_id ~= cjson.null then
     known[part.remote_id] = true
   end
+  for _, remote_id in ipairs(part.excluded or {}) do
+    known[remote_id] = nil
+  end
   for remote_id in pairs(known) do
-    if redis.call('HGET', key('remote', scope), remote_id) == id then
+    local owner = redis.call('HGET', key('remote', scope), remote_id)
+    if owner == id then
       redis.call('HDEL', key('remote', scope), remote_id)
     end
-    redis.call('ZADD', key('remote_purged'), now + ttl, scope .. '|' .. remote_id)
+    if not owner or owner == id then
+      redis.call('ZADD', key('remote_purged'), now + ttl, scope .. '|' .. remote_id)
+    end
   end
   redis.call('ZREM', key('index', 'part', part.account, part.kind, part.state), id)
   redis.call('SREM', key('active', part.account), id)

@@ -15,8 +15,10 @@ from worker.core.account import (
     SPENDING_REASONS,
     Paused,
     Waiting,
+    begin_walk,
     credits_seen,
     echo_proven,
+    end_walk,
     give_up_probe,
     lift,
     pause,
@@ -190,3 +192,17 @@ def test_the_balance_is_kept_with_its_time(balance: int) -> None:
     change = credits_seen(an_account(), balance, NOW)
     assert (change.accounts[0].credits_balance, change.accounts[0].credits_at) == (balance, NOW)
     assert change.details is None
+
+
+def test_one_process_walks_the_list_at_a_time() -> None:
+    """Another begins when the walk has ended, or its time is over."""
+    ours, theirs = Lease(owner="host:1", until=NOW + 300.0), Lease(owner="host:2", until=NOW + 400.0)
+    change = begin_walk(an_account(), ours, NOW)
+    assert change is not None
+    walking = change.accounts[0]
+    assert begin_walk(walking, theirs, NOW + 299.0) is None
+    assert begin_walk(walking, theirs, NOW + 300.0) is not None
+    assert end_walk(walking, theirs) is None
+    ended = end_walk(walking, ours)
+    assert ended is not None
+    assert begin_walk(ended.accounts[0], theirs, NOW) is not None

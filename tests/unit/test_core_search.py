@@ -325,3 +325,14 @@ def test_a_part_whose_attempts_are_forgotten_takes_the_job_that_carries_its_toke
     assert change is not None
     assert (change.decision, change.parts[0].state, change.parts[0].remote_id) == ("adopt", PartState.SUBMITTED, "6000")
     assert dict(change.ledger) == {Entry.RESERVED: a_part().rows, Entry.COMMITTED: a_part().rows}
+
+
+def test_the_time_to_settle_begins_anew_when_a_frozen_process_has_ended() -> None:
+    """What it sent at its very end may still appear: walks from before that do not count."""
+    part = lost()
+    began_at = settled_at(part)
+    once = judge(part, walked(part, began_at), RULES, NAMED, began_at + 2.0).parts[0].written()
+    alive = Grounds(named=True, ask=False, alive=True)
+    later = began_at + 100.0
+    held = judge(once, walked(once, later), RULES, alive, later).parts[0]
+    assert (held.absences, settled_at(held)) == ((), later + RULES.settle_seconds)

@@ -66,6 +66,7 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
         "part": part.index,
         "account": part.account,
         "provider": part.provider,
+        "service": part.service,
         "kind": part.kind,
         "token": part.token,
         "attempt": number,
@@ -110,6 +111,8 @@ class Remembered:
     #: Host, process id and nonce of the process that made it.
     process: str | None
     watermark: int | None
+    #: Where the account spoke to: elsewhere the attempt's job cannot be found.
+    service: str | None
     outcome: Outcome | None
 
 
@@ -135,6 +138,7 @@ def remembered_attempt(storage: Storage, token: str, number: int) -> Remembered:
         at=_seconds(told.get("at")),
         over_at=_seconds(told.get("over_at")),
         process=None if told.get("process") is None else str(told["process"]),
+        service=None if told.get("service") is None else str(told["service"]),
         watermark=told["watermark"] if isinstance(told.get("watermark"), int) else None,
         outcome=outcome_of(storage, token, number),
     )

@@ -15,7 +15,7 @@ from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown
 from worker.core.states import Lane
-from worker.providers.errors import OwnRateReached, ProviderError
+from worker.providers.errors import OwnRateReached, ProviderError, Refused
 from worker.providers.port import Kind
 from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
@@ -159,6 +159,11 @@ def _later(
     context: Context, keeper: Keeper[PartRecord], part: PartRecord, failure: ProviderError | StorageError
 ) -> None:
     now = context.store.now()
+    if isinstance(failure, Refused) and part.provisional:
+        # It was found by its time alone, and has no values to tell whose it is.
+        change = keeper.conclude(lambda record: disown(record, now, shared=None))
+        context.nudge(change.upload_id)
+        return
     until = now + backoff_seconds(part.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
     if isinstance(failure, OwnRateReached):
         until = now + (failure.retry_after_seconds or RETRY_SECONDS[0])

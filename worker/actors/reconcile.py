@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.accounts import kept_back, pause_account
-from worker.actors.unresolved import decide
+from worker.actors.unresolved import attempts_alive, decide
 from worker.actors.walk import walk
 from worker.core.account import credits_seen
 from worker.core.states import Lane
@@ -47,7 +47,8 @@ def _reconcile(context: Context, connected: Connected) -> None:
     sweep = Sweep(began_at=now)
     began = time.monotonic()
     try:
-        decide(context, connected, walk(context, connected, sweep))
+        alive = attempts_alive(context, connected)
+        decide(context, connected, walk(context, connected, sweep), alive)
         balance = connected.provider.credits().balance
         context.apply(credits_seen(context.store.account(name, provider), balance, context.store.now()))
     except OwnRateReached as error:

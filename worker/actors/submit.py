@@ -92,7 +92,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     now = context.store.now()
     method = choose_method(upload, connected.provider.capabilities.submit_methods)
     obstacle = core.before_submit(part, upload, waiting, now)
-    if obstacle is None and part.attempts >= ATTEMPTS_MAX:
+    if obstacle is None and part.attempts - part.attempts_from >= ATTEMPTS_MAX:
         message = f"{part.attempts} attempts to submit this part ended without a job; the timeline tells why."
         obstacle = core.quarantine(part, now, "attempts_exhausted", message, unsent=True)
     elif obstacle is None and method is None:
@@ -209,7 +209,9 @@ def _take_up(context: Context, part: PartRecord, number: int, now: float) -> Non
     """Go on with an attempt that storage has and the store does not know: it may have been spent, so search for it."""
     try:
         known = remembered_attempt(context.storage, part.token, number)
-        if known.outcome is not None:
+        if known.service not in {None, part.service}:
+            change = core.hold(part, now, "account_moved", now + BLOCKED_LOOK_SECONDS)
+        elif known.outcome is not None:
             change = _recorded(part, number, known.outcome, now)
         else:
             change = _searched_for(part, known, now)

@@ -10,6 +10,8 @@ import structlog
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
+from worker.core.account import begin_walk, end_walk
+from worker.core.records import Lease
 from worker.core.search import Grounds, SearchRules, displaced, judge, look_again, wait_for_walk
 from worker.core.states import Lane, PartState
 from worker.core.sweep import Sweep
@@ -18,6 +20,8 @@ from worker.storage import StorageError
 from worker.store.errors import Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from worker.context import Connected, Context
     from worker.core.change import Change
     from worker.core.records import AccountRecord, PartRecord
@@ -27,6 +31,10 @@ log = structlog.get_logger()
 
 #: Seconds before a part's look that it may be taken early, when a walk for it is made anyway.
 EARLY_SECONDS = 0.5
+#: Longest turn of one walk, seconds: when its process is gone, or it takes longer, another may begin.
+WALK_SECONDS = 300.0
+#: Times an account is read again that others write meanwhile.
+ACCOUNT_TRIES = 10
 #: Times a job that was found by its time is given up again when its part is written by others meanwhile.
 GIVE_WAY_TRIES = 10
 
@@ -47,12 +55,22 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
     if waiting is not None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
         return
-    if not context.store.tick(f"search:{part.account}", rules.floor_seconds):
-        # Somebody has just begun a walk, which will decide about this part too.
+    lease = Lease(owner=context.process, until=now + WALK_SECONDS)
+    if not _write_account(context, part, lambda record: begin_walk(record, lease, now)):
+        # Somebody walks it already, and will decide about this part too.
         _apply(context, wait_for_walk(part, now, rules))
         return
+    try:
+        _walk_for(context, connected, part, rules, named=named)
+    finally:
+        _write_account(context, part, lambda record: end_walk(record, lease))
+
+
+def _walk_for(context: Context, connected: Connected, part: PartRecord, rules: SearchRules, *, named: bool) -> None:
+    now = context.store.now()
     sweep = Sweep(began_at=now)
     began = time.monotonic()
+    alive = attempts_alive(context, connected)
     try:
         walked = walk(context, connected, sweep, until=_until(part, connected, now, rules, named=named))
     except ProviderError as error:
@@ -64,7 +82,7 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
         return
     if sweep.complete:
         context.store.write_sweep(part.account, sweep)
-    decide(context, connected, walked)
+    decide(context, connected, walked, alive)
     seconds = time.monotonic() - began
     context.metrics.stage_finished("search", provider=part.provider, account=part.account, kind="", seconds=seconds)
 
@@ -93,22 +111,34 @@ def _until(part: PartRecord, connected: Connected, now: float, rules: SearchRule
     return part.watermark if now < part.attempt.over_at + rules.settle_seconds else None
 
 
-def decide(context: Context, connected: Connected, walked: Walked) -> None:
-    """What a walk means for each attempt of the account that is open still."""
-    account = context.store.account(connected.account.name, connected.account.provider)
-    rules, named = search_rules(context), is_named(connected, account)
+def attempts_alive(context: Context, connected: Connected) -> frozenset[str]:
+    """The open attempts of the account that a process of this host may still be sending.
 
+    To be asked before a walk: one that ends while the list is read has not settled by then.
+    """
+    attempts = (part.attempt for part in _open_attempts(context, connected))
+    return frozenset(attempt.object for attempt in attempts if attempt and context.spending.is_held(attempt.object))
+
+
+def _open_attempts(context: Context, connected: Connected) -> Iterator[PartRecord]:
     def leave(part_id: str, error: Unreadable) -> None:
         context.leave(Lane.SUBMIT, part_id, error)
 
-    for part in context.store.open_attempts(connected.account.name, leave):
+    return context.store.open_attempts(connected.account.name, leave)
+
+
+def decide(context: Context, connected: Connected, walked: Walked, alive: frozenset[str]) -> None:
+    """What a walk means for each attempt of the account that is open still; `alive` were so when it began."""
+    account = context.store.account(connected.account.name, connected.account.provider)
+    rules, named = search_rules(context), is_named(connected, account)
+    for part in _open_attempts(context, connected):
         now = context.store.now()
         if part.state is not PartState.INTENT or part.leased_now(now) or part.service != connected.service:
             continue
         grounds = Grounds(
             named=named,
             ask=connected.account.when_absent == "ask",
-            alive=part.attempt is not None and context.spending.is_held(part.attempt.object),
+            alive=part.attempt is not None and part.attempt.object in alive,
         )
         _apply(context, judge(part, walked, rules, grounds, now))
 
@@ -118,6 +148,20 @@ def _look_again(context: Context, part_id: str, rules: SearchRules, *, named: bo
     if part is not None and part.state is PartState.INTENT and part.attempt is not None:
         now = context.store.now()
         _apply(context, look_again(part, now, rules, named=named, not_before=not_before))
+
+
+def _write_account(context: Context, part: PartRecord, decide_on: Callable[[AccountRecord], Change | None]) -> bool:
+    """Write what is decided on the account as it is, once more when others were quicker; whether it was written."""
+    for _ in range(ACCOUNT_TRIES):
+        change = decide_on(context.store.account(part.account, part.provider))
+        if change is None:
+            return False
+        try:
+            context.apply(change)
+        except Stale:
+            continue
+        return True
+    return False
 
 
 def _apply(context: Context, change: Change) -> None:

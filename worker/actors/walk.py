@@ -60,6 +60,8 @@ class _Walker:
     named_controls: dict[str, str] = field(default_factory=dict)
     unproven: list[Unproven] = field(default_factory=list)
     open_attempts: dict[str, PartRecord] = field(default_factory=dict)
+    #: Whether every part that a job belongs to could be read.
+    readable: bool = True
     #: Most jobs that a page has said there are.
     jobs_said: int = 0
 
@@ -73,7 +75,7 @@ class _Walker:
             first = first or page
             cursor = page.next_cursor
             if cursor is None:
-                self.sweep.complete = self._is_steady(first) and len(self.unproven) <= UNPROVEN_MAX
+                self.sweep.complete = self._is_steady(first) and self.readable and len(self.unproven) <= UNPROVEN_MAX
                 return
             if until is not None and not any(_above(job.remote_id, until) for job in page.jobs):
                 return
@@ -154,6 +156,8 @@ class _Walker:
                 close_found(self.context.storage, part, job.remote_id)
 
     def _leave(self, part_id: str, error: Unreadable) -> None:
+        # What only a newer program can read may have a job that is in question.
+        self.readable = False
         self.context.leave(Lane.RECONCILE, part_id, error)
 
 

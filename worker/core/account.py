@@ -119,6 +119,21 @@ def probe(account: AccountRecord, what: Paused, lease: Lease) -> Change:
     )
 
 
+def begin_walk(account: AccountRecord, lease: Lease, now: float) -> Change | None:
+    """Take it upon oneself to walk the list; `None` while somebody else does. The store lets only one write this."""
+    if account.walk is not None and account.walk.until > now:
+        return None
+    walking = account.model_copy(update={"walk": lease})
+    return Change("walk", "", account.account, accounts=(walking,), details=None)
+
+
+def end_walk(account: AccountRecord, lease: Lease) -> Change | None:
+    """The walk of this lease is over; `None` when it is another's turn already."""
+    if account.walk != lease:
+        return None
+    return Change("walk", "", account.account, accounts=(account.model_copy(update={"walk": None}),), details=None)
+
+
 def give_up_probe(account: AccountRecord, what: Paused, lease: Lease) -> Change | None:
     """Nothing was found out: the next caller may try. `None` when the probe is not ours any more."""
     pause_ = pause_of(account, what)

@@ -279,6 +279,8 @@ class PartRecord(WorkItem):
     values_object: str
     token: str
     attempts: int = 0
+    #: Attempts that do not count against the most there may be: a person has let it go on after them.
+    attempts_from: int = 0
     attempt: Attempt | None = None
     evidence: tuple[Evidence, ...] = ()
     #: The highest remote id that was known on the account when its first attempt began, where ids are numbers.
@@ -399,6 +401,8 @@ class AccountRecord(Record):
     provider: str
     #: What keeps every call back, and what keeps back only those that spend.
     calls_pause: Pause = Pause()
+    #: The right of one process to walk the list for open attempts, which serves all of them.
+    walk: Lease | None = None
     spending_pause: Pause = Pause()
     #: Whether an answer has shown our token in a remote name.
     echo_proven: bool = False

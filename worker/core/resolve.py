@@ -135,6 +135,7 @@ def resubmit(part: PartRecord, upload: UploadRecord, recorded: Recorded, now: fl
         now,
         attempt=None,
         attempts=_last_attempt(part),
+        attempts_from=_last_attempt(part),
         credits_reserved=0,
         reason="",
         message="",

@@ -30,7 +30,7 @@ _FOLLOW_UP = re.compile(r"(.+)\.r[1-9][0-9]{0,3}")
 #: Sources that can be read once more. A list that came inside its request is not kept in the record.
 SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
 #: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often.
-QUARANTINE_REASONS = frozenset({"poison_part"})
+QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted"})
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 
@@ -149,7 +149,8 @@ def part_again(part: PartRecord, now: float) -> Change | None:
     state = _state_again(part, now)
     if state is None:
         return None
-    return parts.change("retry", part.moved(state, now, crashes=0, tries=0, reason="", message=""), details=None)
+    again = part.moved(state, now, crashes=0, tries=0, reason="", message="", attempts_from=part.attempts)
+    return parts.change("retry", again, details=None)
 
 
 def _state_again(part: PartRecord, now: float) -> PartState | None:
@@ -162,7 +163,7 @@ def _state_again(part: PartRecord, now: float) -> PartState | None:
 
 
 def _released(part: PartRecord) -> PartState | None:
-    """Where a part goes on that was stopped for crashing; `None` while it may be paid for without our knowing."""
+    """Where a part goes on that was stopped after too many tries; `None` while it may be paid for unknown to us."""
     if part.reason not in QUARANTINE_REASONS or part.attempt is not None:
         return None
     if part.remote_id is None:

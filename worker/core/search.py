@@ -130,16 +130,25 @@ def judge(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Grounds
     found = next((job for job in unproven if _adoptable(part, job)), None)
     if found is not None:
         return _found_by_time(part, attempt, found.remote_id, now)
+    if grounds.alive:
+        return _held_still(part, attempt, rules, now, named=grounds.named)
     settled_at = settled(attempt, rules, named=grounds.named)
-    if walked.complete and walked.began_at >= settled_at and not grounds.alive:
+    if walked.complete and walked.began_at >= settled_at:
         waits_until = settled_at + rules.search_seconds_max
         return _in_the_way(part, unproven, now, waits_until) or _not_shown(part, walked, rules, grounds, now)
     if now > settled_at + rules.search_seconds_max:
         message = "Its job was searched for, and the remote list could not be read whole for too long."
-        if grounds.alive:
-            message = "The process that made the attempt still holds it and does not end: stop that process."
         return parts.quarantine(part, now, "search_inconclusive", message)
     return look_again(part, now, rules, named=grounds.named)
+
+
+def _held_still(part: PartRecord, attempt: Attempt, rules: SearchRules, now: float, *, named: bool) -> Change:
+    """The process that made the attempt may still be sending it: its time to settle begins anew when that has ended."""
+    if now > part.since + rules.settle_seconds + rules.search_seconds_max:
+        message = "The process that made the attempt still holds it and does not end: stop that process."
+        return parts.quarantine(part, now, "search_inconclusive", message)
+    lasting = attempt.model_copy(update={"over_at": max(attempt.over_at, now)})
+    return look_again(part.model_copy(update={"attempt": lasting, "absences": ()}), now, rules, named=named)
 
 
 def settled(attempt: Attempt, rules: SearchRules, *, named: bool) -> float:

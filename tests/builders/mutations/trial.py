@@ -1,0 +1,134 @@
+"""Trials: tests run on a copy of the program, as it is or with one rule broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tests.builders.mutations.mutation import Mutation
+
+ROOT = Path(__file__).parents[3]
+#: What a copy of the program has of the repository.
+FOLDERS = ("config", "producers", "worker", "tests")
+FILES = ("pyproject.toml",)
+#: Seconds after which one test fails, and after which a trial is given up.
+TEST_SECONDS_MAX = 60
+TRIAL_SECONDS_MAX = 240
+#: Errors of a program that cannot run: a mutation that only leads to one of them breaks no rule.
+DEFECTS = ("NameError", "UnboundLocalError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError")
+#: Most characters of a test's own words that are told.
+TOLD_CHARACTERS_MAX = 120
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of the tests of one trial."""
+
+    #: Tests that ran, without parameters, and the first words of the first failure of those that failed.
+    ran: frozenset[str]
+    failed: Mapping[str, str]
+    #: What kept the tests from running as they should; empty: nothing.
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a broken rule was noticed by each test that is named for it."""
+
+    mutation: Mutation
+    seconds: float
+    run: Run
+    #: What is wrong with the trial, or that a test has noticed nothing; empty: the mutation was caught.
+    problems: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problems", tuple(self._problems()))
+
+    @property
+    def caught(self) -> bool:
+        """Whether every test failed, for another reason than a program that cannot run."""
+        return not self.problems
+
+    def _problems(self) -> list[str]:
+        problems = [self.run.trouble] if self.run.trouble else []
+        for test in self.mutation.tests:
+            told = self.run.failed.get(test)
+            if told is None:
+                problems.append(f"{test} does not notice it" if test in self.run.ran else f"{test} did not run")
+            elif told.startswith(DEFECTS):
+                problems.append(f"{test} only noticed that the program cannot run: {told}")
+        return problems
+
+
+def copy_program(target: Path) -> Path:
+    """A copy of the program as it is, at `target`."""
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in FILES:
+        shutil.copy2(ROOT / file, target / file)
+    return target
+
+
+def try_out(mutation: Mutation, folder: Path) -> Verdict:
+    """Break the rule in a copy of the program in `folder`, which is made for it, and run the tests named for it.
+
+    Raises `DoesNotApply`.
+    """
+    began = time.monotonic()
+    program = copy_program(folder / "program")
+    mutation.apply(program)
+    run = run_tests(program, mutation.tests, folder)
+    return Verdict(mutation, time.monotonic() - began, run)
+
+
+def run_tests(program: Path, tests: Collection[str], folder: Path) -> Run:
+    """Run tests of the copy at `program`, in a process of their own and always in the same order."""
+    report = folder / "report.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-n", "0", "--timeout", str(TEST_SECONDS_MAX)]
+    command += ["--basetemp", str(folder / "tests"), "--junitxml", str(report), *dict.fromkeys(tests)]
+    # Whoever runs this may be a test too; and no module but the copy's may be found.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=program,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TRIAL_SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired:
+        return Run(frozenset(), {}, f"the tests did not end within {TRIAL_SECONDS_MAX} s")
+    if ended.returncode not in {0, 1} or not report.exists():
+        return Run(
+            frozenset(), {}, f"pytest ended with {ended.returncode}: {ended.stdout[-1000:]}{ended.stderr[-1000:]}"
+        )
+    return _read(report)
+
+
+def _read(report: Path) -> Run:
+    """What pytest's report says; an error outside of a test, as of a server that did not start, is trouble."""
+    ran, failed, troubles = set(), {}, []
+    for case in ET.parse(report).iter("testcase"):
+        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '').partition('[')[0]}"
+        ran.add(test)
+        for failure in case.iter("failure"):
+            failed.setdefault(test, _first_line(failure))
+        troubles += [f"{test} could not run: {_first_line(error)}" for error in case.iter("error")]
+    return Run(frozenset(ran), failed, "; ".join(troubles))
+
+
+def _first_line(element: ET.Element) -> str:
+    return element.get("message", "").partition("\n")[0][:TOLD_CHARACTERS_MAX]

@@ -169,17 +169,3 @@ def test_a_walk_that_ends_at_the_watermark_is_incomplete(line: Stepping, account
     assert not walk(context, connected, short, until=max(line.ipqs.jobs)).complete
     assert walk(context, connected, whole).complete
     assert (short.pages, whole.pages) == (1, 3)
-
-
-@pytest.mark.parametrize("account", ["ipqs-main"], indirect=True)
-def test_an_absence_is_looked_for_on_every_page(line: Stepping, account: str) -> None:
-    """The walks that prove that there is no job go on below the watermark, where ids that are not monotonic lie."""
-    for number in range(STRANGERS):
-        stranger(line, account, [f"{number}@example.org"])
-    line.sweep()
-    watcher = FirstSubmit(line, Fate.CRASH_BEFORE)
-    ask(line, account, UPLOAD)
-    crash(line, watcher)
-    line.settle(UPLOAD)
-    assert (charges(line), len(watcher.submits_at)) == (1, 2)
-    assert line.upload(UPLOAD).state is UploadState.COMPLETED

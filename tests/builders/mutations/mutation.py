@@ -24,7 +24,7 @@ class Mutation:
     path: str
     old: str
     new: str
-    #: pytest's ids of tests, without parameters, each of which must fail then.
+    #: pytest's ids of tests, each of which must fail then; one without parameters means any of its cases.
     tests: tuple[str, ...]
 
     def apply(self, root: Path) -> None:

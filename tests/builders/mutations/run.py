@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Trials at the same time.
 PROCESSES = 2
 
-COLUMNS = (Column("mutation"), Column("test"), Column("caught"), Column("s", right=True))
+COLUMNS = (Column("mutation"), Column("caught"), Column("seconds", right=True), Column("by"))
 
 
 def unbroken(mutations: Sequence[Mutation], folder: Path) -> Run:
@@ -50,15 +50,15 @@ def try_all(mutations: Sequence[Mutation], folder: Path, processes: int, say: Ca
     return [verdicts[mutation.name] for mutation in mutations]
 
 
-def table(verdicts: Iterable[Verdict]) -> Iterable[str]:
-    """Mutation, test, caught, seconds; what is wrong below."""
-    rows = []
+def table(verdicts: Iterable[Verdict]) -> list[str]:
+    """A line for each test: its mutation, whether it caught that, and the seconds of the mutation's trial."""
+    rows = [[column.title for column in COLUMNS]]
     for verdict in verdicts:
-        for place, test in enumerate(verdict.mutation.tests):
-            first = place == 0
-            caught = "yes" if test in verdict.run.failed and verdict.caught else "no"
-            name, seconds = (verdict.mutation.name, f"{verdict.seconds:.1f}") if first else ("", "")
-            rows.append((name, test.rpartition("/")[2], caught, seconds))
+        begins = [verdict.mutation.name, f"{verdict.seconds:.1f}"]
+        for test in verdict.mutation.tests:
+            caught = "yes" if verdict.noticed_by(test) else "NO"
+            rows.append([begins[0], caught, begins[1], test.rpartition("/")[2]])
+            begins = ["", ""]
     return plain_lines(COLUMNS, rows)
 
 

@@ -16,7 +16,7 @@ SEARCHING = (
         '        _write(context, part, core.hold(part, now, "attempt_known", now))\n',
         (
             "tests/integration/test_submit.py::test_an_attempt_without_a_known_outcome_is_never_followed_by_another",
-            f"{WHOLE}::test_a_job_whose_answer_was_lost_is_found_and_not_paid_again",
+            f"{WHOLE}::test_a_job_whose_answer_was_lost_is_found_and_not_paid_again[whoisxml-main-after]",
         ),
     ),
     Mutation(
@@ -26,7 +26,7 @@ SEARCHING = (
         "        if token is None or token in self.open_attempts:\n"
         '            return self.open_attempts.get(token or "")\n',
         "        if token is None or token in self.open_attempts:\n            return None\n",
-        (f"{WHOLE}::test_a_job_whose_answer_was_lost_is_found_and_not_paid_again",),
+        (f"{WHOLE}::test_a_job_whose_answer_was_lost_is_found_and_not_paid_again[ipqs-main-after]",),
     ),
     Mutation(
         "ends_at_watermark",
@@ -36,14 +36,6 @@ SEARCHING = (
         "            if until is not None and not any(_above(job.remote_id, until) for job in page.jobs):\n"
         "                self.sweep.complete = True\n",
         (f"{WHOLE}::test_a_walk_that_ends_at_the_watermark_is_incomplete",),
-    ),
-    Mutation(
-        "always_ends_at_watermark",
-        "the walks that are to prove an absence end at the watermark too",
-        "worker/actors/unresolved.py",
-        "    return part.watermark if now < part.attempt.over_at + rules.settle_seconds else None\n",
-        "    return part.watermark\n",
-        (f"{WHOLE}::test_an_absence_is_looked_for_on_every_page",),
     ),
     Mutation(
         "incomplete_walk_counts",

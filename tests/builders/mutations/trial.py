@@ -24,8 +24,16 @@ FILES = ("pyproject.toml",)
 #: Seconds after which one test fails, and after which a trial is given up.
 TEST_SECONDS_MAX = 60
 TRIAL_SECONDS_MAX = 240
-#: Errors of a program that cannot run: a mutation that only leads to one of them breaks no rule.
-DEFECTS = ("NameError", "UnboundLocalError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError")
+#: How failures begin that say nothing about a rule: the program cannot run, or the test did not end.
+BESIDE_THE_POINT = (
+    "NameError",
+    "UnboundLocalError",
+    "SyntaxError",
+    "IndentationError",
+    "ImportError",
+    "ModuleNotFoundError",
+    "Failed: Timeout",
+)
 #: Most characters of a test's own words that are told.
 TOLD_CHARACTERS_MAX = 120
 
@@ -34,7 +42,7 @@ TOLD_CHARACTERS_MAX = 120
 class Run:
     """What became of the tests of one trial."""
 
-    #: Tests that ran, without parameters, and the first words of the first failure of those that failed.
+    #: Tests that ran, with and without their parameters, and how the first failure of those that failed begins.
     ran: frozenset[str]
     failed: Mapping[str, str]
     #: What kept the tests from running as they should; empty: nothing.
@@ -56,8 +64,12 @@ class Verdict:
 
     @property
     def caught(self) -> bool:
-        """Whether every test failed, for another reason than a program that cannot run."""
+        """Whether every test failed, and not beside the point."""
         return not self.problems
+
+    def noticed_by(self, test: str) -> bool:
+        """Whether one of the tests failed, and not beside the point."""
+        return not self.run.failed.get(test, BESIDE_THE_POINT[0]).startswith(BESIDE_THE_POINT)
 
     def _problems(self) -> list[str]:
         problems = [self.run.trouble] if self.run.trouble else []
@@ -65,8 +77,8 @@ class Verdict:
             told = self.run.failed.get(test)
             if told is None:
                 problems.append(f"{test} does not notice it" if test in self.run.ran else f"{test} did not run")
-            elif told.startswith(DEFECTS):
-                problems.append(f"{test} only noticed that the program cannot run: {told}")
+            elif told.startswith(BESIDE_THE_POINT):
+                problems.append(f"{test} failed beside the point: {told}")
         return problems
 
 
@@ -120,12 +132,15 @@ def run_tests(program: Path, tests: Collection[str], folder: Path) -> Run:
 
 def _read(report: Path) -> Run:
     """What pytest's report says; an error outside of a test, as of a server that did not start, is trouble."""
-    ran, failed, troubles = set(), {}, []
+    ran: set[str] = set()
+    failed: dict[str, str] = {}
+    troubles = []
     for case in ET.parse(report).iter("testcase"):
-        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '').partition('[')[0]}"
-        ran.add(test)
+        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        ids = {test, test.partition("[")[0]}
+        ran |= ids
         for failure in case.iter("failure"):
-            failed.setdefault(test, _first_line(failure))
+            failed = dict.fromkeys(ids, _first_line(failure)) | failed
         troubles += [f"{test} could not run: {_first_line(error)}" for error in case.iter("error")]
     return Run(frozenset(ran), failed, "; ".join(troubles))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.builders.mutations.mutation import Mutation
 
 COMMIT = "tests/integration/test_store_commit.py"
+TAKEOVER = "tests/integration/test_intake_takeover.py"
 
 WRITING = (
     Mutation(
@@ -76,10 +77,7 @@ WRITING = (
         "            request = read_request(fields)\n",
         "            self._client.xack(UPLOADS_STREAM, INTAKE_GROUP, entry_id)\n"
         "            request = read_request(fields)\n",
-        (
-            "tests/simulation/test_stepping.py"
-            "::test_a_request_that_was_taken_and_not_answered_grows_old_with_virtual_time",
-        ),
+        (f"{TAKEOVER}::test_an_intake_that_dies_before_its_write_leaves_the_request_to_another",),
     ),
     Mutation(
         "locks_not_taken",

@@ -38,10 +38,14 @@ def unbroken(mutations: Sequence[Mutation], folder: Path) -> Run:
 
 
 def try_all(mutations: Sequence[Mutation], folder: Path, processes: int, say: Callable[[str], None]) -> list[Verdict]:
-    """Try every mutation in a copy of its own; the verdicts in the order of the mutations. Raises `DoesNotApply`."""
+    """Try every mutation in a copy of its own of what `unbroken` has left; the verdicts in the mutations' order.
+
+    Raises `DoesNotApply`.
+    """
     verdicts: dict[str, Verdict] = {}
+    source = folder / "unbroken" / "program"
     with ThreadPoolExecutor(processes) as pool:
-        trials = [pool.submit(try_out, mutation, folder / mutation.name) for mutation in mutations]
+        trials = [pool.submit(try_out, mutation, folder / mutation.name, source) for mutation in mutations]
         for done, trial in enumerate(as_completed(trials), 1):
             verdict = trial.result()
             verdicts[verdict.mutation.name] = verdict

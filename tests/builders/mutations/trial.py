@@ -82,23 +82,28 @@ class Verdict:
         return problems
 
 
-def copy_program(target: Path) -> Path:
-    """A copy of the program as it is, at `target`."""
+def copy_program(target: Path, source: Path = ROOT) -> Path:
+    """A copy of the program in `source`, at `target`; a copy of a copy has its bytecode too, and starts sooner."""
+    ignored = shutil.ignore_patterns("__pycache__") if source == ROOT else None
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source / folder, target / folder, ignore=ignored)
     for file in FILES:
-        shutil.copy2(ROOT / file, target / file)
+        shutil.copy2(source / file, target / file)
     return target
 
 
-def try_out(mutation: Mutation, folder: Path) -> Verdict:
+def try_out(mutation: Mutation, folder: Path, source: Path = ROOT) -> Verdict:
     """Break the rule in a copy of the program in `folder`, which is made for it, and run the tests named for it.
 
     Raises `DoesNotApply`.
     """
     began = time.monotonic()
-    program = copy_program(folder / "program")
+    program = copy_program(folder / "program", source)
     mutation.apply(program)
+    # Python compares seconds and sizes, and might take the bytecode of the file as it was.
+    broken = program / mutation.path
+    for stale in broken.parent.glob(f"__pycache__/{broken.stem}.*"):
+        stale.unlink()
     run = run_tests(program, mutation.tests, folder)
     return Verdict(mutation, time.monotonic() - began, run)
 
@@ -110,7 +115,7 @@ def run_tests(program: Path, tests: Collection[str], folder: Path) -> Run:
     command += ["--basetemp", str(folder / "tests"), "--junitxml", str(report), *dict.fromkeys(tests)]
     # Whoever runs this may be a test too; and no module but the copy's may be found.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(program)}
     try:
         ended = subprocess.run(
             command,

@@ -24,7 +24,10 @@ MINUTES = 5
 SEED =
 REPORT = build/chaos.json
 
-.PHONY: help demo up test fuzz crashpoints chaos setup setup-dev format check-format lint types tests golden lock clean
+# The one mutation of `make mutations` that is tried; empty: all.
+ONLY =
+
+.PHONY: help demo up test fuzz crashpoints mutations chaos setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -39,6 +42,8 @@ help:
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
 	@echo 'make crashpoints  a crash before and after each single effect, and each reply lost, in every'
 	@echo '              scenario; POINTS=137 looks at that effect alone and shows its logs'
+	@echo 'make mutations  one rule of the program broken at a time, and whether the tests named for it fail;'
+	@echo '              ONLY=NAME breaks that one alone'
 	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
 	@echo '              faults again, REPORT=FILE gets the figures'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
@@ -75,6 +80,10 @@ fuzz: setup-dev
 crashpoints: setup-dev
 	CRASH_POINTS=$(POINTS) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
 	  tests/simulation/test_crash_points.py $(PYTEST_ARGS)
+
+# One rule broken at a time, in a copy of the program.
+mutations: setup-dev
+	@$(BIN)/python -m tests.builders.mutations.run $(ONLY:%=--only %)
 
 # Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
 chaos: setup-dev

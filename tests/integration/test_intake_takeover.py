@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from worker.core.change import Change
+
 STREAM, GROUP = "bulkverify:uploads", "intake"
 
 
@@ -101,6 +103,25 @@ def test_an_intake_that_dies_after_its_write_leaves_nothing_to_do(bench: IntakeB
     assert bench.intake.read() == 0
     assert bench.accepted() == [("crm-1", False)]
     assert bench.unanswered() == 0
+    store.client.close()
+
+
+def test_an_intake_that_dies_before_its_write_leaves_the_request_to_another(
+    bench: IntakeBench, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the acceptance was written, its acknowledgement neither: the request is taken over and accepted."""
+
+    def gone(_change: Change) -> None:
+        raise StoreUnavailable("gone")
+
+    entry = bench.send(bench.request(upload_id="crm-1"))
+    store = a_lossy_store(redis_url, losses=0)
+    monkeypatch.setattr(store, "commit", gone)
+    with pytest.raises(StoreUnavailable):
+        bench.second_intake(store).read()
+    bench.client.xclaim(STREAM, GROUP, "dead:1:abc", 0, [entry], idle=TAKEOVER_MILLISECONDS + 1)
+    assert bench.intake.read() == 1
+    assert bench.accepted() == [("crm-1", False)]
     store.client.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from worker.core.change import Change
     from worker.core.records import PartRecord
     from worker.providers.port import Submission, Submitted
 
@@ -119,6 +121,34 @@ def test_nothing_is_sent_when_the_attempt_cannot_be_recorded(line: Line) -> None
     held = step(line, part)
     assert (held.state, held.reason, held.credits_reserved) == (PartState.HELD, "storage_unavailable", 0)
     assert not line.ipqs.calls["submit"]
+
+
+def test_a_lease_outlasts_the_deadline_of_its_request(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline counts from before the lease was taken, so that nothing is sent any more once that is over."""
+    part = pending_part(line)
+    context = line.plant.context
+    leased_at: list[float] = []
+    left_seconds: list[float] = []
+    sent: list[Submission] = []
+    commit, send = context.store.commit, context.accounts["ipqs-main"].provider.submit
+
+    def timed_commit(change: Change) -> object:
+        leased_at.append(time.monotonic())
+        return commit(change)
+
+    def noted_submit(submission: Submission) -> Submitted:
+        sent.append(submission)
+        (intent,) = line.parts("one")
+        assert intent.lease is not None
+        left_seconds.append(intent.lease.until - context.store.now())
+        return send(submission)
+
+    monkeypatch.setattr(context.store, "commit", timed_commit)
+    monkeypatch.setattr(context.accounts["ipqs-main"].provider, "submit", noted_submit)
+    assert step(line, part).state is PartState.SUBMITTED
+    (submission,) = sent
+    assert left_seconds[0] >= submission.deadline_seconds
+    assert submission.since < leased_at[0]
 
 
 def test_an_unforeseen_failure_while_sending_counts_as_an_unknown_outcome(

@@ -22,12 +22,20 @@ BURST_CALLS = 4
 class StoreGate:
     """Takes tokens from the store; implements `worker.providers.port.Gate`."""
 
-    def __init__(self, store: Store, account: str, requests_per_second: float, waited: Callable[[float], None]) -> None:
-        """`waited` is told the seconds of each wait."""
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        requests_per_second: float,
+        waited: Callable[[float], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`waited` is told the seconds of each wait, which `sleep` lets pass."""
         self._store = store
         self._account = account
         self._interval_seconds = 1.0 / requests_per_second
         self._waited = waited
+        self._sleep = sleep
         self._taken = threading.local()
 
     def prepare(self, operation: str) -> None:
@@ -50,7 +58,7 @@ class StoreGate:
                 return
             if slept + wait_seconds > WAIT_SECONDS_MAX:
                 break
-            time.sleep(wait_seconds)
+            self._sleep(wait_seconds)
             slept += wait_seconds
             self._waited(wait_seconds)
         raise OwnRateReached(

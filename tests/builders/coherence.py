@@ -10,24 +10,19 @@ from worker.core.retention import staging_kept_since
 from worker.core.states import Lane, PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from worker.store.store import Store
 
 
 def check_coherent(store: Store) -> None:
     """Fail unless records, indexes, due set, part counts, claims and ledger tell the same story."""
-    seen = _Seen(store)
-    seen.check_every_record_that_can_move_is_due_once()
-    seen.check_the_indexes_by_state()
-    seen.check_part_counts()
-    seen.check_what_occupies_the_accounts()
-    seen.check_the_ledger()
-    seen.check_remote_ids()
-    seen.check_what_is_to_be_purged()
+    seen = Seen(store)
+    for check in seen.checks():
+        check()
 
 
-class _Seen:
+class Seen:
     """Everything in the database, read once."""
 
     def __init__(self, store: Store) -> None:
@@ -43,6 +38,18 @@ class _Seen:
         """Uploads and parts."""
         yield from self.uploads
         yield from self.parts
+
+    def checks(self) -> Sequence[Callable[[], None]]:
+        """Everything to check, one story each."""
+        return (
+            self.check_every_record_that_can_move_is_due_once,
+            self.check_the_indexes_by_state,
+            self.check_part_counts,
+            self.check_what_occupies_the_accounts,
+            self.check_the_ledger,
+            self.check_remote_ids,
+            self.check_what_is_to_be_purged,
+        )
 
     def check_every_record_that_can_move_is_due_once(self) -> None:
         """Each record is in its own lane and in no other; a lane is in the due set with its first time."""

@@ -1,0 +1,172 @@
+"""The invariants, as far as they can be seen from outside: each that is broken is one plain sentence.
+
+What is checked: records, indexes, due set, claims and ledger tell the same story; whatever can move will be looked at;
+an end is an end; a remote id belongs to one part; each part was charged once and never without an attempt record; and
+a completed upload has a result with every row. Nobody may be writing while it is checked.
+
+Known limitation: when the attempt records of purged uploads are gone, their jobs must be named as `foreign`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.builders.charges import Charges
+from tests.builders.coherence import Seen
+from tests.builders.published import broken_result
+from worker.core.records import PartRecord, UploadRecord
+from worker.core.states import PartState, UploadState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from tests.builders.charges import Sandbox
+    from worker.storage import Storage
+    from worker.store.store import Store
+
+#: Seconds from now after which a next look, or the end of a lease, is as good as none.
+LOOK_SECONDS_MAX = 400 * 86_400.0
+
+
+class Invariants:
+    """Checks one installation again and again, and remembers what had ended; see `Charges` for the arguments."""
+
+    def __init__(
+        self,
+        store: Store,
+        storage: Storage,
+        sandboxes: Sequence[Sandbox] = (),
+        *,
+        foreign: Collection[int] = (),
+        charges_max: Mapping[str, int] | None = None,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._charges = Charges(storage, sandboxes, foreign=foreign, charges_max=charges_max)
+        self._ended = Ends({})
+        self._delivered: dict[str, int] = {}
+
+    def broken(self) -> list[str]:
+        """One sentence for each invariant that is broken now, or by what happened since the last check."""
+        seen = Seen(self._store)
+        found = [*_incoherent(seen), *self._unattended(seen), *_shared_jobs(seen), *_spent_twice(seen)]
+        found += self._charges.broken(seen.parts)
+        found += self._published(seen)
+        now_ended = Ends.of(seen)
+        found += self._ended.changed(now_ended, self._store)
+        self._ended = now_ended
+        return found
+
+    def forget(self) -> None:
+        """Redis was flushed or set back: what had ended before may be open again."""
+        self._ended = Ends({})
+
+    def _unattended(self, seen: Seen) -> Iterator[str]:
+        """Whatever can move is due, under a live lease or in quarantine."""
+        client: Any = self._store.client
+        now = self._store.now()
+        for item in seen.items():
+            if item.terminal or item.leased_now(now):
+                continue
+            lane = self._store.key("due", item.account, item.lane or "")
+            due_at: float | None = client.zscore(lane, _id(item))
+            rests = item.state in {PartState.QUARANTINED, UploadState.ATTENTION}
+            if due_at is None and not (rests and item.lane is None):
+                yield f"{_id(item)} is {item.state}, and nobody will look at it"
+            if rests and not item.reason and isinstance(item, PartRecord):
+                yield f"{_id(item)} is in quarantine without a reason"
+            if due_at is not None and due_at > now + LOOK_SECONDS_MAX:
+                yield f"{_id(item)} is {item.state}, and looked at only in {due_at - now:.0f} s"
+        for item in seen.items():
+            if item.lease is not None and item.lease.until > now + LOOK_SECONDS_MAX:
+                yield f"{_id(item)} is under a lease that ends only in {item.lease.until - now:.0f} s"
+
+    def _published(self, seen: Seen) -> Iterator[str]:
+        """The results of those that have been delivered since the last check."""
+        for upload in seen.uploads:
+            if upload.terminal and self._delivered.get(upload.upload_id) != upload.version:
+                wrong = list(broken_result(upload, self._storage))
+                yield from wrong
+                if not wrong:
+                    self._delivered[upload.upload_id] = upload.version
+
+
+def broken_invariants(
+    store: Store,
+    storage: Storage,
+    sandboxes: Sequence[Sandbox] = (),
+    *,
+    foreign: Collection[int] = (),
+    charges_max: Mapping[str, int] | None = None,
+) -> list[str]:
+    """One sentence for each invariant that is broken now; see `Charges` for the arguments."""
+    return Invariants(store, storage, sandboxes, foreign=foreign, charges_max=charges_max).broken()
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What had ended at one moment: the record's id -> its kind, and the facts that may never change again."""
+
+    facts: Mapping[str, tuple[str, tuple[object, ...]]]
+
+    @classmethod
+    def of(cls, seen: Seen) -> Ends:
+        """The ends among everything that was read."""
+        ended: dict[str, tuple[str, tuple[object, ...]]] = {}
+        for upload in seen.uploads:
+            if upload.terminal:
+                ended[upload.upload_id] = ("upload", (str(upload.state), upload.result and upload.result.counts))
+        for part in seen.parts:
+            if part.terminal:
+                ended[part.part_id] = ("part", (str(part.state), part.remote_id, part.verdicts_digest))
+        return cls(ended)
+
+    def changed(self, later: Ends, store: Store) -> Iterator[str]:
+        """What had ended here and is otherwise at a later moment, or gone without a trace."""
+        for name, known in self.facts.items():
+            record_kind, facts = known
+            if name in later.facts and later.facts[name] != known:
+                yield f"{record_kind} {name} had ended as {facts}, and now as {later.facts[name][1]}"
+            elif name not in later.facts:
+                upload_id = name.rpartition("/")[0] if record_kind == "part" else name
+                found = store.part(name) if record_kind == "part" else store.upload(name)
+                if found is not None:
+                    yield f"{record_kind} {name} had ended as {facts}, and is {found.state} now"
+                elif store.found(upload_id) is None or store.upload(upload_id) is not None:
+                    yield f"{record_kind} {name} had ended as {facts}, and has vanished"
+
+
+def _incoherent(seen: Seen) -> Iterator[str]:
+    for check in seen.checks():
+        try:
+            check()
+        except AssertionError as error:
+            yield " ".join(f"Not so: {check.__doc__} {error}".split())
+
+
+def _shared_jobs(seen: Seen) -> Iterator[str]:
+    """A remote id belongs to at most one part."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for part in seen.parts:
+        if part.remote_id is not None:
+            owners[part.remote_scope, part.remote_id].append(part.part_id)
+    for (_, remote_id), parts in owners.items():
+        if len(parts) > 1:
+            yield f"remote job {remote_id} belongs to {' and '.join(sorted(parts))}"
+
+
+def _spent_twice(seen: Seen) -> Iterator[str]:
+    """A part is paid for once and by its job; nothing follows an attempt that is open."""
+    for part in seen.parts:
+        if part.credits_committed not in {0, part.rows}:
+            yield f"{part.part_id} of {part.rows} rows has {part.credits_committed} credits committed"
+        if part.credits_committed and part.remote_id is None:
+            yield f"{part.part_id} is paid for and has no remote job"
+        if part.attempt is not None and part.attempt.number < part.attempts:
+            yield f"{part.part_id} has attempt {part.attempts} while attempt {part.attempt.number} is open"
+
+
+def _id(item: UploadRecord | PartRecord) -> str:
+    return item.part_id if isinstance(item, PartRecord) else item.upload_id

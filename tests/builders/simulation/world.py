@@ -1,0 +1,475 @@
+"""One simulated run: several workers, whose steps a seeded scheduler interleaves, and the faults of a plan.
+
+Real Redis, storage, actors and adapters; the simulated providers over real HTTP; a virtual clock. In the broker's place
+the scheduler hands out messages in any order. See `tests.builders.stepping` for the line, `tasks` for the threads.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from tests.builders.effects import Fate
+from tests.builders.invariants import Invariants
+from tests.builders.simulation.faults import FAULTS, UNSPLIT
+from tests.builders.simulation.redis_copies import copy_of, put_back
+from tests.builders.simulation.tasks import Task, stop_before
+from tests.builders.stepping import PAST_DUE_SECONDS, Messages, Stepping
+from worker.actors.declare import STEPS
+from worker.broker.sorted_set import HEARTBEAT_TIMEOUT_MILLISECONDS
+from worker.core.part import LIMIT_REASONS
+from worker.core.states import Lane, PartState, UploadState
+from worker.storage import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.builders.effects import Effect
+    from tests.builders.simulation.plan import Injection, Plan
+    from tests.builders.simulation.redis_copies import RedisCopy
+    from tests.builders.stepping import Message, Process
+
+#: Steps that one worker does at a time.
+STEPS_PER_WORKER = 3
+#: Copies of Redis that are kept to go back to, and effects between two of them.
+COPIES_MAX = 3
+EFFECTS_PER_COPY = 60
+#: Seconds of virtual time during which faults are injected.
+FAULTS_SECONDS = 4 * 3_600.0
+#: Seconds of virtual time, from the end of the faults on, within which every upload must have come to rest.
+REST_SECONDS_MAX = 3 * 86_400.0
+#: Turns of the scheduler in one run.
+TURNS_MAX = 20_000
+#: How often the clock moves although something could be done, and by how many seconds at most.
+IDLE_SHARE, IDLE_SECONDS_MAX = 0.02, 20.0
+#: How often a message of a dead worker is never seen again.
+LOST_WITH_WORKER_SHARE = 0.5
+
+
+class Broken(AssertionError):
+    """An invariant is broken, or something moves without end."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """One working process and the steps that it is at."""
+
+    process: Process
+    steps: list[Step] = field(default_factory=list)
+    #: Until then it stands still, with everything that it holds.
+    frozen_until: float = 0.0
+
+
+@dataclass(eq=False)
+class Step:
+    """What one thread of a worker does: a message, a batch of requests, or one round of the timekeeper."""
+
+    worker: Worker
+    task: Task
+    message: Message | None = None
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The lane and the item that it is about; both empty where it is about everything."""
+        return ("", "") if self.message is None else (str(self.message.lane), self.message.item)
+
+
+class World(Stepping):
+    """A line of several workers under a plan."""
+
+    plan: Plan
+
+    def begin(self, plan: Plan) -> None:
+        """Take up a plan; nothing has happened yet."""
+        self.plan = plan
+        self.chance = Random(f"{plan.seed} schedule")  # noqa: S311 - no secret
+        self.messages = _Bag(self.clock.now, self.chance)
+        self.process.end()
+        self.workers = [self._worker() for _ in range(plan.workers)]
+        self.process = self.workers[0].process
+        self.invariants = Invariants(
+            self.store, open_storage(self.settings.storage_url), (self.ipqs, self.whoisxml)
+        )
+        #: Done right after the present effect.
+        self.after_effect: Callable[[], None] | None = None
+        self.trail: list[str] = []
+        #: Every fault that has struck, at each state of the parts concerned.
+        self.struck: list[tuple[str, str]] = []
+        self._pending = list(plan.injections)
+        self._passes = {id(injection): injection.passes for injection in plan.injections}
+        self._began_at = self.clock.now()
+        self._copies: list[RedisCopy] = []
+        #: Effects so far, of all workers.
+        self.effects = 0
+        self._parts: dict[str, dict[str, Any]] = {}
+        self._states_known = False
+        self._requests_may_wait = self._may_be_overdue = True
+        self.requests: dict[str, dict[str, Any]] = {}
+
+    # What is asked for
+
+    def ask(self, upload_id: str, account: str, values: list[str]) -> None:
+        """Submit a list as a producer does, and remember it: a producer asks again when Redis has lost its memory."""
+        path = self.folder / "inputs" / f"{upload_id}.csv"
+        path.write_text("".join(f"{value}\n" for value in values))
+        self.requests[upload_id] = {"source": path, "account": account, "values": values}
+        self._send_request(upload_id)
+
+    def _send_request(self, upload_id: str) -> None:
+        asked = self.requests[upload_id]
+        self.client.submit(
+            asked["source"], account=asked["account"], kind="email", upload_id=upload_id, options={"header": False}
+        )
+
+    # The scheduler
+
+    def run(self) -> None:
+        """Turn by turn until faults have ended and every upload is at rest. Raises `Broken`."""
+        faults_end_at = self._began_at + FAULTS_SECONDS
+        rest_by: float | None = None
+        for _ in range(TURNS_MAX):
+            now = self.clock.now()
+            if rest_by is None and (now >= faults_end_at or not self._pending):
+                self.end_faults()
+                rest_by = now + REST_SECONDS_MAX
+            if not self._running() and self._at_rest():
+                if rest_by is not None:
+                    return
+                self._pending.clear()
+                continue
+            if rest_by is not None and now > rest_by:
+                break
+            self.turn()
+        raise Broken("not at rest: " + "; ".join(f"{name}: {self._story(name)}" for name in self.requests))
+
+    def turn(self) -> None:
+        """Let one step go on, begin one, or let time pass."""
+        choices = list(self._choices())
+        if choices and self.chance.random() >= IDLE_SHARE:
+            self.chance.choice(choices)()
+        elif choices:
+            self.advance_to(self.clock.now() + self.chance.uniform(0.0, IDLE_SECONDS_MAX))
+        else:
+            self._pass_time()
+
+    def _choices(self) -> Iterator[Callable[[], None]]:
+        now = self.clock.now()
+        awake = [worker for worker in self.workers if worker.frozen_until <= now]
+        for worker in awake:
+            for step in worker.steps:
+                yield partial(self._go_on, step)
+        free = [worker for worker in awake if len(worker.steps) < STEPS_PER_WORKER]
+        if not free:
+            return
+        if self.messages.any_due():
+            yield lambda: self._begin_message(self.chance.choice(free))
+        # What costs a question to Redis is asked again only after something has changed it.
+        kinds = {step.task.name for worker in awake for step in worker.steps}
+        if "intake" not in kinds and self._requests_may_wait and self._requests_wait():
+            yield lambda: self._begin_round("intake", self._intake, self.chance.choice(free))
+        if "timekeeper" not in kinds and self._may_be_overdue and self._overdue():
+            yield lambda: self._begin_round("timekeeper", self._keep_time, self.chance.choice(free))
+
+    def _begin_message(self, worker: Worker) -> None:
+        message = self.messages.take()
+        if message is not None:
+            act = partial(STEPS[message.lane], worker.process.context, message.item, message.epoch)
+            self._begin(worker, f"{message.lane} {message.item}", act, message)
+
+    def _begin_round(self, name: str, act: Callable[[Process], object], worker: Worker) -> None:
+        """What a process does beside its messages; there it waits out an outage and comes back to it."""
+        self._begin(worker, name, partial(self._guarded, partial(act, worker.process)))
+
+    def _begin(
+        self, worker: Worker, name: str, act: Callable[[], object], message: Message | None = None
+    ) -> None:
+        task = Task(name, act)
+        step = Step(worker, task, message)
+        worker.steps.append(step)
+        task.start()
+        self._note(step, "begins")
+        self._settle(step)
+
+    def _intake(self, process: Process) -> None:
+        process.intake.prepare()
+        process.intake.read()
+
+    def _keep_time(self, process: Process) -> None:
+        process.timekeeper.rearm()
+        process.timekeeper.tick()
+
+    def _go_on(self, step: Step) -> None:
+        """Let a step have its effect, as the plan will have it."""
+        effect = step.task.effect
+        assert effect is not None
+        verdict = self._verdict(step, effect)
+        if verdict is None:
+            return
+        self.effects += 1
+        if self.effects % EFFECTS_PER_COPY == 1:
+            self._copies = [*self._copies, copy_of(self.redis)][-COPIES_MAX:]
+        self._note(step, f"{effect}{'' if verdict is Fate.PERFORM else f' -> {verdict}'}")
+        charges = len(self.ipqs.ledger) + len(self.whoisxml.ledger)
+        step.task.resume(verdict)
+        if self.after_effect is not None:
+            self.after_effect()
+            self.after_effect = None
+        if effect.name.startswith("commit"):
+            self._states_known, step.task.wrote = False, True
+        if len(self.ipqs.ledger) + len(self.whoisxml.ledger) != charges:
+            self._after_charge()
+        self._settle(step)
+
+    def _settle(self, step: Step) -> None:
+        """What follows from a step's end, and from its worker's."""
+        if not step.task.ended:
+            return
+        step.worker.steps.remove(step)
+        self._requests_may_wait = self._may_be_overdue = True
+        if step.task.crashed and not step.worker.process.effects.dead:
+            raise Broken(f"{step.task.name} of a living worker has crashed")
+        if step.worker.process.effects.dead:
+            self._bury(step)
+        if step.task.wrote:
+            self.check()
+
+    def _bury(self, step: Step) -> None:
+        """A worker is dead: its other steps end where they stand, and another worker takes its place."""
+        worker = step.worker
+        for other in [*worker.steps]:
+            other.task.resume(Fate.PERFORM)
+            worker.steps.remove(other)
+            self._give_back(other)
+        self._give_back(step)
+        worker.process.end()
+        self.workers[self.workers.index(worker)] = self._worker()
+        self.process = self.workers[0].process
+
+    def _give_back(self, step: Step) -> None:
+        if step.message is not None and self.chance.random() >= LOST_WITH_WORKER_SHARE:
+            step.message.due_at = self.clock.now() + HEARTBEAT_TIMEOUT_MILLISECONDS / 1000
+            self.messages.waiting.append(step.message)
+
+    def _worker(self) -> Worker:
+        process = self.start(stop_before)
+        # Nothing can happen to a reading of the time, which is most of what a store asks for.
+        vars(process.context.store)["now"] = self.clock.now
+        for connected in process.context.accounts.values():
+            # The one deadline of a submit is kept in virtual time too: a worker that was frozen sends nothing late.
+            vars(vars(connected.provider)["_posts"])["_clock"] = self.clock.now
+        return Worker(process)
+
+    # Time
+
+    def advance_to(self, moment: float) -> None:
+        """Turn the clock on to `moment`."""
+        super().advance_to(moment)
+        self._requests_may_wait = self._may_be_overdue = True
+
+    def _requests_wait(self) -> bool:
+        self._requests_may_wait = super()._requests_wait()
+        return self._requests_may_wait
+
+    def _overdue(self) -> bool:
+        now = self.clock.now()
+        self._may_be_overdue = False
+        head: Any = self.redis.zrange(self.store.key("due"), 0, 0, withscores=True)
+        late = bool(head) and head[0][1] + self.settings.rearm_grace_seconds <= now
+        period = str(int(now // self.settings.reconcile_period_seconds))
+        ticked = self.store.key("tick", f"reconcile:{next(iter(self._accounts))}", period)
+        self._may_be_overdue = late or not self.redis.exists(ticked)
+        return self._may_be_overdue
+
+    def _pass_time(self) -> None:
+        """Nothing can be done now: turn the clock to when something can."""
+        wakes = [w.frozen_until for w in self.workers if w.frozen_until > self.clock.now() and w.steps]
+        self.advance_to(min([self.next_due_at() + PAST_DUE_SECONDS, *wakes]))
+
+    def delay_newest_message(self, seconds: float) -> None:
+        """Let the message that was sent last come later than it should."""
+        if self.messages.waiting:
+            self.messages.waiting[-1].due_at += seconds
+
+    # Faults
+
+    def _verdict(self, step: Step, effect: Effect) -> Fate | BaseException | None:
+        """What becomes of an effect; `None` when it does not take place now, because its worker was frozen."""
+        if step.worker.process.effects.dead:
+            return Fate.PERFORM
+        for injection in self._pending:
+            fault = FAULTS[injection.fault]
+            if not fault.can_strike(effect):
+                continue
+            states = self.states_concerned(step)
+            if injection.state not in states:
+                continue
+            if self._passes[id(injection)]:
+                self._passes[id(injection)] -= 1
+                continue
+            return self._strike(injection, step, effect, states)
+        return Fate.PERFORM
+
+    def _strike(
+        self, injection: Injection, step: Step, effect: Effect, states: set[str]
+    ) -> Fate | BaseException | None:
+        fault = FAULTS[injection.fault]
+        frozen_until = step.worker.frozen_until
+        verdict = fault.strike(self, step, effect)
+        froze = step.worker.frozen_until != frozen_until
+        if verdict is None and not froze:
+            self._pending.remove(injection)
+            return Fate.PERFORM
+        self._note(step, f"{effect} is struck by: {injection.fault}")
+        self._pending.remove(injection)
+        self.struck += [(injection.fault, state) for state in sorted(states)]
+        self._states_known = False
+        return verdict
+
+    def end_faults(self) -> None:
+        """From now on everything works; what stalled goes on, and what was hidden for a while is seen."""
+        self._pending.clear()
+        self.trail.append("faults end")
+        for provider in (self.ipqs, self.whoisxml):
+            fresh = type(provider.knobs)()
+            provider.knobs = fresh  # type: ignore[assignment]  # each provider gets knobs of its own kind
+            fresh.job_seconds, fresh.credits = 120.0, 10_000_000
+            for job in provider.jobs.values():
+                job.stall_at = None
+        for worker in self.workers:
+            worker.frozen_until = 0.0
+
+    def second_charges_detected(self) -> int:
+        """Show every job that was hidden, let the lists be walked, and count second charges.
+
+        Raises `Broken` when there is one that nobody has noticed.
+        """
+        for provider in (self.ipqs, self.whoisxml):
+            for job in provider.jobs.values():
+                job.list_delay_seconds = job.status_delay_seconds = 0.0
+        until = self.clock.now() + 3 * self.settings.reconcile_period_seconds
+        while self.clock.now() < until or self._running():
+            self.turn()
+        doubled = [told for told in self.invariants.broken() if " times for " in told]
+        noticed: Any = self.redis.hget(self.store.key("counters"), "drift|duplicate_remote")
+        if len(doubled) > int(noticed or 0):
+            raise Broken(f"charged twice, and not noticed: {doubled}")
+        return len(doubled)
+
+    def flush_state(self) -> None:
+        """Redis has lost everything; producers ask again for what they have asked for."""
+        self.redis.flushdb()
+        self._after_amnesia()
+
+    def roll_back(self) -> None:
+        """Redis is as it was some time ago; producers ask again for what they have asked for."""
+        put_back(self.redis, self.chance.choice(self._copies)) if self._copies else self.redis.flushdb()
+        self._after_amnesia()
+
+    def _after_amnesia(self) -> None:
+        self.clock.publish()
+        self.invariants.forget()
+        self._requests_may_wait = self._may_be_overdue = True
+        self._parts.clear()
+        for upload_id in self.requests:
+            self._send_request(upload_id)
+
+    def provider_of(self, step: Step) -> Any:
+        """The simulator whose account a step works for; any one where it works for both."""
+        accounts = {part["account"] for part in self._concerned(step)} or {
+            asked["account"] for name, asked in self.requests.items() if name == step.subject[1]
+        }
+        name = self.chance.choice(sorted(accounts)) if accounts else "ipqs-main"
+        return self.ipqs if name.startswith("ipqs") else self.whoisxml
+
+    def states_concerned(self, step: Step) -> set[str]:
+        """The states of the parts that a step is about."""
+        concerned = self._concerned(step)
+        return {part.get("state", "") for part in concerned} or {UNSPLIT}
+
+    def _concerned(self, step: Step) -> list[dict[str, Any]]:
+        self._look()
+        lane, item = step.subject
+        if lane in {Lane.SUBMIT, Lane.COLLECT}:
+            return [part for name, part in self._parts.items() if name == item]
+        if lane in {Lane.PREPARE, Lane.DELIVER}:
+            return [part for part in self._parts.values() if part["upload_id"] == item]
+        if lane:
+            return [part for part in self._parts.values() if part["account"] == item]
+        return [*self._parts.values()]
+
+    def _look(self) -> None:
+        """Read the parts, if anything was written since they were read last."""
+        if self._states_known:
+            return
+        names = [f"{upload_id}/{index}" for upload_id in self.requests for index in range(3)]
+        found: Any = self.redis.mget([self.store.key("part", name) for name in names])
+        self._parts = {name: json.loads(raw) for name, raw in zip(names, found, strict=True) if raw is not None}
+        self._states_known = True
+
+    def _after_charge(self) -> None:
+        for provider in (self.ipqs, self.whoisxml):
+            # Only the job that was just accepted is late or hidden.
+            provider.knobs.job_list_delay_seconds = provider.knobs.job_status_delay_seconds = 0.0
+
+    # Looking in
+
+    def check(self) -> None:
+        """Raise `Broken` with every invariant that is broken now."""
+        tolerated = any(FAULTS[name].beyond_protocol for name, _ in self.struck)
+        broken = [told for told in self.invariants.broken() if not (tolerated and " times for " in told)]
+        if broken:
+            raise Broken("; ".join(broken))
+
+    def at_rest(self, upload_id: str) -> bool:
+        """As ever; and a part that waits for the place of one in quarantine waits for a person too."""
+        upload = self.store.upload(upload_id)
+        if upload is None or upload.terminal:
+            return upload is not None
+        return upload.state is UploadState.ATTENTION and all(
+            part.terminal or part.state is PartState.QUARANTINED or part.reason in LIMIT_REASONS
+            for part in self.parts(upload_id)
+        )
+
+    def _running(self) -> bool:
+        return any(worker.steps for worker in self.workers)
+
+    def _at_rest(self) -> bool:
+        return all(self.at_rest(upload_id) for upload_id in self.requests)
+
+    def _note(self, step: Step, what: str) -> None:
+        name = step.worker.process.effects.process.partition(":")[0]
+        self.trail.append(f"{self.clock.now():.3f} {name} {step.task.name}: {what}")
+
+    def close(self) -> None:
+        """End every worker and every connection."""
+        for worker in getattr(self, "workers", ()):
+            worker.process.effects.kill()
+            for step in worker.steps:
+                step.task.resume(Fate.PERFORM)
+            if worker.process is not self.process:
+                worker.process.end()
+        super().close()
+
+
+class _Bag(Messages):
+    """Messages on their way; those that are due are taken in any order."""
+
+    def __init__(self, now: Callable[[], float], chance: Random) -> None:
+        super().__init__(now)
+        self._chance = chance
+
+    def any_due(self) -> bool:
+        """Whether a message may be taken."""
+        return any(message.due_at <= self._now() for message in self.waiting)
+
+    def take(self) -> Message | None:
+        """One of the messages that are due, which is then nobody else's."""
+        due = [message for message in self.waiting if message.due_at <= self._now()]
+        if not due:
+            return None
+        taken = self._chance.choice(due)
+        self.waiting.remove(taken)
+        return taken

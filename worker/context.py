@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from worker.leaving import Leaving
     from worker.metrics import Metrics
     from worker.providers.port import Provider
+    from worker.spending import Spending
     from worker.storage import Storage
     from worker.store.store import Store
     from worker.workspace import Workspace
@@ -79,6 +80,7 @@ class Context:
     store: Store
     storage: Storage
     workspace: Workspace
+    spending: Spending
     accounts: Mapping[str, Connected]
     hints: Hints
     metrics: Metrics

@@ -21,6 +21,7 @@ from worker.host.embedded import server_url
 from worker.leaving import Leaving
 from worker.metrics import Metrics
 from worker.providers.registry import build
+from worker.spending import FOLDER, Spending
 from worker.storage import open_storage
 from worker.store.client import connect, require_safe
 from worker.store.reading import require_readable
@@ -104,6 +105,7 @@ def assemble(settings: Settings) -> Plant:
         store=store,
         storage=open_storage(settings.storage_url),
         workspace=Workspace(settings.home),
+        spending=Spending(settings.home / FOLDER),
         accounts=connect_accounts(settings, store, metrics),
         hints=BrokerHints(broker),
         metrics=metrics,

@@ -34,13 +34,6 @@ def test_nothing_is_reserved_for_a_part_that_may_have_been_charged(state: PartSt
         core.reserve(part, "host:1", NOW, LEASE_SECONDS, active_max=5, intents_max=None)
 
 
-def test_an_attempt_nobody_knows_the_outcome_of_goes_into_quarantine() -> None:
-    """Nothing follows an attempt whose worker is gone: the part stops, with its attempt open and its credits held."""
-    change = core.unresolved(attempted(), 1, LATER)
-    assert (change.decision, change.reason) == ("quarantine", "unresolved_attempt")
-    assert (change.parts[0].attempt, change.parts[0].credits_reserved) == (attempted().attempt, 100)
-
-
 @pytest.mark.parametrize(
     "upload",
     [

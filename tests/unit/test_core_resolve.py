@@ -11,6 +11,7 @@ from worker.core.change import Change, Claim, Entry
 from worker.core.next_step import ways_out
 from worker.core.records import Evidence, PartRecord
 from worker.core.resolve import Job, Recorded, Refusal, adopt, give_up, look_at_once, place_free, resubmit
+from worker.core.search import unresolved
 from worker.core.states import PartState, UploadState
 
 LATER = NOW + 60
@@ -118,11 +119,12 @@ def test_what_is_known_to_be_paid_is_not_submitted_again() -> None:
 
 def test_nothing_is_submitted_again_while_another_process_may_be_at_it() -> None:
     """An attempt of a process that is not known to have ended is left until its time is over."""
-    lost = parts.unresolved(attempted(), 1, NOW).parts[0].written()
+    lost = unresolved(attempted(), NOW, "unresolved_attempt", "Lost.", look_at=NOW).parts[0].written()
     running = Recorded(over_at=LATER + 5)
     assert refused(resubmit(lost, UPLOAD, running, LATER)) == "too_early"
     assert changed(resubmit(lost, UPLOAD, running, LATER + 5)).decision == "resubmit"
-    assert changed(resubmit(STUCK, UPLOAD, running, LATER)).decision == "resubmit"
+    collided = STUCK.model_copy(update={"reason": "identity_collision"})
+    assert changed(resubmit(collided, UPLOAD, running, LATER)).decision == "resubmit"
 
 
 def test_a_cancelled_upload_submits_nothing_again() -> None:

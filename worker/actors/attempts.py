@@ -69,6 +69,7 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
         "digest": part.digest,
         "values_object": part.values_object,
         "process": context.process,
+        "watermark": part.watermark,
         "at": now,
         "over_at": over_at,
     }
@@ -103,16 +104,20 @@ class Remembered:
     over_at: float | None
     #: Host, process id and nonce of the process that made it.
     process: str | None
+    watermark: int | None
     outcome: Outcome | None
 
 
 def remembered(storage: Storage, token: str) -> list[Remembered]:
     """Every attempt that storage remembers for a part, the first one first. Raises `StorageError`, `Later`."""
     numbers = (_ATTEMPT.fullmatch(name) for name in storage.list(f"attempts/{token}"))
-    return [_remembered(storage, token, number) for number in sorted(int(found[1]) for found in numbers if found)]
+    return [
+        remembered_attempt(storage, token, number) for number in sorted(int(found[1]) for found in numbers if found)
+    ]
 
 
-def _remembered(storage: Storage, token: str, number: int) -> Remembered:
+def remembered_attempt(storage: Storage, token: str, number: int) -> Remembered:
+    """One attempt that storage has. Raises `StorageError`, `Later`."""
     name = attempt_name(token, number)
     try:
         known = json.loads(storage.read(name, RECORD_BYTES_MAX))
@@ -125,8 +130,21 @@ def _remembered(storage: Storage, token: str, number: int) -> Remembered:
         at=_seconds(told.get("at")),
         over_at=_seconds(told.get("over_at")),
         process=None if told.get("process") is None else str(told["process"]),
+        watermark=told["watermark"] if isinstance(told.get("watermark"), int) else None,
         outcome=outcome_of(storage, token, number),
     )
+
+
+def part_of_token(storage: Storage, token: str) -> str | None:
+    """The part whose first attempt was recorded under a token, `None` when there is none or it cannot be read."""
+    name = attempt_name(token, 1)
+    if not storage.exists(name):
+        return None
+    try:
+        known = json.loads(storage.read(name, RECORD_BYTES_MAX))
+        return f"{known['upload_id']}/{int(known['part'])}"
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _seconds(value: object) -> float | None:

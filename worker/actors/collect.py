@@ -10,11 +10,14 @@ from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
+from worker.core.search import disown
 from worker.core.states import Lane
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.providers.port import Kind
 from worker.rows.collected import CollectedSummary, write_verdicts
+from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
+from worker.storage.copies import local_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +38,8 @@ class Fetched(NamedTuple):
 
     summary: CollectedSummary
     segments: tuple[SegmentFile, ...]
+    #: Where the job was found by its time and the values differ: the fraction that is the part's all the same.
+    shared: float | None = None
 
 
 def run(context: Context, part_id: str, epoch: int) -> None:
@@ -87,7 +92,12 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     for artifact in whole:
         context.storage.put_file(raw_name(part.upload_id, part.index, artifact.name), artifact.path)
     with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:
-        return Fetched(write_verdicts(connected.provider.read(whole, kind), kind, out), segments)
+        summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
+    if not part.provisional or summary.values_digest == part.digest:
+        return Fetched(summary, segments)
+    sent = read_values(local_file(context.storage, part.values_object, folder))
+    answered = (verdict.value for verdict in connected.provider.read(whole, kind))
+    return Fetched(summary, segments, shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows)))
 
 
 def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Artifact | None) -> SegmentFile:
@@ -108,6 +118,12 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
 def _collected(context: Context, keeper: Keeper[PartRecord], fetched: Fetched) -> None:
     summary = fetched.summary
     now = context.store.now()
+    if fetched.shared is not None:
+        shared = fetched.shared
+        change = keeper.conclude(lambda record: disown(record, now, shared=shared))
+        if change.parts[0].lane is None:
+            context.nudge(change.upload_id)
+        return
     change = keeper.conclude(
         lambda record: core.collected(
             record,

@@ -1,24 +1,28 @@
 """Submit: the only actor that spends, at most once for each part.
 
 The order is the promise: limits and credits reserved in the store, the attempt recorded in storage, the intent in the
-store, and only then one request. A known outcome closes the attempt; anything else leaves it open and the part in
-quarantine.
+store, and only then one request. A known outcome closes the attempt; anything else leaves it open, and nothing follows
+it before the provider's list has been searched for its job.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
 from worker.actors.accounts import pause_account, provider_well
-from worker.actors.attempts import Outcome, close_attempt, open_attempt, outcome_of
+from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
 from worker.actors.shell import step
+from worker.actors.unresolved import is_named, search
 from worker.core import part as core
 from worker.core.method import PULL, choose_method
+from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
+from worker.core.search import unresolved
 from worker.core.states import Lane, PartState
-from worker.core.token import remote_name, token_in
+from worker.core.token import matching, remote_name
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
@@ -30,6 +34,7 @@ from worker.providers.errors import (
     Throttled,
 )
 from worker.providers.port import Kind, Submission, SubmitMethod
+from worker.spending import NotLocked
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Full, Later, Stale, Taken
@@ -37,6 +42,7 @@ from worker.store.errors import Full, Later, Stale, Taken
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.actors.attempts import Remembered
     from worker.context import Connected, Context
     from worker.core.change import Change
     from worker.core.records import PartRecord, UploadRecord
@@ -64,24 +70,25 @@ def run(context: Context, part_id: str, epoch: int) -> None:
 
 def _submit(context: Context, part: PartRecord) -> None:
     now = context.store.now()
+    connected = context.accounts.get(part.account)
     if part.state is PartState.INTENT:
-        # Its worker is gone: had it lived, the outcome would be written.
-        _write(context, part, _recorded(context, part, part.attempts, now))
+        _resolve(context, part, connected, now)
         return
     upload = context.store.upload(part.upload_id)
-    connected = context.accounts.get(part.account)
     if upload is None or connected is None:
         missing = "upload_unknown" if upload is None else "account_unknown"
         context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
         return
     account = context.store.account(part.account, part.provider)
+    method = choose_method(upload, connected.provider.capabilities.submit_methods)
     obstacle = core.before_submit(part, upload, account, now)
+    if obstacle is None and part.attempts >= ATTEMPTS_MAX:
+        message = f"{part.attempts} attempts to submit this part ended without a job; the timeline tells why."
+        obstacle = core.quarantine(part, now, "attempts_exhausted", message, unsent=True)
+    elif obstacle is None and method is None:
+        obstacle = core.refused(part, now, "method_unsupported", _no_method(upload, connected))
     if obstacle is not None:
         _write(context, part, obstacle)
-        return
-    method = choose_method(upload, connected.provider.capabilities.submit_methods)
-    if method is None:
-        _write(context, part, core.refused(part, now, "method_unsupported", _no_method(upload, connected)))
         return
     part = part.model_copy(update={"method": str(method)})
     try:
@@ -89,18 +96,35 @@ def _submit(context: Context, part: PartRecord) -> None:
     except OwnRateReached as error:
         context.apply(core.hold(part, now, error.reason, now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)))
         return
-    reserved = _reserve(context, part, connected, now, echo_proven=account.echo_proven)
+    # Before the lease is taken, so that it outlasts the deadline however long this process is held up in between.
+    since = time.monotonic()
+    reserved = _reserve(context, part, connected, now, named=is_named(connected, account))
     if reserved is None:
         return
     try:
         with context.workspace.folder() as folder:
             values = local_file(context.storage, part.values_object, folder)
-            _attempt(context, upload, reserved, connected, values)
+            submission = _submission(context, upload, reserved, values, since)
+            _attempt(context, reserved, connected, submission)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
         context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
     context.wake_next(part.account)
+
+
+def _resolve(context: Context, part: PartRecord, connected: Connected | None, now: float) -> None:
+    """An attempt that was not seen through: its outcome in storage decides, or the provider's list."""
+    number = part.attempt.number if part.attempt else part.attempts
+    outcome = outcome_of(context.storage, part.token, number)
+    if outcome is not None:
+        _write(context, part, _recorded(part, number, outcome, now))
+    elif connected is None or part.service != connected.service:
+        reason = "account_unknown" if connected is None else "account_moved"
+        message = "The account that this attempt was made on is not configured as it was; its list cannot be searched."
+        _write(context, part, unresolved(part, now, reason, message, look_at=now + BLOCKED_LOOK_SECONDS))
+    else:
+        search(context, connected, part)
 
 
 def _no_method(upload: UploadRecord, connected: Connected) -> str:
@@ -112,19 +136,16 @@ def _no_method(upload: UploadRecord, connected: Connected) -> str:
     return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
 
 
-def _reserve(
-    context: Context, part: PartRecord, connected: Connected, now: float, *, echo_proven: bool
-) -> PartRecord | None:
+def _reserve(context: Context, part: PartRecord, connected: Connected, now: float, *, named: bool) -> PartRecord | None:
     settings = context.settings
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
-    certain = connected.provider.capabilities.name_echo and echo_proven
     change = core.reserve(
         part.model_copy(update={"service": connected.service}),
         context.process,
         now,
         lease_seconds,
         active_max=connected.account.max_active,
-        intents_max=None if certain else 1,
+        intents_max=None if named else 1,
     )
     try:
         context.apply(change)
@@ -134,39 +155,66 @@ def _reserve(
     return change.parts[0].written()
 
 
-def _attempt(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected, values: Path) -> None:
+def _attempt(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
     """Record the attempt, durably and first in storage; then spend. Raises `StorageError` when it was not recorded."""
     now = context.store.now()
-    attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
-    if not is_new:
-        # The record must know of it, so that a job found later resolves this attempt and is not taken for a second one.
-        known = part.model_copy(update={"attempt": attempt})
-        try:
-            change = _recorded(context, known, attempt.number, now)
-        except Later as later:
-            context.leave(Lane.SUBMIT, part.part_id, later)
-            change = core.hold(part, now, later.reason, now + BLOCKED_LOOK_SECONDS)
-        _write(context, known, change)
+    number = part.attempts + 1
+    if part.watermark is None:
+        part = part.model_copy(update={"watermark": context.store.highest_remote(part.remote_scope) or 0})
+    try:
+        with context.spending.held(attempt_name(part.token, number)):
+            attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
+            if is_new:
+                intent = core.intent(part, attempt, now)
+                context.apply(intent)
+                _spend(context, intent.parts[0].written(), connected, submission)
+                return
+    except NotLocked as error:
+        log.warning("attempt_not_begun", error=str(error))
+        context.apply(core.hold(part, now, error.reason, now + BLOCKED_LOOK_SECONDS))
         return
-    intent = core.intent(part, attempt, now)
-    context.apply(intent)
-    _spend(context, upload, intent.parts[0].written(), connected, values)
+    _take_up(context, part, number, now)
 
 
-def _recorded(context: Context, part: PartRecord, number: int, now: float) -> Change:
-    """An attempt that was recorded and not seen through: its outcome in storage decides, or a person does."""
-    outcome = outcome_of(context.storage, part.token, number)
-    if outcome is None or number >= ATTEMPTS_MAX:
-        return core.unresolved(part, number, now)
+def _take_up(context: Context, part: PartRecord, number: int, now: float) -> None:
+    """Go on with an attempt that storage has and the store does not know: it may have been spent, so search for it."""
+    try:
+        known = remembered_attempt(context.storage, part.token, number)
+        if known.outcome is not None:
+            change = _recorded(part, number, known.outcome, now)
+        else:
+            change = _searched_for(part, known, now)
+    except Later as later:
+        context.leave(Lane.SUBMIT, part.part_id, later)
+        change = core.hold(part, now, later.reason, now + BLOCKED_LOOK_SECONDS)
+    _write(context, part, change)
+
+
+def _recorded(part: PartRecord, number: int, outcome: Outcome, now: float) -> Change:
+    """An attempt whose outcome only storage knows."""
     if outcome.remote_id is not None:
         return core.submitted(part, outcome.remote_id, "attempt_record", now, look_at=now)
     return core.hold(part.model_copy(update={"attempts": number}), now, "attempt_known", now)
 
 
-def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: Connected, values: Path) -> None:
-    """One request, and what its outcome means. Raises nothing but `StoreError`."""
+def _searched_for(part: PartRecord, known: Remembered, now: float) -> Change:
+    """The store has forgotten the attempt: it is open again, as storage remembers it."""
+    over_at = part.lease.until if part.lease else now
+    attempt = Attempt(
+        number=known.number,
+        object=known.object,
+        # A record that does not tell its time may be of any: every job may be its own.
+        at=known.at or 0.0,
+        over_at=over_at if known.over_at is None else known.over_at,
+    )
+    part = part.model_copy(update={"attempt": attempt, "attempts": known.number, "watermark": known.watermark})
+    message = f"Attempt {known.number} of this part was recorded and its outcome is not known."
+    return unresolved(part, now, "unresolved_attempt", message, look_at=now)
+
+
+def _submission(context: Context, upload: UploadRecord, part: PartRecord, values: Path, since: float) -> Submission:
     method = SubmitMethod(part.method)
-    submission = Submission(
+    return Submission(
         path=values,
         rows=part.rows,
         kind=Kind(part.kind),
@@ -174,7 +222,12 @@ def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: 
         deadline_seconds=context.settings.submit_deadline_seconds,
         method=method,
         url=upload.source["remote_url"] if method is SubmitMethod.PULL else None,
+        since=since,
     )
+
+
+def _spend(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
+    """One request, and what its outcome means. Raises nothing but `StoreError`."""
     try:
         accepted = connected.provider.submit(submission)
     except Refused as error:
@@ -185,15 +238,20 @@ def _spend(context: Context, upload: UploadRecord, part: PartRecord, connected: 
         _wait(context, part, error)
     except ProviderError as error:
         remote_id = error.remote_id if isinstance(error, OutcomeUnknown) else None
-        now = context.store.now()
-        _write(context, part, core.quarantine(part, now, error.reason, str(error), remote_id=remote_id))
+        _search_later(context, part, error.reason, str(error), remote_id)
     except Exception as error:
         log.exception("submit_crashed", error=type(error).__name__)
         message = f"The attempt ended with {type(error).__name__}; the provider may have accepted it."
-        _write(context, part, core.quarantine(part, context.store.now(), "outcome_unknown", message))
+        _search_later(context, part, "outcome_unknown", message)
     else:
         _close(context, part, Outcome(remote_id=accepted.remote_id))
         _accepted(context, part, accepted)
+
+
+def _search_later(context: Context, part: PartRecord, reason: str, message: str, remote_id: str | None = None) -> None:
+    now = context.store.now()
+    look_at = now + context.settings.poll_floor_seconds
+    _write(context, part, unresolved(part, now, reason, message, look_at=look_at, remote_id=remote_id))
 
 
 def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
@@ -203,7 +261,7 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
         learn(context, part.part_id, accepted.remote_id, "late_answer")
-    provider_well(context, part.account, part.provider, echoed=token_in(accepted.name) == part.token)
+    provider_well(context, part.account, part.provider, echoed=matching(accepted.name, [part.token]) is not None)
 
 
 def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:

@@ -90,6 +90,8 @@ class Change:
     #: Outcome counters to raise: name and bounded labels -> by how much.
     counters: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+    #: Claims that are given up, before the new ones are made.
+    disclaims: tuple[Claim, ...] = ()
     guards: tuple[Guard, ...] = ()
     quota: Quota | None = None
     acknowledge: Acknowledgement | None = None

@@ -14,7 +14,7 @@ from worker.core.states import PART_UNSPENT, PartState, UploadState
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from worker.core.records import AccountRecord, PartRecord, WorkItem
+    from worker.core.records import Absence, AccountRecord, PartRecord, WorkItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,9 @@ def _held(part: PartRecord, _now: float) -> NextStep:
 
 
 def _intent(part: PartRecord, now: float) -> NextStep:
+    searched = "the provider's list is searched for its job; nothing is submitted before that"
     return _leased(part, now, f"is submitting it (attempt {part.attempts}); its outcome is known") or NextStep(
-        "the attempt has no known outcome: the part is put into quarantine and not submitted again", part.due_at
+        f"{searched}{_because(part.reason, part.message)}", part.due_at, known=_known(part)
     )
 
 
@@ -108,13 +109,24 @@ def ways_out(part: PartRecord) -> tuple[str, ...]:
 
 
 def _known(part: PartRecord) -> tuple[Fact, ...]:
-    """What a person can decide on: the open attempt, and every remote id that was ever named for the part."""
+    """What there is to decide on: the open attempt, what the list showed, every remote id ever named for the part."""
     attempt = part.attempt
     facts = [Fact(f"remote job {found.remote_id} was named by: {found.how}", found.at) for found in part.evidence]
+    facts += [
+        Fact(
+            f"a complete walk over the list ({absence.jobs:,} jobs{_control(absence)}) did not show it",
+            absence.began_at,
+        )
+        for absence in part.absences
+    ]
     if attempt is not None:
         tried = f"attempt {attempt.number} may have been charged; its record is {attempt.object}"
         facts.insert(0, Fact(tried, attempt.at))
     return tuple(facts)
+
+
+def _control(absence: Absence) -> str:
+    return f", {absence.control} of ours among them" if absence.control else ", none of ours among them"
 
 
 def _collected(part: PartRecord, _now: float) -> NextStep:

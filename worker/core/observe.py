@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from worker.core.change import Change, Event
 from worker.core.part import change
 from worker.core.schedule import PollPolicy, next_look_seconds
+from worker.core.search import disown
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def _finished(part: PartRecord, seen: Seen, now: float) -> Change:
 
 def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
     message = "The provider gave up on this job; what it charged for it is not known here."
+    if part.provisional:
+        # It has no values that could tell whether it was the part's.
+        return disown(part, now, shared=None)
     failed = part.moved(
         PartState.FAILED, now, remote_word=seen.word, looks=part.looks + 1, reason="remote_aborted", message=message
     )

@@ -62,21 +62,37 @@ def reserve(
 
 def intent(part: PartRecord, attempt: Attempt, now: float) -> Change:
     """Record the attempt in the store; from here on only its outcome or a person decides what happens to the part."""
-    begun = part.moved(PartState.INTENT, now, attempt=attempt, attempts=attempt.number, due_at=attempt.over_at)
-    begun = begun.model_copy(update={"lease": part.lease, "reason": "", "message": ""})
+    begun = part.moved(
+        PartState.INTENT,
+        now,
+        attempt=attempt,
+        attempts=attempt.number,
+        due_at=attempt.over_at,
+        searches=0,
+        absences=(),
+        reason="",
+        message="",
+    )
+    begun = begun.model_copy(update={"lease": part.lease})
     details = {"attempt": attempt.number, "method": part.method, "object": attempt.object}
     return change("attempt", begun, details=details)
 
 
 def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change:
-    """The provider has the part: its id is known, its credits are committed, and it is looked at next at `look_at`."""
+    """The provider has the part: its id is known, its credits are committed, and it is looked at next at `look_at`.
+
+    A job that it was only taken to have, because of its time, is given up for this one.
+    """
     taken = part.moved(
         PartState.SUBMITTED,
         now,
         due_at=look_at,
         remote_id=remote_id,
-        evidence=(*part.evidence, Evidence(remote_id=remote_id, how=how, at=now)),
+        evidence=known_too(part, remote_id, how, now),
         attempt=None,
+        searches=0,
+        absences=(),
+        provisional=False,
         submitted_at=part.attempt.at if part.attempt else now,
         progressed_at=now,
         credits_committed=part.rows,
@@ -84,14 +100,26 @@ def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at
         reason="",
         message="",
     )
+    given_up = part.remote_id if part.remote_id != remote_id else None
     return change(
         "submitted" if how == "answer" else "adopt",
         taken,
         ledger=_spent(part),
-        claims=(Claim(part.remote_scope, remote_id, part.part_id),),
+        disclaims=(claim_of(part, given_up),) if given_up else (),
+        claims=(claim_of(part, remote_id),),
         details={"remote_id": remote_id, "how": how, "rows": part.rows},
         counters={("parts", "submitted" if how == "answer" else "adopted"): 1},
     )
+
+
+def claim_of(part: PartRecord, remote_id: str) -> Claim:
+    """The part's claim to a remote id."""
+    return Claim(part.remote_scope, remote_id, part.part_id)
+
+
+def known_too(part: PartRecord, remote_id: str, how: str, now: float) -> tuple[Evidence, ...]:
+    """The part's evidence, with one more remote id."""
+    return (*part.evidence, Evidence(remote_id=remote_id, how=how, at=now))
 
 
 def _spent(part: PartRecord) -> dict[Entry, int]:
@@ -100,14 +128,17 @@ def _spent(part: PartRecord) -> dict[Entry, int]:
 
 
 def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
-    """A remote id was learned, however late: it resolves an open attempt, or is kept as evidence of a second charge."""
-    if part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}:
+    """A remote id that can only be the part's was learned, however late; `None` when that is nothing new.
+
+    It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. For a
+    part that has its job it is a second charge, and kept as evidence of that.
+    """
+    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
+    if open_attempt or part.provisional or (part.attempts and part.state in PART_UNSPENT):
         return submitted(part, remote_id, how, now, look_at=look_at)
     if any(known.remote_id == remote_id for known in part.evidence):
         return None
-    kept = part.model_copy(
-        update={"evidence": (*part.evidence, Evidence(remote_id=remote_id, how=how, at=now)), "updated_at": now}
-    )
+    kept = part.model_copy(update={"evidence": known_too(part, remote_id, how, now), "updated_at": now})
     return change(
         "duplicate_remote",
         kept,
@@ -118,32 +149,27 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     )
 
 
-def unresolved(part: PartRecord, number: int, now: float) -> Change:
-    """Attempt `number` was made by a worker that is gone, and nobody knows what became of it: nothing may follow it."""
-    message = f"Attempt {number} of this part was recorded and its outcome is not known."
-    return quarantine(part, now, "unresolved_attempt", message)
-
-
 def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:
     """The provider definitely did not accept the part and never will: it fails, and its reservation is released."""
     failed = part.moved(PartState.FAILED, now, reason=reason, message=message, attempt=None, credits_reserved=0)
-    return change("refused", failed, reason=reason, ledger=_released(part), details={"message": message})
+    return change("refused", failed, reason=reason, ledger=released(part), details={"message": message})
 
 
 def hold(part: PartRecord, now: float, reason: str, until: float) -> Change:
     """The account cannot take the part now: it waits until `until`, unspent."""
     held = part.moved(PartState.HELD, now, due_at=until, reason=reason, message="", attempt=None, credits_reserved=0)
     new = part.state is not PartState.HELD or part.reason != reason
-    return change("hold", held, reason=reason, ledger=_released(part), details={"until": until} if new else None)
+    return change("hold", held, reason=reason, ledger=released(part), details={"until": until} if new else None)
 
 
 def cancel(part: PartRecord, now: float) -> Change:
     """The upload is not wanted any more and nothing was spent for this part."""
     cancelled = part.moved(PartState.CANCELLED, now, reason="cancelled", credits_reserved=0)
-    return change("cancel", cancelled, reason="cancelled", ledger=_released(part))
+    return change("cancel", cancelled, reason="cancelled", ledger=released(part))
 
 
-def _released(part: PartRecord) -> dict[Entry, int]:
+def released(part: PartRecord) -> dict[Entry, int]:
+    """The ledger's entry when the part gives its reservation back."""
     return {Entry.RELEASED: part.credits_reserved} if part.credits_reserved else {}
 
 
@@ -163,20 +189,19 @@ def quarantine(
     was learned. `unsent`: no attempt was begun, so the part's credits are released and its place on the account becomes
     free.
     """
-    hinted = () if remote_id is None else (Evidence(remote_id=remote_id, how=how, at=now),)
     stopped = part.moved(
         PartState.QUARANTINED,
         now,
         reason=reason,
         message=message,
-        evidence=(*part.evidence, *hinted),
+        evidence=part.evidence if remote_id is None else known_too(part, remote_id, how, now),
         credits_reserved=0 if unsent else part.credits_reserved,
     )
     return change(
         "quarantine",
         stopped,
         reason=reason,
-        ledger=_released(part) if unsent else {},
+        ledger=released(part) if unsent else {},
         details={"message": message, "attempt": part.attempt.object if part.attempt else None},
         events=(Event("needs_attention", part.upload_id, {"part": part.index, "reason": reason, "message": message}),),
         counters={("parts", "quarantined"): 1},
@@ -201,11 +226,16 @@ def collected(
 ) -> Change:
     """The verdicts are safe in storage, and the segments that were wanted.
 
-    Where the verdicts are not on the values that were sent, that is noted as drift.
+    Where the verdicts are not on the values that were sent, that is noted as drift. The credits of a job that was found
+    by its time are committed only now, when its values say that it was the part's.
     """
     done = part.moved(
         PartState.COLLECTED,
         now,
+        provisional=False,
+        attempt=None,
+        credits_committed=part.rows,
+        credits_reserved=0,
         collected_at=now,
         rows_returned=rows_returned,
         rows_done=part.rows,
@@ -219,6 +249,7 @@ def collected(
         "collected",
         done,
         reason=done.reason,
+        ledger=_spent(part) if part.provisional else {},
         details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)},
         counters={} if same_values else {("drift", "row_mismatch"): 1},
     )

@@ -56,10 +56,6 @@ class Attempt(Value):
     at: float
     #: When its deadline and lease have certainly passed.
     over_at: float
-    #: The highest remote id that was known on the account when the first attempt began, where ids are numbers.
-    watermark: int | None = None
-    #: Whether its own worker has said that the request is over, whatever came of it.
-    over: bool = False
 
 
 class Absence(Value):
@@ -272,7 +268,9 @@ class PartRecord(WorkItem):
     attempts: int = 0
     attempt: Attempt | None = None
     evidence: tuple[Evidence, ...] = ()
-    #: Walks over the remote list for the open attempt, and those of them that prove its absence.
+    #: The highest remote id that was known on the account when its first attempt began, where ids are numbers.
+    watermark: int | None = None
+    #: Walks over the remote list for the open attempt, and those of them that did not show it and should have.
     searches: int = 0
     absences: tuple[Absence, ...] = ()
     #: Whether `remote_id` was found by its time alone: confirmed, or undone, when the values of its result are known.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core import upload as uploads
-from worker.core.change import Entry
 from worker.core.part import LIMIT_REASONS
 from worker.core.retry import rows_paid
 from worker.core.states import PART_UNSPENT, PartState
@@ -26,7 +25,7 @@ BY_OPERATOR = "operator"
 #: Why a part has failed that a person gave up.
 GIVEN_UP = "given_up"
 #: Why a part is in quarantine whose own worker wrote that: its request is over, whatever came of it.
-REQUEST_OVER = frozenset({"outcome_unknown", "identity_collision"})
+REQUEST_OVER = frozenset({"identity_collision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def resubmit(part: PartRecord, upload: UploadRecord, recorded: Recorded, now: fl
         message="",
     )
     details = {"rows": part.rows, "rows_maybe_paid_before": rows_paid(part)} | _attempt_told(part)
-    return parts.change("resubmit", again, reason=part.reason, ledger=_released(part), details=details)
+    return parts.change("resubmit", again, reason=part.reason, ledger=parts.released(part), details=details)
 
 
 def _not_again(part: PartRecord, upload: UploadRecord, recorded: Recorded, now: float) -> Refusal | None:
@@ -161,13 +160,13 @@ def give_up(part: PartRecord, now: float) -> Change | Refusal:
 
     Its open attempt stays in the record, so that whoever retries the upload is told what may be paid for twice.
     """
-    if part.state is not PartState.QUARANTINED:
+    if not _is_stopped(part):
         return _not_in_quarantine(part)
     paid = rows_paid(part)
     message = f"Given up by a person; {paid:,} rows may have been paid for." if paid else "Given up by a person."
     failed = part.moved(PartState.FAILED, now, reason=GIVEN_UP, message=message, credits_reserved=0)
     details = {"message": message, "rows_maybe_paid": paid} | _attempt_told(part)
-    return parts.change("give_up", failed, reason=GIVEN_UP, ledger=_released(part), details=details)
+    return parts.change("give_up", failed, reason=GIVEN_UP, ledger=parts.released(part), details=details)
 
 
 def place_free(part: PartRecord, now: float) -> Change | None:
@@ -186,7 +185,7 @@ def look_at_once(upload: UploadRecord, now: float) -> Change | None:
 
 def _undecided(part: PartRecord, upload: UploadRecord) -> Refusal | None:
     """Why nothing is to be decided about the part's remote job."""
-    if part.state is not PartState.QUARANTINED:
+    if not _is_stopped(part):
         return _not_in_quarantine(part)
     if part.remote_id is not None:
         message = f"It has remote job {part.remote_id}: `bulkverify retry {part.upload_id}` goes on with it."
@@ -194,6 +193,11 @@ def _undecided(part: PartRecord, upload: UploadRecord) -> Refusal | None:
     if upload.terminal:
         return Refusal("ended", f"Its upload is {upload.state}: only --fail is left.")
     return None
+
+
+def _is_stopped(part: PartRecord) -> bool:
+    """Whether a person may decide: the part is in quarantine, or its job is searched for and nobody is sending it."""
+    return part.state is PartState.QUARANTINED or (part.state is PartState.INTENT and part.lease is None)
 
 
 def _not_in_quarantine(part: PartRecord) -> Refusal:
@@ -207,7 +211,3 @@ def _last_attempt(part: PartRecord) -> int:
 
 def _attempt_told(part: PartRecord) -> dict[str, object]:
     return {"attempt": part.attempt.object} if part.attempt else {}
-
-
-def _released(part: PartRecord) -> dict[Entry, int]:
-    return {Entry.RELEASED: part.credits_reserved} if part.credits_reserved else {}

@@ -78,7 +78,7 @@ class Ipqs:
 
     def submit(self, submission: Submission) -> Submitted:
         """Upload by any of the three methods. See `Provider.submit`; definite refusals are listed in `ipqs_words`."""
-        deadline = self._posts.deadline(submission.deadline_seconds)
+        deadline = submission.since + submission.deadline_seconds
         refuse_unfit(submission, self.capabilities)
         call, body = self._calls.upload(submission)
         answer = self._posts.post(call, body, deadline)

@@ -6,6 +6,7 @@ Nothing here names a vendor. Reading is tolerant: a status word nobody knows is 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -105,6 +106,8 @@ class Submission:
     method: SubmitMethod
     #: May hold credentials, as a link to a private file does.
     url: str | None = field(default=None, repr=False)
+    #: From when on the deadline counts, by `time.monotonic`: a process that was frozen meanwhile sends nothing.
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)

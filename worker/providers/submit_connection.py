@@ -62,13 +62,10 @@ class SubmitConnection:
         self._reporter = reporter
         self._clock = clock
 
-    def deadline(self, seconds: float) -> float:
-        """The moment, by this connection's clock, that is `seconds` from now."""
-        return self._clock() + seconds
-
     def post(self, call: Call, body: Body, deadline: float) -> Answer:
         """The answer to the whole request; a `premature` one if the provider answered before taking all of it.
 
+        `deadline` is by this connection's clock.
         Raises `NotSent` and `OutcomeUnknown` as the module describes, and what the gate raises.
         """
         self._gate.acquire(call.operation)

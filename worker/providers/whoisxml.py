@@ -100,7 +100,7 @@ class WhoisXml:
 
     def submit(self, submission: Submission) -> Submitted:
         """Create a request. See `Provider.submit`; definite refusals are listed in `whoisxml_words`."""
-        deadline = self._posts.deadline(submission.deadline_seconds)
+        deadline = submission.since + submission.deadline_seconds
         refuse_unfit(submission, self.capabilities)
         version = self._account.verification_version
         fields = {"apiKey": self._key, **({} if version == "omit" else {"version": version}), "format": "json"}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from worker.core.rows import RowCounts, RowState
 from worker.rows.collected import read_verdicts
+from worker.rows.comparing import read_values
 from worker.rows.digest import measured_text
 from worker.rows.errors import CollectedUnreadable, InputChanged
 from worker.rows.join import Verdicts
@@ -212,9 +213,7 @@ def _sent(collected: Iterable[CollectedPart]) -> Iterator[str]:
     """The values of all parts, as they were sent."""
     for part in collected:
         try:
-            with part.values.open(encoding="utf-8", newline="") as file:
-                for row in csv.reader(file):
-                    yield row[0]
+            yield from read_values(part.values)
         except OSError as error:
             raise CollectedUnreadable(
                 f"{part.values.name}, the values of part {part.index}, cannot be read ({error.strerror}); "

@@ -15,7 +15,7 @@ from worker.store.keys import INTAKE_GROUP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.core.change import Change
+    from worker.core.change import Change, Claim
     from worker.core.records import PartRecord, Record, UploadRecord, WorkItem
 
 #: Bytes of the nonce by which a repeated write is recognised as the same one.
@@ -35,7 +35,8 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         "schema": SCHEMA_VERSION,
         "contract": CONTRACT_VERSION,
         "records": list(_records(change, txn)),
-        "claims": [{"scope": c.scope, "remote_id": c.remote_id, "part_id": c.part_id} for c in change.claims],
+        "claims": [_claim(claim) for claim in change.claims],
+        "disclaims": [_claim(claim) for claim in change.disclaims],
         "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],
         "events": [{"name": e.name, "upload_id": e.upload_id, "details": _json(e.details)} for e in change.events],
         "ledger": {str(entry): credits_ for entry, credits_ in change.ledger.items()},
@@ -53,6 +54,10 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
     if change.rejected is not None:
         payload["rejected"] = dict(change.rejected)
     return _json(payload)
+
+
+def _claim(claim: Claim) -> dict[str, str]:
+    return {"scope": claim.scope, "remote_id": claim.remote_id, "part_id": claim.part_id}
 
 
 def _json(value: object) -> str:
@@ -119,5 +124,6 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "upload_id": part.upload_id,
         "rows_done": part.rows_done,
         "active": attempted or part.state is PartState.SUBMITTED,
-        "intent": attempted,
+        # One that was adopted by its time has its job: others may be attempted beside it.
+        "intent": attempted and not part.provisional,
     }

@@ -160,6 +160,11 @@ class Store:
         owner: str | None = self._ask(self.client.hget, self.key("remote", scope), remote_id)
         return owner
 
+    def highest_remote(self, scope: str) -> int | None:
+        """The highest remote id that was ever known of one account at one service, where ids are numbers."""
+        found = self._ask(self.client.hget, self.key("highest"), scope)
+        return None if found is None else int(found)
+
     def was_purged(self, scope: str, remote_id: str) -> bool:
         """Whether a remote id belonged to a part of an upload that was purged, as long as its tombstone is kept."""
         found = self._ask(self.client.zscore, self.key("remote_purged"), f"{scope}|{remote_id}")

@@ -154,8 +154,17 @@ for name, lane in pairs(lanes) do
     redis.call('ZREM', key('due'), name)
   end
 end
+for _, claim in ipairs(change.disclaims) do
+  if redis.call('HGET', key('remote', claim.scope), claim.remote_id) == claim.part_id then
+    redis.call('HDEL', key('remote', claim.scope), claim.remote_id)
+  end
+end
 for _, claim in ipairs(change.claims) do
   redis.call('HSET', key('remote', claim.scope), claim.remote_id, claim.part_id)
+  local highest = tonumber(redis.call('HGET', key('highest'), claim.scope) or 0)
+  if (tonumber(claim.remote_id) or 0) > highest then
+    redis.call('HSET', key('highest'), claim.scope, claim.remote_id)
+  end
 end
 
 -- 4. Which version of the program has written here (see worker/core/schema.py).

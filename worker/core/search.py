@@ -1,0 +1,277 @@
+"""Search before spend: what walks over the remote list mean for an attempt of unknown outcome.
+
+The job is adopted where it is found: for certain by the token in its name; where names are not shown by its time, until
+its values say whether it is the part's. Otherwise it is waited for, until two complete walks that should have shown it
+have not, while each showed another job of ours: then there is none, and only then may another attempt follow. Where
+even that cannot be known, the part is a person's to decide.
+
+Known limitation: a job that a provider hides for longer than the settle time, or that a request still makes which left
+its process frozen for longer than all of this, is a second charge. It is found by its token and counted as wasted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from worker.core import part as parts
+from worker.core.records import Absence
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.core.change import Change
+    from worker.core.records import Attempt, PartRecord
+
+#: Complete walks that must not have shown the job before it is taken to be absent.
+ABSENCES_NEEDED = 2
+#: Longest wait between two walks, seconds.
+WAIT_SECONDS_MAX = 300.0
+#: Part of the attempt's age that is waited between two walks before the settle time is over.
+WAIT_FRACTION = 0.5
+#: Part of the settle time between the walks that prove an absence, at most `GAP_SECONDS_MAX`.
+GAP_FRACTION = 0.1
+GAP_SECONDS_MAX = 60.0
+#: Parts of one value set that another must share to be taken for the same list, changed on its way.
+SHARED_DOUBTFUL = 0.5
+
+#: How a remote id was learned that was found by the time of its job alone.
+BY_TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRules:
+    """How long to search, in seconds; see the settings of the same names."""
+
+    settle_seconds: float
+    settle_unnamed_seconds: float
+    clock_skew_seconds: float
+    search_seconds_max: float
+    floor_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A listed job that carries no token and is not known for certain to belong to any part."""
+
+    remote_id: str
+    kind: str | None
+    rows: int | None
+    #: Epoch seconds by the provider's clock.
+    started_at: float | None
+    #: The part that was only taken to have it, because of its time.
+    taken_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What one walk over an account's remote list showed, besides the jobs that were recognised."""
+
+    began_at: float
+    #: Whether every page was read, unfiltered, and none of them shifted unseen.
+    complete: bool
+    jobs: int
+    #: A job of ours that the walk showed, by kind.
+    controls: Mapping[str, str]
+    unproven: tuple[Unproven, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What else the decision rests on."""
+
+    #: Whether the list is known to show the names that were given.
+    named: bool
+    #: Whether a person is to be asked before anything is submitted again.
+    ask: bool
+    #: Whether the process that made the attempt may still be sending it.
+    alive: bool
+
+
+def unresolved(
+    part: PartRecord, now: float, reason: str, message: str, *, look_at: float, remote_id: str | None = None
+) -> Change:
+    """The attempt has no known outcome: it stays open, and its job is searched for from `look_at` on.
+
+    `remote_id` is one that an answer named without saying that it is the part's: kept as evidence.
+    """
+    open_still = part.moved(
+        PartState.INTENT,
+        now,
+        due_at=look_at,
+        reason=reason,
+        message=message,
+        evidence=part.evidence if remote_id is None else parts.known_too(part, remote_id, "unclear_answer", now),
+    )
+    attempt = part.attempt.object if part.attempt else None
+    details = {"message": message, "attempt": attempt, "remote_id": remote_id, "until": look_at}
+    return parts.change("unresolved", open_still, reason=reason, details=details)
+
+
+def judge(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Grounds, now: float) -> Change:
+    """What a walk means for a part in `intent` whose job it has not shown by a token."""
+    attempt = _open(part)
+    unproven = () if grounds.named else _possible(part, attempt, walked, rules)
+    found = next((job for job in unproven if _adoptable(part, job)), None)
+    if found is not None:
+        return _found_by_time(part, attempt, found.remote_id, now)
+    settled_at = settled(attempt, rules, named=grounds.named)
+    if walked.complete and walked.began_at >= settled_at and not grounds.alive:
+        return _in_the_way(part, unproven, now) or _not_shown(part, walked, rules, grounds, now)
+    if now > settled_at + rules.search_seconds_max:
+        message = "Its job was searched for, and the remote list could not be read whole for too long."
+        if grounds.alive:
+            message = "The process that made the attempt still holds it and does not end: stop that process."
+        return parts.quarantine(part, now, "search_inconclusive", message)
+    return look_again(part, now, rules, named=grounds.named)
+
+
+def settled(attempt: Attempt, rules: SearchRules, *, named: bool) -> float:
+    """From when on a walk would show the attempt's job if there was one, epoch seconds."""
+    return attempt.over_at + (
+        rules.settle_seconds if named else max(rules.settle_seconds, rules.settle_unnamed_seconds)
+    )
+
+
+def look_again(part: PartRecord, now: float, rules: SearchRules, *, named: bool, not_before: float = 0.0) -> Change:
+    """Nothing is known yet: the list is walked again, the later the longer it has lasted."""
+    attempt = _open(part)
+    settled_at = settled(attempt, rules, named=named)
+    wait_seconds = min(max((now - attempt.at) * WAIT_FRACTION, rules.floor_seconds), WAIT_SECONDS_MAX)
+    due_at = now + wait_seconds
+    if now < settled_at < due_at:
+        due_at = max(settled_at, now + rules.floor_seconds)
+    again = part.moved(PartState.INTENT, now, due_at=max(due_at, not_before), searches=part.searches + 1)
+    first = part.searches == 0
+    return parts.change("search_again", again, reason=part.reason, details={"until": due_at} if first else None)
+
+
+def _open(part: PartRecord) -> Attempt:
+    if part.attempt is None:
+        raise ValueError(f"{part.part_id} has no open attempt")
+    return part.attempt
+
+
+def _possible(part: PartRecord, attempt: Attempt, walked: Walked, rules: SearchRules) -> tuple[Unproven, ...]:
+    """The jobs that may be the attempt's, likeliest first. A count only ranks: providers drop and merge rows."""
+    hinted = {known.remote_id for known in part.evidence}
+    earliest = attempt.at - rules.clock_skew_seconds
+    latest = settled(attempt, rules, named=False) + rules.clock_skew_seconds
+
+    def possible(job: Unproven) -> bool:
+        timely = job.started_at is None or earliest <= job.started_at <= latest
+        return timely and job.kind in {None, part.kind} and job.remote_id not in part.excluded
+
+    def doubts(job: Unproven) -> tuple[bool, bool, float]:
+        apart = abs(job.started_at - attempt.at) if job.started_at is not None else 0.0
+        return job.remote_id not in hinted, job.rows != part.rows, apart
+
+    return tuple(sorted(filter(possible, walked.unproven), key=doubts))
+
+
+def _adoptable(part: PartRecord, job: Unproven) -> bool:
+    """Whether the job may be taken to be the part's: nobody has it, and it is no older than the first attempt."""
+    newer = bool(part.watermark) and job.remote_id.isdecimal() and int(job.remote_id) > (part.watermark or 0)
+    return job.taken_by is None and (job.started_at is not None or newer)
+
+
+def _in_the_way(part: PartRecord, unproven: tuple[Unproven, ...], now: float) -> Change | None:
+    """Jobs that may be the attempt's and cannot be told from it: nothing may follow while they are there."""
+    if not unproven:
+        return None
+    if any(job.taken_by is not None for job in unproven):
+        due_at = now + WAIT_SECONDS_MAX
+        return parts.change("search_again", part.moved(PartState.INTENT, now, due_at=due_at), reason=part.reason)
+    message = f"The remote list shows {len(unproven)} jobs without name and time, any of which may be its own."
+    return parts.quarantine(part, now, "unclaimed_jobs", message)
+
+
+def _found_by_time(part: PartRecord, attempt: Attempt, remote_id: str, now: float) -> Change:
+    """The job is taken to be the part's until its values are known; its credits stay reserved, its attempt open."""
+    taken = part.moved(
+        PartState.SUBMITTED,
+        now,
+        remote_id=remote_id,
+        evidence=parts.known_too(part, remote_id, BY_TIME, now),
+        provisional=True,
+        searches=0,
+        absences=(),
+        submitted_at=attempt.at,
+        progressed_at=now,
+        reason="",
+        message="",
+    )
+    return parts.change(
+        "adopt_by_time",
+        taken,
+        claims=(parts.claim_of(part, remote_id),),
+        details={"remote_id": remote_id, "rows": part.rows},
+        counters={("parts", "adopted"): 1},
+    )
+
+
+def _not_shown(part: PartRecord, walked: Walked, rules: SearchRules, grounds: Grounds, now: float) -> Change:
+    """A complete walk that should have shown the job has not."""
+    if part.absences and walked.began_at < part.absences[-1].began_at + rules.floor_seconds:
+        return look_again(part, now, rules, named=grounds.named)
+    found = Absence(began_at=walked.began_at, jobs=walked.jobs, control=walked.controls.get(part.kind, ""))
+    part = part.model_copy(update={"absences": (*part.absences, found)[-2 * ABSENCES_NEEDED :]})
+    shown = sum(bool(absence.control) for absence in part.absences)
+    if shown >= ABSENCES_NEEDED:
+        return _asked(part, now) if grounds.ask else _absent(part, _open(part), now)
+    if len(part.absences) - shown >= ABSENCES_NEEDED:
+        message = (
+            "The remote list does not show its job, nor any other job of this account and kind that is known here, so "
+            "that it proves nothing."
+        )
+        return parts.quarantine(part, now, "no_control", message)
+    gap_seconds = max(min(GAP_FRACTION * rules.settle_seconds, GAP_SECONDS_MAX), rules.floor_seconds)
+    again = part.moved(PartState.INTENT, now, due_at=now + gap_seconds, searches=part.searches + 1)
+    details = {"jobs": walked.jobs, "control": found.control, "until": again.due_at}
+    return parts.change("not_in_list", again, reason=part.reason, details=details)
+
+
+def _asked(part: PartRecord, now: float) -> Change:
+    message = (
+        f"{ABSENCES_NEEDED} complete walks over the remote list did not show its job; the account asks for a person's "
+        "word before it is submitted again."
+    )
+    return parts.quarantine(part, now, "absent", message)
+
+
+def _absent(part: PartRecord, attempt: Attempt, now: float) -> Change:
+    """There is no such job: the attempt is closed as not spent, and the part may be submitted again."""
+    free = part.moved(
+        PartState.PENDING,
+        now,
+        attempt=None,
+        attempts=max(part.attempts, attempt.number),
+        searches=0,
+        absences=(),
+        credits_reserved=0,
+        reason="",
+        message="",
+    )
+    walks = ", ".join(f"{absence.jobs} jobs, {absence.control} among them" for absence in part.absences)
+    details = {"attempt": attempt.object, "walks": walks}
+    return parts.change("absent", free, ledger=parts.released(part), details=details)
+
+
+def disown(part: PartRecord, now: float, *, shared: float | None) -> Change:
+    """The job that was found by its time holds other values: it is not the part's, and the attempt is open again.
+
+    `shared` is the fraction of values that both have, `None` when the job's are not to be had. Where that is unknown or
+    much, nobody but a person can tell a stranger's list from the part's own with rows that the provider changed.
+    """
+    remote_id = part.remote_id or ""
+    known = "its values cannot be had" if shared is None else f"{shared:.0%} of its values are the part's"
+    message = f"Job {remote_id} was found by its time, and {known}."
+    reopened = part.model_copy(update={"remote_id": None, "provisional": False, "progress": None, "rows_done": 0})
+    disclaims = (parts.claim_of(part, remote_id),)
+    if shared is None or shared >= SHARED_DOUBTFUL:
+        return replace(parts.quarantine(reopened, now, "adoption_doubtful", message), disclaims=disclaims)
+    excluded = (*part.excluded, remote_id)
+    reopened = reopened.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
+    details = {"remote_id": remote_id, "shared": shared, "message": message}
+    return parts.change("disown", reopened, reason=reopened.reason, disclaims=disclaims, details=details)

@@ -16,8 +16,10 @@ TEST_PROCESSES_MAX = 4
 # Examples that each fuzzer looks at in `make fuzz`, and the seconds after which one that has not ended yet fails.
 EXAMPLES = 2000
 SECONDS = 1800
+# Crash points that are looked at in `make crashpoints`: all, or those of the effect with one number.
+POINTS = all
 
-.PHONY: help demo up test fuzz setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test fuzz crashpoints setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -30,6 +32,8 @@ help:
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
+	@echo 'make crashpoints  a crash before and after each single effect, and each reply lost, in every'
+	@echo '              scenario; POINTS=137 looks at that effect alone and shows its logs'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
@@ -59,6 +63,11 @@ tests: setup-dev
 fuzz: setup-dev
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
 	  tests/*/test_fuzz_*.py $(PYTEST_ARGS)
+
+# A crash at every point of every scenario; `make tests` has a share of them.
+crashpoints: setup-dev
+	CRASH_POINTS=$(POINTS) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
+	  tests/simulation/test_crash_points.py $(PYTEST_ARGS)
 
 golden: setup-dev
 	@$(BIN)/python -m tests.builders.golden

@@ -1,7 +1,7 @@
 """The whole line one step at a time, in one thread and at a virtual time: waits of hours take milliseconds.
 
 Real Redis, both simulated providers over real HTTP, real storage, the real actors; no broker, but messages in a list. A
-step reads the requests that wait, or runs the message that is due, or, when there is neither, turns the clock to the
+step runs the message that is due, or reads the requests that wait, or, when there is neither, turns the clock to the
 next moment at which anything is due and lets the timekeeper look. Every effect of the working process goes through its
 `Effects`, see `tests.builders.effects`; `restart` begins another process on the same Redis and storage.
 """
@@ -9,7 +9,6 @@ next moment at which anything is due and lets the timekeeper look. Every effect 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -19,18 +18,19 @@ import redis
 from config.accounts import load_accounts
 from config.settings import Settings
 from producers.client import Client
-from producers.contract import UPLOADS_STREAM
 from tests.builders.effects import Crashed, Effects, Watcher, nothing_happens
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, accounts_file
+from tests.builders.messages import Messages
+from tests.builders.request_stream import RequestStream
 from tests.builders.watched_calls import WatchedHints, watch_calls
 from tests.builders.watched_redis import VirtualClock, VirtualStore, WatchedRedis
 from tests.builders.watched_storage import WatchedStorage, watched_files
 from worker.actors.declare import STEPS
-from worker.broker.sorted_set import HEARTBEAT_TIMEOUT_MILLISECONDS, SortedSetBroker
+from worker.broker.sorted_set import SortedSetBroker
 from worker.context import Connected, Context
 from worker.core.states import PartState, UploadState
 from worker.gate import StoreGate
-from worker.intake.stream import TAKEOVER_MILLISECONDS, Intake
+from worker.intake.stream import Intake
 from worker.leaving import Leaving
 from worker.metrics import Metrics
 from worker.outages import OUTAGES
@@ -39,10 +39,10 @@ from worker.providers.sandbox.ipqs import IpqsSandbox
 from worker.providers.sandbox.knobs import IpqsKnobs, WhoisXmlKnobs
 from worker.providers.sandbox.server import SandboxServer
 from worker.providers.sandbox.whoisxml import WhoisXmlSandbox
+from worker.spending import FOLDER, Spending
 from worker.storage import open_storage
 from worker.store.client import connect
 from worker.store.errors import StoreError
-from worker.store.keys import INTAKE_GROUP
 from worker.timekeeper import Timekeeper
 from worker.workspace import Workspace
 
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
     from config.accounts import Account
     from worker.core.records import PartRecord, UploadRecord
-    from worker.core.states import Lane
 
 #: Seconds of the providers' time that a job takes.
 JOB_SECONDS = 600.0
@@ -68,43 +67,6 @@ class NotAtRest(AssertionError):
     """Uploads are still moving after all the time and all the steps that they were given."""
 
 
-@dataclass(order=True)
-class Message:
-    """One message on its way; among those that are due, the one that was sent first comes first."""
-
-    due_at: float
-    order: int
-    lane: Lane = field(compare=False)
-    item: str = field(compare=False)
-    epoch: int = field(compare=False)
-
-
-class Messages:
-    """In the place of the broker: every message that was sent and not yet taken. Implements `worker.context.Hints`."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._order = count()
-        self.waiting: list[Message] = []
-
-    def send(self, lane: Lane, item: str, epoch: int, delay_seconds: float) -> None:
-        """Keep a message until it is due."""
-        self.waiting.append(Message(self._now() + delay_seconds, next(self._order), lane, item, epoch))
-
-    def take(self) -> Message | None:
-        """The first message that is due, which is then nobody else's."""
-        first = min(self.waiting, default=None)
-        if first is None or first.due_at > self._now():
-            return None
-        self.waiting.remove(first)
-        return first
-
-    def give_back(self, message: Message) -> None:
-        """The process that took it has died: it comes up again once its silence has been noticed."""
-        message.due_at = self._now() + HEARTBEAT_TIMEOUT_MILLISECONDS / 1000
-        self.waiting.append(message)
-
-
 class Process(NamedTuple):
     """One working process, which does everything: intake, every actor, timekeeper."""
 
@@ -117,6 +79,9 @@ class Process(NamedTuple):
         """Give back what a dead process does not hold any more either."""
         self.effects.kill()
         self.context.workspace.close()
+        for connected in self.context.accounts.values():
+            adapter: Any = connected.provider
+            adapter.close()
 
 
 class Stepping:
@@ -140,6 +105,7 @@ class Stepping:
         self._numbers = count(1)
         #: Every process's connections are these, and those of whoever looks in from outside.
         self.redis = connect(settings.redis_url or "", settings.redis_timeout_seconds)
+        self.requests = RequestStream(self.redis)
         #: The store as it is, for looking into; none of its commands is an effect.
         self.store = VirtualStore(self.redis)
         self.store.load_scripts(self.redis)
@@ -159,6 +125,7 @@ class Stepping:
             store=store,
             storage=WatchedStorage(open_storage(self.settings.storage_url), effects),
             workspace=Workspace(self.settings.home),
+            spending=Spending(self.settings.home / FOLDER),
             accounts={name: self._connected(account, store, effects) for name, account in self._accounts.items()},
             hints=WatchedHints(self.messages, effects),
             metrics=metrics,
@@ -185,12 +152,12 @@ class Stepping:
     # Steps
 
     def step(self) -> None:
-        """Read what was asked for, or run one message, or let time pass to when something is due. Raises `Crashed`."""
-        message = None if self._requests_wait() else self.messages.take()
+        """Run one message, or read what was asked for, or let time pass to when something is due. Raises `Crashed`."""
+        message = self.messages.take()
         try:
             if message is not None:
                 STEPS[message.lane](self.process.context, message.item, message.epoch)
-            elif self._requests_wait():
+            elif self.requests.waits():
                 self._guarded(self._read)
             else:
                 self.advance_to(self.next_due_at())
@@ -205,32 +172,34 @@ class Stepping:
         """Step until every upload has come to rest. Raises `Crashed`, `NotAtRest`."""
         until = self.clock.now() + REST_SECONDS_MAX
         for _ in range(REST_STEPS_MAX):
-            if all(self.at_rest(upload_id) for upload_id in upload_ids):
+            if not self.messages.is_due() and all(self.at_rest(upload_id) for upload_id in upload_ids):
                 return
             if self.clock.now() > until:
                 break
             self.step()
-        states = {upload_id: self._story(upload_id) for upload_id in upload_ids}
+        states = {upload_id: self.story(upload_id) for upload_id in upload_ids}
         raise NotAtRest(f"still moving: {states}")
+
+    def sweep(self) -> None:
+        """Let the next walk over the remote lists take place, and whatever it brings."""
+        period = self.settings.reconcile_period_seconds
+        until = (self.clock.now() // period + 1) * period + PAST_DUE_SECONDS
+        while self.clock.now() < until or self.messages.is_due():
+            self.step()
 
     def at_rest(self, upload_id: str) -> bool:
         """Whether nothing moves an upload by itself any more: it has ended, or what is left of it is in quarantine."""
         upload = self.store.upload(upload_id)
         if upload is None or upload.terminal:
             return upload is not None
-        parts = self.parts(upload_id)
-        return upload.state is UploadState.ATTENTION and all(
-            part.terminal or part.state is PartState.QUARANTINED for part in parts
-        )
+        states = {part.state for part in self.parts(upload_id) if not part.terminal}
+        return upload.state is UploadState.ATTENTION and states == {PartState.QUARANTINED}
 
     def advance_to(self, moment: float) -> None:
         """Turn the clock on to `moment`; requests that were taken and not answered grow older with it."""
         seconds = max(moment - self.clock.now(), 0.0)
         self.clock.advance(seconds)
-        for entry in self._unanswered() if seconds else ():
-            idle = int(entry["time_since_delivered"] + seconds * 1000)
-            name, consumer = entry["message_id"], entry["consumer"]
-            self.redis.xclaim(UPLOADS_STREAM, INTAKE_GROUP, consumer, 0, [name], idle=idle, justid=True)
+        self.requests.grow_older(seconds)
 
     def next_due_at(self) -> float:
         """The next moment at which a message is due, or the timekeeper or the intake has something to do."""
@@ -238,24 +207,11 @@ class Stepping:
         moments = [message.due_at for message in self.messages.waiting]
         head: Any = self.redis.zrange(self.store.key("due"), 0, 0, withscores=True)
         moments += [due_at + self.settings.rearm_grace_seconds + PAST_DUE_SECONDS for _, due_at in head]
-        moments += [now + TAKEOVER_MILLISECONDS / 1000 - e["time_since_delivered"] / 1000 for e in self._unanswered()]
+        takeover_seconds = self.requests.seconds_to_takeover()
+        moments += [] if takeover_seconds is None else [now + takeover_seconds]
         period = self.settings.reconcile_period_seconds
         moments.append((now // period + 1) * period)
         return max(min(moments), now + PAST_DUE_SECONDS)
-
-    def _requests_wait(self) -> bool:
-        """Whether a request is there that the intake would read now."""
-        taken = {entry["message_id"]: entry["time_since_delivered"] for entry in self._unanswered()}
-        entries: Any = self.redis.xrange(UPLOADS_STREAM)
-        return any(taken.get(entry_id, TAKEOVER_MILLISECONDS) >= TAKEOVER_MILLISECONDS for entry_id, _ in entries)
-
-    def _unanswered(self) -> list[dict[str, Any]]:
-        """Requests that an intake took and did not answer."""
-        try:
-            found: Any = self.redis.xpending_range(UPLOADS_STREAM, INTAKE_GROUP, "-", "+", 1000)
-        except redis.ResponseError:
-            return []
-        return list(found)
 
     def _read(self) -> None:
         self.process.intake.prepare()
@@ -279,7 +235,8 @@ class Stepping:
         """The upload's parts."""
         return list(self.store.parts_of(self.upload(upload_id)))
 
-    def _story(self, upload_id: str) -> str:
+    def story(self, upload_id: str) -> str:
+        """Where an upload and its parts are, and why, in one line."""
         upload = self.store.upload(upload_id)
         if upload is None:
             return "no record"

@@ -145,8 +145,7 @@ def watched_files() -> Iterator[None]:
         for name in CHANGING:
             patches.enter_context(mock.patch.object(os, name, _watched(name, getattr(os, name))))
         patches.enter_context(mock.patch.object(os, "fsync", _watched("fsync", lambda _descriptor: None)))
-        make = _watched("open", local._ObjectFile)
-        patches.enter_context(mock.patch.object(local, "_ObjectFile", make))
+        patches.enter_context(mock.patch.object(local, "_ObjectFile", _watched_opening(local._ObjectFile)))
         yield
 
 
@@ -157,6 +156,27 @@ def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
             return call(*args, **options)
         task = f"{acting.task}: {name}"
         return acting.effects.perform(EffectKind.FILE, task, lambda: call(*args, **options), _failed)
+
+    return watched
+
+
+def _watched_opening(make: Callable[..., BinaryIO]) -> Callable[..., BinaryIO]:
+    """As `_watched`; a file that its process does not get to see is closed, as the system does for a dead process."""
+
+    def watched(*args: Any) -> BinaryIO:
+        opened: list[BinaryIO] = []
+
+        def act(*args: Any) -> BinaryIO:
+            opened.append(make(*args))
+            return opened[0]
+
+        try:
+            file: BinaryIO = _watched("open", act)(*args)
+        except BaseException:
+            for unseen in opened:
+                unseen.close()
+            raise
+        return file
 
     return watched
 

@@ -74,6 +74,8 @@ class ResultSummary(Readable):
     partial: bool = False
     #: Credits spent at the provider.
     credits: int = 0
+    #: Rows that were paid for and whose verdicts were not fetched, because a cancellation gave them up.
+    not_collected_rows: int = 0
     #: Bytes of the CSV.
     size_bytes: int = 0
     segments: tuple[SegmentFile, ...] = ()

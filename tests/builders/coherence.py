@@ -99,11 +99,11 @@ class Seen:
             assert int(done or 0) == sum(part.rows_done for part in own)
 
     def check_what_occupies_the_accounts(self) -> None:
-        """Parts with a reservation are intents; these and the submitted ones are active."""
+        """Parts with a reservation are intents but for those adopted by time; these and the submitted are active."""
         for account in self.accounts:
             own = [part for part in self.parts if part.account == account]
-            intents = {part.part_id for part in own if part.credits_reserved}
-            active = intents | {part.part_id for part in own if part.state is PartState.SUBMITTED}
+            intents = {part.part_id for part in own if part.credits_reserved and not part.provisional}
+            active = {p.part_id for p in own if p.credits_reserved or p.state is PartState.SUBMITTED}
             assert self._client.smembers(self._store.key("intents", account)) == intents
             assert self._client.smembers(self._store.key("active", account)) == active
 

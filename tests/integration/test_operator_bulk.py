@@ -92,6 +92,9 @@ def test_without_a_yes_it_is_only_told_what_would_happen(store: Store, command: 
     assert "2 uploads: 2 would request" in told.stdout
     assert "100 credits spent, and 40 reserved" in told.stdout
     assert "--yes does it" in told.stderr
+    assert "not be fetched" not in told.stdout
+    giving_up = command("cancel", "--state", "running", "--no-collect").stdout
+    assert "0 rows are paid for and would not be fetched" in giving_up
     assert "5 uploads: 4 nothing waits, 1 would submit" in command("retry", "--all").stdout
     nothing = command("cancel", "--label", "nothing")
     assert (nothing.stdout, nothing.stderr) == ("No upload fits.\n", "")
@@ -116,7 +119,16 @@ def test_json_has_a_document_for_each_upload(store: Store, command: CommandLine,
     documents = [json.loads(line) for line in result.stdout.splitlines()]
     assert {document["upload_id"] for document in documents} == {"u0", "u1"}
     for document in documents:
-        keys = ["upload_id", "state", "outcome", "message", "credits_spent", "credits_reserved", "code"]
+        keys = [
+            "upload_id",
+            "state",
+            "outcome",
+            "message",
+            "credits_spent",
+            "credits_reserved",
+            "rows_not_collected",
+            "code",
+        ]
         assert list(document) == keys
         assert document["outcome"] == ("requested" if confirmed else "would_request")
 
@@ -182,10 +194,10 @@ def test_ctrl_c_ends_between_two_uploads_and_tells_how_far_it_came(
     a_mixture(store)
     cancelled = cancel_command._cancelled
 
-    def interrupted(store: Store, upload_id: str) -> Outcome:
+    def interrupted(store: Store, upload_id: str, *, no_collect: bool) -> Outcome:
         if cancelling(store):
             raise KeyboardInterrupt
-        return cancelled(store, upload_id)
+        return cancelled(store, upload_id, no_collect=no_collect)
 
     monkeypatch.setattr(cancel_command, "_cancelled", interrupted)
     result = command("cancel", "--all", "--yes")

@@ -259,8 +259,8 @@ def _upload(site: Site, upload_id: str) -> UploadRecord:
         (_committed_twice, "Not so: What is reserved and neither committed nor released is what the parts hold"),
         (_wrong_index, "Not so: Each record is in the index of its own state"),
         (_wrong_counts, "Not so: The counts of each upload are those of its parts."),
-        (_active_lost, "Not so: Parts with a reservation are intents; these and the submitted ones are active."),
-        (_intent_of_nobody, "Not so: Parts with a reservation are intents; these and the submitted ones are active."),
+        (_active_lost, "Not so: Parts with a reservation are intents but for those adopted by time"),
+        (_intent_of_nobody, "Not so: Parts with a reservation are intents but for those adopted by time"),
         (_completed_without_result, "one is completed and has no result"),
     ],
 )

@@ -14,6 +14,7 @@ from tests.builders.records import a_part, a_result, an_upload
 from tests.builders.stores import LossyClient, a_lossy_store, everything
 from worker.core import crash, observe, resolve, retry, upload
 from worker.core import part as core
+from worker.core.cancel import dropped
 from worker.core.change import Change, lease_change
 from worker.core.records import Attempt, PartRecord, UploadRecord
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
@@ -29,6 +30,8 @@ ACTIVE_MAX, CRASHES_MAX, DAYS = 2, 3, 30.0
 UPLOADS_MAX = 3
 #: How many replies of one write get lost.
 LOSSES = st.sampled_from([0, 0, 0, 1, 2])
+#: An upload of which nothing is wanted any more.
+GIVING_UP = an_upload(state=UploadState.RUNNING, cancel_requested=True, no_collect=True)
 #: Few ids, so that providers often name one that another part has.
 REMOTE_IDS = ("1", "2", "3")
 #: Everything that may be decided on a part, each where it may be; what leads on comes more than once.
@@ -41,6 +44,7 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, _: core.refused(p, now, "refused", "") if p.state is PartState.INTENT else None,
     lambda p, now, n: core.hold(p, now, "throttled", now + n) if _unsent(p) else None,
     lambda p, now, _: core.cancel(p, now) if p.state in PART_UNSPENT else None,
+    lambda p, now, n: dropped(p, GIVING_UP, now) if not n % 3 else None,
     lambda p, now, _: core.quarantine(p, now, "outcome_unknown", "") if _live(p) else None,
     lambda p, now, _: crash.poisoned(p, now, days=DAYS) if _live(p) else None,
     lambda p, now, _: crash.crashed(p, now, "E", crashes_max=CRASHES_MAX, days=DAYS) if _live(p) else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.next_step import account_pause, next_step
 from worker.core.records import AccountRecord, Evidence, Lease
@@ -114,6 +115,18 @@ def test_an_unsent_part_of_a_cancelled_upload_is_dropped() -> None:
     assert next_step(a_part(state=PartState.HELD), NOW, cancelling=True).what == dropped
     assert next_step(a_part(lease=LEASED), NOW, cancelling=True).what != dropped
     assert next_step(a_part(state=PartState.SUBMITTED), NOW, cancelling=True).what != dropped
+
+
+def test_what_is_paid_is_dropped_where_it_is_given_up() -> None:
+    """A job that is known is dropped at the next look, and an attempt of unknown outcome waits for its own."""
+    upload = an_upload(state=UploadState.RUNNING, cancel_requested=True, no_collect=True)
+    assert next_step(upload, NOW).what == "parts not yet submitted are dropped, and so are those already paid"
+    dropped = "it is dropped, paid for and not collected: that was asked for"
+    submitted = a_part(state=PartState.SUBMITTED, remote_id="77")
+    assert next_step(submitted, NOW, cancelling=True, no_collect=True).what == dropped
+    assert next_step(attempted(), NOW + 1_000.0, cancelling=True, no_collect=True).what != dropped
+    ended = submitted.model_copy(update={"state": PartState.CANCELLED, "reason": "not_collected"})
+    assert next_step(ended, NOW).what == "nothing: it was cancelled and its verdicts were not fetched"
 
 
 @pytest.mark.parametrize("state", [UploadState.ACCEPTED, UploadState.PREPARING])

@@ -104,6 +104,22 @@ def test_a_cancellation_is_looked_at_at_once(state: UploadState) -> None:
     assert (asked.state, asked.cancel_requested, asked.due_at) == (state, True, LATER)
 
 
+def test_giving_up_what_is_paid_is_never_taken_back() -> None:
+    """A later cancellation that says nothing of it leaves it given up."""
+    given_up = core.request_cancel(an_upload(state=UploadState.RUNNING), NOW, no_collect=True).uploads[0]
+    assert core.request_cancel(given_up, LATER).uploads[0].no_collect
+    assert not core.request_cancel(an_upload(state=UploadState.RUNNING), NOW).uploads[0].no_collect
+
+
+def test_an_upload_whose_paid_rows_were_given_up_says_how_many() -> None:
+    """Its message, its event and its result tell the rows that were paid for and not fetched."""
+    upload = an_upload(state=UploadState.DELIVERING, cancel_requested=True, no_collect=True)
+    result = a_result(rows=100, missing=40).model_copy(update={"not_collected_rows": 40})
+    change = core.delivered(upload, result, 0, NOW, DAYS)
+    assert change.uploads[0].message == "Cancelled on request; 40 rows were paid for and not fetched."
+    assert change.events[0].details["not_collected_rows"] == 40
+
+
 def test_a_cancellation_of_a_stopped_upload_gives_it_no_due_time_without_a_lane() -> None:
     """A record is due in a lane or not at all."""
     stopped = core.stop(an_upload(state=UploadState.DELIVERING), NOW, "poison_upload", "Five times.").uploads[0]

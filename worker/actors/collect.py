@@ -8,6 +8,7 @@ from worker.actors.accounts import pause_account
 from worker.actors.names import raw_name, segment_name, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
+from worker.core.cancel import dropped
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown
@@ -20,6 +21,7 @@ from worker.storage import StorageError
 from worker.storage.copies import local_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from worker.actors.shell import Keeper
@@ -50,6 +52,12 @@ def run(context: Context, part_id: str, epoch: int) -> None:
 def _collect(context: Context, part: PartRecord) -> None:
     connected = context.accounts.get(part.account)
     now = context.store.now()
+    upload = context.store.upload(part.upload_id)
+    unwanted = None if upload is None else dropped(part, upload, now)
+    if unwanted is not None:
+        context.apply(unwanted)
+        context.nudge(part.upload_id)
+        return
     obstacle = _obstacle(context, part, connected, now)
     if obstacle is not None or connected is None:
         reason, until = obstacle or ("account_unknown", now + BLOCKED_LOOK_SECONDS)
@@ -60,7 +68,7 @@ def _collect(context: Context, part: PartRecord) -> None:
         context.workspace.folder() as folder,
     ):
         try:
-            fetched = _fetch(context, part, connected, folder)
+            fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
             failure = None
         except (ProviderError, StorageError) as error:
             failure = error
@@ -79,10 +87,9 @@ def _obstacle(context: Context, part: PartRecord, connected: Connected | None, n
     return (account.pause_reason, account.paused_until) if account.paused(now) else None
 
 
-def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path) -> Fetched:
-    """Everything that is wanted of the result, in storage: an earlier try's objects are replaced, each at once."""
-    kind, upload = Kind(part.kind), context.store.upload(part.upload_id)
-    wanted = upload.segments if upload is not None else ()
+def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path, wanted: Sequence[str]) -> Fetched:
+    """The result and the `wanted` segments, in storage: an earlier try's objects are replaced, each at once."""
+    kind = Kind(part.kind)
     artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
     # The whole result may be wanted as the provider's own file too: then it is named like its segment.
     found = {artifact.segment or artifact.path.stem: artifact for artifact in artifacts}

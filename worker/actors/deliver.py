@@ -9,11 +9,11 @@ from config.version import version
 from worker.actors.names import manifest_name, result_name
 from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
-from worker.core import part as parts
 from worker.core import upload as core
+from worker.core.cancel import dropped, rows_not_collected
 from worker.core.records import ResultSummary, UploadRecord
 from worker.core.schedule import backoff_seconds
-from worker.core.states import PART_UNSPENT, Lane, PartState, UploadState
+from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import Kind
 from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
 from worker.rows.dialect import Dialect
@@ -41,7 +41,7 @@ def run(context: Context, upload_id: str, epoch: int) -> None:
 
 def _settle(context: Context, upload: UploadRecord) -> None:
     if upload.cancel_requested:
-        _drop_unspent(context, upload)
+        _drop(context, upload)
     settings = context.settings
     standing = core.Standing(context.store.part_counts(upload.upload_id))
     change = core.settle(
@@ -84,14 +84,19 @@ def _settle(context: Context, upload: UploadRecord) -> None:
     )
 
 
-def _drop_unspent(context: Context, upload: UploadRecord) -> None:
+def _drop(context: Context, upload: UploadRecord) -> None:
+    """End the parts that the cancellation ends; one that others write meanwhile is dropped at the next look."""
     for part in context.store.parts_of(upload):
-        now = context.store.now()
-        if part.state in PART_UNSPENT and not part.leased_now(now):
-            try:
-                context.apply(parts.cancel(part, now))
-            except Stale:
-                context.metrics.message_stale(Lane.DELIVER, "raced")
+        change = dropped(part, upload, context.store.now())
+        if change is None:
+            continue
+        try:
+            context.apply(change)
+        except Stale:
+            context.metrics.message_stale(Lane.DELIVER, "raced")
+        else:
+            if part.state is PartState.SUBMITTED:
+                context.wake_next(part.account)
 
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
@@ -132,6 +137,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         verdicts=dict(delivered.verdicts),
         partial=manifest.partial,
         credits=manifest.credits,
+        not_collected_rows=rows_not_collected(found),
         size_bytes=delivered.bytes,
         segments=tuple(file for part in found for file in part.segments),
     )

@@ -42,7 +42,7 @@ JSON_DOCUMENTS = (
     (
         "`cancel`",
         "one a line and upload",
-        "upload_id state outcome message credits_spent credits_reserved code",
+        "upload_id state outcome message credits_spent credits_reserved rows_not_collected code",
     ),
     (
         "`retry`",

@@ -104,7 +104,7 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "state", f"{upload.state} since {moment(upload.since)}"
     yield "reason", upload.reason
     yield "message", upload.message
-    yield "cancellation", "requested" if upload.cancel_requested and not upload.terminal else None
+    yield "cancellation", _cancellation(upload)
     yield (
         "source",
         f"{rows} rows in the request" if (rows := upload.source.get("rows")) else ", ".join(upload.source.values()),
@@ -121,6 +121,12 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "kept until", upload.retain_until and moment(upload.retain_until)
     yield "next look", None if upload.terminal else when(upload.due_at, now)
     yield "lease", _lease(upload, now)
+
+
+def _cancellation(upload: UploadRecord) -> str | None:
+    if upload.terminal or not upload.cancel_requested:
+        return None
+    return "requested, without collecting what is paid" if upload.no_collect else "requested"
 
 
 def _credits(parts: Sequence[PartRecord]) -> str:
@@ -141,6 +147,7 @@ def _result_fields(result: ResultSummary) -> Iterator[tuple[str, object]]:
     yield "rows", f"{counts.rows:,} ({counts.matched:,} matched, {counts.folded:,} folded, {counts.empty:,} empty)"
     yield "withheld", f"{counts.withheld:,}" if counts.withheld else None
     yield "missing", f"{counts.missing:,}: the result is partial" if counts.missing else None
+    yield "not fetched", f"{result.not_collected_rows:,}, though paid for" if result.not_collected_rows else None
     yield "verdicts", ", ".join(f"{number:,} {verdict}" for verdict, number in result.verdicts.items())
     yield "credits", f"{result.credits:,}"
     if result.rows_in_redis and result.rows_until is not None:

@@ -41,6 +41,7 @@ DECISIONS: Mapping[str, str] = {
     "collected": "the verdicts are in storage",
     "cancel_requested": "cancellation was requested",
     "cancel": "the part was dropped, unsent",
+    "not_collected": "the part was dropped, paid for and not collected",
     "wait_for_parts": "the upload waits for its parts",
     "delivering": "a worker began to write the result",
     "stop": "the upload was stopped",

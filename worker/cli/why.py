@@ -109,8 +109,9 @@ def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting
         if pause is not None:
             yield Waiting("account", "paused", pause)
     left: dict[str, Unreadable] = {}
+    asked = {"cancelling": upload.cancel_requested, "no_collect": upload.no_collect}
     steps = [
-        Waiting(f"part {part.index}", part.state, next_step(part, now, cancelling=upload.cancel_requested))
+        Waiting(f"part {part.index}", part.state, next_step(part, now, **asked))
         for part in store.parts_of(upload, left.__setitem__)
         if not part.terminal
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.core.cancel import NOT_COLLECTED, is_surely_paid
 from worker.core.records import UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
@@ -41,12 +42,19 @@ class NextStep:
     commands: tuple[str, ...] = ()
 
 
-def next_step(record: UploadRecord | PartRecord, now: float, *, cancelling: bool = False) -> NextStep:
-    """What happens next to `record`, seen at `now`; `cancelling`: the cancellation of a part's upload was requested."""
+def next_step(
+    record: UploadRecord | PartRecord, now: float, *, cancelling: bool = False, no_collect: bool = False
+) -> NextStep:
+    """What happens next to `record`, seen at `now`.
+
+    `cancelling`: the cancellation of a part's upload was requested; `no_collect`: of what is paid for, too.
+    """
     if isinstance(record, UploadRecord):
         return _UPLOADS[record.state](record, now)
     if cancelling and record.state in PART_UNSPENT and not record.leased_now(now):
         return NextStep("it is dropped, unsent: cancellation was requested", record.due_at)
+    if no_collect and is_surely_paid(record) and not record.leased_now(now):
+        return NextStep("it is dropped, paid for and not collected: that was asked for", record.due_at or now)
     return _PARTS[record.state](record, now)
 
 
@@ -137,8 +145,9 @@ def _part_failed(part: PartRecord, _now: float) -> NextStep:
     return NextStep(f"nothing: it has failed{_because(part.reason, part.message)}")
 
 
-def _part_cancelled(_part: PartRecord, _now: float) -> NextStep:
-    return NextStep("nothing: it was cancelled before it was submitted")
+def _part_cancelled(part: PartRecord, _now: float) -> NextStep:
+    how = "and its verdicts were not fetched" if part.reason == NOT_COLLECTED else "before it was submitted"
+    return NextStep(f"nothing: it was cancelled {how}")
 
 
 def _accepted(upload: UploadRecord, _now: float) -> NextStep:
@@ -167,6 +176,8 @@ def _attention(upload: UploadRecord, _now: float) -> NextStep:
 
 
 def _together(upload: UploadRecord) -> str:
+    if upload.cancel_requested and upload.no_collect:
+        return "parts not yet submitted are dropped, and so are those already paid"
     if upload.cancel_requested:
         return "parts not yet submitted are dropped; those already paid are still collected"
     return f"its {upload.parts_total:,} parts are looked at together"

@@ -94,6 +94,8 @@ class ResultSummary(Value):
     verdicts: dict[str, int]
     partial: bool
     credits: int
+    #: Rows that were paid for and whose verdicts were not fetched, because a cancellation gave them up.
+    not_collected_rows: int = 0
     #: Bytes of the result.
     size_bytes: int = 0
     #: What was asked for besides the whole result, of every part that was collected.
@@ -233,6 +235,8 @@ class UploadRecord(WorkItem):
     distinct: int = 0
     parts_total: int = 0
     cancel_requested: bool = False
+    #: Whether the cancellation also gives up the verdicts that are paid for and not fetched yet.
+    no_collect: bool = False
     result: ResultSummary | None = None
     finished_at: float | None = None
     #: When the record may be purged.

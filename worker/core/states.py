@@ -84,9 +84,10 @@ PART_MOVES: dict[PartState, frozenset[PartState]] = {
     _P.PENDING: frozenset({_P.INTENT, _P.SUBMITTED, _P.HELD, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
     _P.HELD: frozenset({_P.INTENT, _P.SUBMITTED, _P.PENDING, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
     _P.INTENT: frozenset({_P.SUBMITTED, _P.PENDING, _P.HELD, _P.FAILED, _P.QUARANTINED}),
-    _P.SUBMITTED: frozenset({_P.FINISHED, _P.FAILED, _P.QUARANTINED}),
+    # To cancelled where what was paid for is not wanted either: it stays paid.
+    _P.SUBMITTED: frozenset({_P.FINISHED, _P.FAILED, _P.QUARANTINED, _P.CANCELLED}),
     # Back to intent, or to another job: the job was adopted by its time, and its result holds other values.
-    _P.FINISHED: frozenset({_P.COLLECTED, _P.FAILED, _P.QUARANTINED, _P.INTENT, _P.SUBMITTED}),
+    _P.FINISHED: frozenset({_P.COLLECTED, _P.FAILED, _P.QUARANTINED, _P.CANCELLED, _P.INTENT, _P.SUBMITTED}),
     _P.QUARANTINED: frozenset({_P.SUBMITTED, _P.FINISHED, _P.PENDING, _P.FAILED, _P.CANCELLED}),
     _P.COLLECTED: frozenset(),
     _P.FAILED: frozenset(),

@@ -135,12 +135,16 @@ def cancelled(upload: UploadRecord, now: float, retention_days: float) -> Change
     return _end(upload, UploadState.CANCELLED, now, reason="cancelled", message=message, days=retention_days)
 
 
-def request_cancel(upload: UploadRecord, now: float) -> Change:
-    """Someone wants no more to be spent: parts not yet submitted are dropped, paid ones are still collected."""
-    asked = upload.model_copy(
-        update={"cancel_requested": True, "due_at": now if upload.lane else None, "updated_at": now}
-    )
-    return change("cancel_requested", asked)
+def request_cancel(upload: UploadRecord, now: float, *, no_collect: bool = False) -> Change:
+    """Someone wants no more to be spent: parts not yet submitted are dropped, paid ones are still collected.
+
+    With `no_collect` these are given up too; that is never taken back.
+    """
+    no_collect = no_collect or upload.no_collect
+    due_at = now if upload.lane else None
+    wanted = {"cancel_requested": True, "no_collect": no_collect, "due_at": due_at, "updated_at": now}
+    asked = upload.model_copy(update=wanted)
+    return change("cancel_requested", asked, details={"no_collect": True} if no_collect else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ def delivered(upload: UploadRecord, result: ResultSummary, failed: int, now: flo
     if upload.cancel_requested and result.partial:
         state, reason = UploadState.CANCELLED, "cancelled"
         message = "Cancelled on request; what was already paid for is in the result."
+        if result.not_collected_rows:
+            message = f"Cancelled on request; {result.not_collected_rows:,} rows were paid for and not fetched."
     elif failed:
         state, reason = UploadState.FAILED, "parts_failed"
         message = f"{failed} of {upload.parts_total} parts failed; {counts.missing} rows have no verdict."
@@ -217,6 +223,8 @@ def _end(
     counters = {("uploads", upload.provider, upload.kind, str(state)): 1}
     if result is not None:
         told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
+        if result.not_collected_rows:
+            told["not_collected_rows"] = result.not_collected_rows
         if upload.result_place == "rows":
             told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):

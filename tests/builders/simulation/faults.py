@@ -138,9 +138,10 @@ FAULTS: dict[str, FaultKind] = {
     "redis reply lost": FaultKind(_fated(Fate.LOSE_REPLY), _REDIS),
     "redis unreachable": FaultKind(_redis_unreachable, _REDIS),
     "redis rolled back": FaultKind(_roll_back),
-    "redis flushed": FaultKind(_flush_state),
+    # What is known to be on an account is forgotten too, and with it what makes a list without a job a proof.
+    "redis flushed": FaultKind(_flush_state, leaves_evidence=False),
     "broker flushed": FaultKind(_flush_broker),
-    "both flushed": FaultKind(_flush_both),
+    "both flushed": FaultKind(_flush_both, leaves_evidence=False),
     "message lost": FaultKind(_fated(Fate.LOSE_REPLY), _MESSAGES),
     "message doubled": FaultKind(_fated(Fate.DOUBLE), _MESSAGES),
     "message late": FaultKind(_late_message, _MESSAGES),

@@ -28,9 +28,9 @@ STATES: Sequence[str] = (
     ),
 )
 #: Faults that a seed plans at most; the next seed goes on where this one ends.
-FAULTS_PER_SEED = 5
+FAULTS_PER_SEED = 6
 #: Moments at which a fault could strike and that are let pass, at most.
-PASSED_MOMENTS_MAX = 12
+PASSED_MOMENTS_MAX = 6
 
 
 @dataclass(frozen=True, slots=True)

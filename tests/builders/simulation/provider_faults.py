@@ -133,7 +133,8 @@ PROVIDER_FAULTS: dict[str, ProviderFault] = {
         _turned(lambda provider, _chance: _beyond(provider, math.inf)), leaves_evidence=False, beyond_protocol=True
     ),
     "scattered ids": ProviderFault(_set("ids", lambda _chance: "scattered")),
-    "filtered list": ProviderFault(_set("list_only_type", lambda _chance: "proxy")),
+    # A list that shows no job of ours proves nothing.
+    "filtered list": ProviderFault(_set("list_only_type", lambda _chance: "proxy"), leaves_evidence=False),
     "pages shift back": ProviderFault(_shift("list_inserts")),
     "pages shift on": ProviderFault(_shift("list_removals")),
     "page lacks a job": ProviderFault(_shift("list_drops")),

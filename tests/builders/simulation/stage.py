@@ -8,6 +8,7 @@ import logging
 import shutil
 import traceback
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
@@ -24,6 +25,7 @@ from tests.builders.simulation.world import World
 from tests.builders.stepping import Stepping
 from tests.builders.watched_redis import VirtualClock
 from tests.builders.watched_storage import watched_files
+from worker.actors import submit
 from worker.core.states import PartState, UploadState
 from worker.host.embedded import EmbeddedServer
 from worker.providers.sandbox import ipqs as ipqs_module
@@ -47,6 +49,9 @@ PAGE_JOBS = 10
 JOBS_OF_OTHERS = 12
 #: Rows of one part.
 PART_ROWS = 2
+#: Seconds after which a part is tried again that waits for a place on its account and was not woken: looks that find
+#: nothing are most of what happens otherwise.
+LIMIT_LOOK_SECONDS = 300.0
 #: Lines of the trail that are told of a run that failed.
 TRAIL_LINES = 40
 
@@ -55,6 +60,8 @@ SETTINGS: dict[str, Any] = {
     "poll_floor_seconds": 30.0,
     "poll_epsilon": 0.5,
     "work_lease_seconds": 300.0,
+    "safety_look_seconds": 900.0,
+    "reconcile_period_seconds": 1800.0,
     "crashes_max": 20,
 }
 
@@ -93,6 +100,9 @@ class Stage:
         url = enter(EmbeddedServer(self.folder / "redis")).url(0)
         self._redis = enter(connect(url, 5.0))
         self.clock = VirtualClock(self._redis)
+        # The deadline of a submit is kept in virtual time too: a worker that was frozen sends nothing late.
+        enter(mock.patch.object(submit, "LIMIT_LOOK_SECONDS", LIMIT_LOOK_SECONDS))
+        enter(mock.patch.object(submit, "time", SimpleNamespace(monotonic=self.clock.now)))
         (self.folder / "inputs").mkdir()
         ipqs = IpqsSandbox(key=IPQS_KEY, clock=self.clock, folder=self.folder / "ipqs")
         whoisxml = WhoisXmlSandbox(key=WHOISXML_KEY, clock=self.clock, folder=self.folder / "whoisxml")
@@ -216,14 +226,15 @@ def _judge(world: World, report: Report) -> None:
     if any(kind.beyond_protocol for kind in kinds):
         report.detected = world.second_charges_detected()
     world.check()
-    for upload_id, asked in world.requests.items():
+    for upload_id, asked in world.asked.items():
         upload = world.upload(upload_id)
         report.quarantines += [
             (part.part_id, part.reason, part.message)
             for part in world.parts(upload_id)
             if part.state is PartState.QUARANTINED
         ]
-        if upload.state is UploadState.ATTENTION or any(kind.loses_rows for kind in kinds):
+        waits_for_a_person = upload.state is UploadState.ATTENTION or not upload.terminal
+        if waits_for_a_person or any(kind.loses_rows for kind in kinds):
             continue
         assert upload.state is UploadState.COMPLETED, f"{upload_id} is {upload.state}: {upload.reason}"
         counts = upload.result and upload.result.counts

@@ -12,16 +12,19 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import redis
+
 from tests.builders.effects import Fate
 from tests.builders.invariants import Invariants
 from tests.builders.simulation.faults import FAULTS, UNSPLIT
 from tests.builders.simulation.redis_copies import copy_of, put_back
 from tests.builders.simulation.tasks import Task, stop_before
-from tests.builders.stepping import PAST_DUE_SECONDS, Messages, Stepping
+from tests.builders.messages import Messages
+from tests.builders.stepping import PAST_DUE_SECONDS, Stepping
 from worker.actors.declare import STEPS
-from worker.broker.sorted_set import HEARTBEAT_TIMEOUT_MILLISECONDS
 from worker.core.part import LIMIT_REASONS
 from worker.core.states import Lane, PartState, UploadState
+from worker.intake.stream import STREAM_GONE
 from worker.storage import open_storage
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
     from tests.builders.effects import Effect
     from tests.builders.simulation.plan import Injection, Plan
     from tests.builders.simulation.redis_copies import RedisCopy
-    from tests.builders.stepping import Message, Process
+    from tests.builders.messages import Message
+    from tests.builders.stepping import Process
 
 #: Steps that one worker does at a time.
 STEPS_PER_WORKER = 3
@@ -107,7 +111,7 @@ class World(Stepping):
         self._parts: dict[str, dict[str, Any]] = {}
         self._states_known = False
         self._requests_may_wait = self._may_be_overdue = True
-        self.requests: dict[str, dict[str, Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
 
     # What is asked for
 
@@ -115,11 +119,11 @@ class World(Stepping):
         """Submit a list as a producer does, and remember it: a producer asks again when Redis has lost its memory."""
         path = self.folder / "inputs" / f"{upload_id}.csv"
         path.write_text("".join(f"{value}\n" for value in values))
-        self.requests[upload_id] = {"source": path, "account": account, "values": values}
+        self.asked[upload_id] = {"source": path, "account": account, "values": values}
         self._send_request(upload_id)
 
     def _send_request(self, upload_id: str) -> None:
-        asked = self.requests[upload_id]
+        asked = self.asked[upload_id]
         self.client.submit(
             asked["source"], account=asked["account"], kind="email", upload_id=upload_id, options={"header": False}
         )
@@ -143,7 +147,7 @@ class World(Stepping):
             if rest_by is not None and now > rest_by:
                 break
             self.turn()
-        raise Broken("not at rest: " + "; ".join(f"{name}: {self._story(name)}" for name in self.requests))
+        raise Broken("not at rest: " + "; ".join(f"{name}: {self.story(name)}" for name in self.asked))
 
     def turn(self) -> None:
         """Let one step go on, begin one, or let time pass."""
@@ -164,7 +168,7 @@ class World(Stepping):
         free = [worker for worker in awake if len(worker.steps) < STEPS_PER_WORKER]
         if not free:
             return
-        if self.messages.any_due():
+        if self.messages.is_due():
             yield lambda: self._begin_message(self.chance.choice(free))
         # What costs a question to Redis is asked again only after something has changed it.
         kinds = {step.task.name for worker in awake for step in worker.steps}
@@ -193,9 +197,15 @@ class World(Stepping):
         self._note(step, "begins")
         self._settle(step)
 
-    def _intake(self, process: Process) -> None:
-        process.intake.prepare()
-        process.intake.read()
+    @staticmethod
+    def _intake(process: Process) -> None:
+        try:
+            process.intake.prepare()
+            process.intake.read()
+        except redis.ResponseError as error:
+            # The program's own loop begins anew when Redis was flushed under it.
+            if not str(error).startswith(STREAM_GONE):
+                raise
 
     def _keep_time(self, process: Process) -> None:
         process.timekeeper.rearm()
@@ -250,8 +260,7 @@ class World(Stepping):
 
     def _give_back(self, step: Step) -> None:
         if step.message is not None and self.chance.random() >= LOST_WITH_WORKER_SHARE:
-            step.message.due_at = self.clock.now() + HEARTBEAT_TIMEOUT_MILLISECONDS / 1000
-            self.messages.waiting.append(step.message)
+            self.messages.give_back(step.message)
 
     def _worker(self) -> Worker:
         process = self.start(stop_before)
@@ -270,7 +279,7 @@ class World(Stepping):
         self._requests_may_wait = self._may_be_overdue = True
 
     def _requests_wait(self) -> bool:
-        self._requests_may_wait = super()._requests_wait()
+        self._requests_may_wait = self.requests.waits()
         return self._requests_may_wait
 
     def _overdue(self) -> bool:
@@ -353,9 +362,11 @@ class World(Stepping):
         while self.clock.now() < until or self._running():
             self.turn()
         doubled = [told for told in self.invariants.broken() if " times for " in told]
+        # Where jobs have no names, a second one is seen in the list and cannot be told from a stranger's.
+        named = [told for told in doubled if told.startswith("ipqs")]
         noticed: Any = self.redis.hget(self.store.key("counters"), "drift|duplicate_remote")
-        if len(doubled) > int(noticed or 0):
-            raise Broken(f"charged twice, and not noticed: {doubled}")
+        if len(named) > int(noticed or 0):
+            raise Broken(f"charged twice, and not noticed: {named}")
         return len(doubled)
 
     def flush_state(self) -> None:
@@ -373,13 +384,13 @@ class World(Stepping):
         self.invariants.forget()
         self._requests_may_wait = self._may_be_overdue = True
         self._parts.clear()
-        for upload_id in self.requests:
+        for upload_id in self.asked:
             self._send_request(upload_id)
 
     def provider_of(self, step: Step) -> Any:
         """The simulator whose account a step works for; any one where it works for both."""
         accounts = {part["account"] for part in self._concerned(step)} or {
-            asked["account"] for name, asked in self.requests.items() if name == step.subject[1]
+            asked["account"] for name, asked in self.asked.items() if name == step.subject[1]
         }
         name = self.chance.choice(sorted(accounts)) if accounts else "ipqs-main"
         return self.ipqs if name.startswith("ipqs") else self.whoisxml
@@ -404,7 +415,7 @@ class World(Stepping):
         """Read the parts, if anything was written since they were read last."""
         if self._states_known:
             return
-        names = [f"{upload_id}/{index}" for upload_id in self.requests for index in range(3)]
+        names = [f"{upload_id}/{index}" for upload_id in self.asked for index in range(3)]
         found: Any = self.redis.mget([self.store.key("part", name) for name in names])
         self._parts = {name: json.loads(raw) for name, raw in zip(names, found, strict=True) if raw is not None}
         self._states_known = True
@@ -424,20 +435,27 @@ class World(Stepping):
             raise Broken("; ".join(broken))
 
     def at_rest(self, upload_id: str) -> bool:
-        """As ever; and a part that waits for the place of one in quarantine waits for a person too."""
+        """Whether nothing moves an upload by itself; a part that waits for the place of one in quarantine does not."""
         upload = self.store.upload(upload_id)
         if upload is None or upload.terminal:
             return upload is not None
-        return upload.state is UploadState.ATTENTION and all(
-            part.terminal or part.state is PartState.QUARANTINED or part.reason in LIMIT_REASONS
-            for part in self.parts(upload_id)
-        )
+        open_parts = [part for part in self.parts(upload_id) if not part.terminal]
+        quarantined = [part for part in open_parts if part.state is PartState.QUARANTINED]
+        blocked = [p for p in open_parts if p.reason in LIMIT_REASONS and self._is_blocked(p.account)]
+        settled = upload.state is UploadState.ATTENTION or not quarantined
+        return bool(open_parts) and settled and len(quarantined) + len(blocked) == len(open_parts)
+
+    def _is_blocked(self, account: str) -> bool:
+        """Whether a part of the account is in quarantine, and keeps its place there."""
+        uploads = filter(None, map(self.store.upload, self.asked))
+        parts = (part for upload in uploads for part in self.store.parts_of(upload))
+        return any(part.state is PartState.QUARANTINED and part.account == account for part in parts)
 
     def _running(self) -> bool:
         return any(worker.steps for worker in self.workers)
 
     def _at_rest(self) -> bool:
-        return all(self.at_rest(upload_id) for upload_id in self.requests)
+        return all(self.at_rest(upload_id) for upload_id in self.asked)
 
     def _note(self, step: Step, what: str) -> None:
         name = step.worker.process.effects.process.partition(":")[0]
@@ -448,7 +466,8 @@ class World(Stepping):
         for worker in getattr(self, "workers", ()):
             worker.process.effects.kill()
             for step in worker.steps:
-                step.task.resume(Fate.PERFORM)
+                if not step.task.ended:
+                    step.task.resume(Fate.PERFORM)
             if worker.process is not self.process:
                 worker.process.end()
         super().close()
@@ -460,10 +479,6 @@ class _Bag(Messages):
     def __init__(self, now: Callable[[], float], chance: Random) -> None:
         super().__init__(now)
         self._chance = chance
-
-    def any_due(self) -> bool:
-        """Whether a message may be taken."""
-        return any(message.due_at <= self._now() for message in self.waiting)
 
     def take(self) -> Message | None:
         """One of the messages that are due, which is then nobody else's."""

@@ -142,14 +142,17 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
             return None
 
     def add_jobs_of_others(self, count: int, *, rows: int = 1, type_word: str = "email") -> list[Job]:
-        """Jobs that somebody else has made on this account: listed as any other, not charged here, without results."""
+        """Jobs that somebody else has made on this account: listed as any other and not charged here.
+
+        Their results have one row, whatever number of `rows` they name.
+        """
         with self.lock:
-            nothing = self.folder / "of-others.csv"
-            nothing.touch()
+            theirs = self.folder / "of-others.csv"
+            theirs.write_text("somebody@example.net\n", encoding="utf-8")
             made = []
             for _ in range(count):
                 now = self.clock.now()
-                spool = Spool(nothing, Counter(processed=rows))
+                spool = Spool(theirs, Counter(processed=rows))
                 job = Job(self._next_id(), "a list of others", type_word, spool, now, now, 0.0, of_others=True)
                 self._keep(job)
                 made.append(job)

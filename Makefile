@@ -19,7 +19,12 @@ SECONDS = 1800
 # Crash points that are looked at in `make crashpoints`: all, or those of the effect with one number.
 POINTS = all
 
-.PHONY: help demo up test fuzz crashpoints setup setup-dev format check-format lint types tests golden lock clean
+# Minutes of `make chaos`, the seed that decides its faults (empty: another one each time), and a file for its figures.
+MINUTES = 5
+SEED =
+REPORT = build/chaos.json
+
+.PHONY: help demo up test fuzz crashpoints chaos setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -34,6 +39,8 @@ help:
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
 	@echo 'make crashpoints  a crash before and after each single effect, and each reply lost, in every'
 	@echo '              scenario; POINTS=137 looks at that effect alone and shows its logs'
+	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
+	@echo '              faults again, REPORT=FILE gets the figures'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
@@ -68,6 +75,10 @@ fuzz: setup-dev
 crashpoints: setup-dev
 	CRASH_POINTS=$(POINTS) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
 	  tests/simulation/test_crash_points.py $(PYTEST_ARGS)
+
+# Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
+chaos: setup-dev
+	@$(BIN)/python -m tests.builders.chaos.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
 
 golden: setup-dev
 	@$(BIN)/python -m tests.builders.golden

@@ -97,6 +97,12 @@ class Account(BaseModel):
     #: WhoisXML only; IPQS lists the newest first. Oldest first, pages that were read do not shift under new jobs.
     list_order: Annotated[ListOrder, Doc("order of the list", "a word", '"asc"')] = "asc"
 
+    @property
+    def part_rows_max(self) -> int | None:
+        """Rows of the largest part that is made for the account: one larger than a day's budget could never be sent."""
+        limits = (self.max_part_rows, self.rows_per_day_max)
+        return min((rows for rows in limits if rows is not None), default=None)
+
     @field_validator("base_url", "balance_url")
     @classmethod
     def _check_url(cls, url: str | None, info: ValidationInfo) -> str | None:

@@ -93,6 +93,7 @@ class Client:
         result: str = "storage",
         label: str = "",
         again: str | None = None,
+        reuse: float | None = None,
     ) -> str:
         """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
@@ -100,7 +101,8 @@ class Client:
         `remote_url` that the workers may read: exactly one of them. `method` is how it goes to the provider, `segments`
         what is wanted as the provider's own files too, and `result` where the result is wanted: in `storage`, or as
         `rows` in Redis too, for an application without the storage. The word `again` has content verified, and paid
-        for, that was verified before; the same word is the same upload.
+        for, that was verified before; the same word is the same upload. With `reuse`, hours, parts of the list that the
+        account has verified within so many are given those verdicts, and are not paid for.
 
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Only where the workers alone
         can derive the id (`url` and `remote_url` without an `upload_id`) it returns when intake has answered, and
@@ -120,6 +122,7 @@ class Client:
             result=result,
             label=label,
             again=again,
+            reuse=reuse,
         )
         return self.submit_request(request)
 
@@ -139,6 +142,7 @@ class Client:
         result: str = "storage",
         label: str = "",
         again: str | None = None,
+        reuse: float | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
         """The complete request for a list, and nothing sent; `on_bytes` follows the hashing of a file.
@@ -159,6 +163,7 @@ class Client:
                 "result": result,
                 "label": label,
                 "again": again,
+                "reuse": reuse,
                 "producer": self._producer,
             }
         )

@@ -41,6 +41,8 @@ COLUMN_POSITION_MAX = 9_999
 UPLOAD_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 #: What the word may look like that makes a list another upload.
 AGAIN_PATTERN = r"^[A-Za-z0-9._-]{1,40}$"
+#: Most hours of age of a verdict that a request may have taken over: a year.
+REUSE_HOURS_MAX = 8_760
 #: What an account's name may look like; the accounts file has the same rule.
 ACCOUNT_PATTERN = r"^[A-Za-z0-9_-]{1,40}$"
 #: Beginning of an id that was derived from the request and its content; ids given by a producer leave it alone.

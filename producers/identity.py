@@ -43,12 +43,15 @@ def request_digest(request: UploadRequest) -> str:
 def derive_upload_id(request: UploadRequest, content_sha256: str) -> str:
     """The id of a request that has none: `auto-` and 32 hexadecimal digits.
 
-    They are of account, kind, options, content, and the word `again` where it is given.
+    They are of account, kind, options, content, and of `again` and `reuse` where they are given: whoever does not ask
+    for verdicts of some age is never told of an upload that may have taken over such.
     """
     options = reading_options(request).model_dump(mode="json", exclude_none=True)
     named: dict[str, object] = {"account": request.account, "kind": request.kind, "options": options}
     if request.again is not None:
         named["again"] = request.again
+    if request.reuse is not None:
+        named["reuse"] = request.reuse
     return DERIVED_ID_PREFIX + _sha256({**named, "content_sha256": content_sha256})[:DERIVED_ID_DIGITS]
 
 

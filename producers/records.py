@@ -76,6 +76,8 @@ class ResultSummary(Readable):
     credits: int = 0
     #: Rows that were paid for and whose verdicts were not fetched, because a cancellation gave them up.
     not_collected_rows: int = 0
+    #: Values whose verdicts were taken over from earlier uploads, unpaid, because the request had `reuse`.
+    reused_values: int = 0
     #: Bytes of the CSV.
     size_bytes: int = 0
     segments: tuple[SegmentFile, ...] = ()
@@ -106,7 +108,7 @@ class PartCounts(Readable):
 
     @property
     def sent(self) -> int:
-        """Parts that the provider has accepted."""
+        """Parts that the provider has accepted, or that need not be sent."""
         return self.submitted + self.finished + self.collected
 
 

@@ -23,6 +23,7 @@ from producers.contract import (
     LABEL_CHARS_MAX,
     PRODUCER_CHARS_MAX,
     REQUEST_BYTES_MAX,
+    REUSE_HOURS_MAX,
     UPLOAD_ID_PATTERN,
 )
 from producers.errors import RequestInvalid
@@ -168,6 +169,20 @@ class UploadRequest(Checked):
             examples=["2026-12"],
         ),
     ] = None
+    reuse: Annotated[
+        float | None,
+        Field(
+            description=(
+                "Hours: parts of the list whose very values this account has verified within so many are given those "
+                "verdicts, and are not paid for. Absent: every part is verified. A list with it is another upload than "
+                "the same list without it."
+            ),
+            gt=0,
+            le=REUSE_HOURS_MAX,
+            allow_inf_nan=False,
+            examples=[24],
+        ),
+    ] = None
     label: Annotated[
         str,
         Field(
@@ -204,6 +219,8 @@ class UploadRequest(Checked):
             raise ValueError("has passwords in source.rows, where they would lie in Redis; put them into a file")
         if self.result == "rows" and self.kind == "leaked_password":
             raise ValueError("has passwords and wants rows as result, where they would lie in Redis; use storage")
+        if self.reuse is not None and self.kind == "leaked_password":
+            raise ValueError("has passwords and reuse, but no verdicts on them are kept beyond their upload's end")
         if self.method == "pull" and self.source.remote_url is None:
             raise ValueError("has the method pull, for which source.remote_url has to name the list")
         return self

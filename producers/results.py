@@ -36,6 +36,8 @@ class Result(Readable):
     partial: bool
     #: Credits spent at the provider.
     credits: int
+    #: Values whose verdicts were taken over from earlier uploads, unpaid.
+    reused_values: int = 0
     #: Bytes of the CSV.
     size_bytes: int = 0
     #: The segments that were asked for, of every part.
@@ -119,6 +121,7 @@ class Result(Readable):
             verdicts=summary.verdicts,
             partial=summary.partial,
             credits=summary.credits,
+            reused_values=summary.reused_values,
             size_bytes=summary.size_bytes,
             segments=summary.segments,
             rows_in_redis=summary.rows_in_redis,

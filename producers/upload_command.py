@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import click
 
-from producers.contract import AGAIN_PATTERN
+from producers.contract import AGAIN_PATTERN, REUSE_HOURS_MAX
 from producers.dry_runs import DryRuns
 from producers.errors import ProducerError
 from producers.following import deliver, follow, target_of
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from producers.request import UploadRequest
 
 #: What an option may hold.
-Asked: TypeAlias = str | int | bool | tuple[str, ...] | None
+Asked: TypeAlias = str | int | float | bool | tuple[str, ...] | None
 #: Options of the command that say how to read the files.
 _ROW_OPTIONS = ("column", "header", "delimiter", "encoding")
 #: Bytes of chance in a word that is made for `--again`, beside the day.
@@ -97,6 +97,11 @@ class _AgainWord(click.ParamType[str]):
     "--again", type=_AgainWord(), metavar="[WORD]", is_flag=False, flag_value="",
     help="Have lists verified, and paid for, that were verified before. The same WORD is the same upload.  "
     "[default: a word is made and told]",
+)  # fmt: skip
+@click.option(
+    "--reuse", type=click.FloatRange(0, REUSE_HOURS_MAX, min_open=True), metavar="HOURS",
+    help="Take over verdicts that the account has on the very values of a part and that are at most so old, unpaid. "
+    "The list is another upload than without it.  [default: verify all]",
 )  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
 @click.option(
@@ -195,7 +200,7 @@ def _report(
 
 def wish_of(given: Mapping[str, Asked]) -> Wish:
     """What the command line asks for every file."""
-    upload_id, segments = given["upload_id"], given.get("segments")
+    upload_id, segments, reuse = given["upload_id"], given.get("segments"), given.get("reuse")
     return Wish(
         account=str(given["account"]),
         kind=str(given["kind"]),
@@ -206,6 +211,7 @@ def wish_of(given: Mapping[str, Asked]) -> Wish:
         segments=segments if isinstance(segments, tuple) else (),
         result=str(given.get("result", "storage")),
         again=None if given.get("again") is None else str(given["again"]),
+        reuse=reuse if isinstance(reuse, float) else None,
     )
 
 

@@ -51,6 +51,8 @@ class Wish:
     result: str = "storage"
     #: The word that has lists verified once more that were verified before.
     again: str | None = None
+    #: Hours of age up to which verdicts that are there are taken over.
+    reuse: float | None = None
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Uploading:
             result=self.wish.result,
             label=self.wish.label,
             again=self.wish.again,
+            reuse=self.wish.reuse,
             on_bytes=on_bytes,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import secrets
 import socket
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from worker.core.account import PAUSES_SECONDS
+from worker.core.budget import BUDGET_REASON
 from worker.core.part import LIMIT_REASONS
+from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
 from worker.rows.limits import Limits
 from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from config.accounts import Account
     from config.settings import Settings
@@ -39,6 +43,8 @@ log = structlog.get_logger()
 SERVICE_DIGITS = 8
 #: Parts at the head of an account's submit lane among which one that waits for a place is looked for.
 WAKE_SEARCH_PARTS = 20
+#: Parts of a lane that are woken at once, at most.
+WAKE_PARTS_MAX = 1_000
 
 
 class Hints(Protocol):
@@ -60,6 +66,17 @@ class Connected:
     def service(self) -> str:
         """Where the account speaks to, in a few letters; another base URL is another service."""
         return hashlib.sha256(f"{self.account.provider} {self.account.base_url}".encode()).hexdigest()[:SERVICE_DIGITS]
+
+    def reuse_key(self, kind: str, rows: int, digest: str) -> str:
+        """What verdicts on the values of that digest answer that this account is given now; see `worker.core.reuse`."""
+        return reuse_key(
+            account=self.account.name,
+            service=self.service,
+            kind=kind,
+            version=str(self.account.verification_version),
+            rows=rows,
+            digest=digest,
+        )
 
     @property
     def remote_scope(self) -> str:
@@ -147,11 +164,37 @@ class Context:
 
     def wake_next(self, account: str) -> None:
         """Have the first part looked at that waits for a place on the account, because one has become free."""
-        waiting = self.store.due(account, Lane.SUBMIT, float("inf"), WAKE_SEARCH_PARTS)
-        for part in self.store.parts(waiting, lambda part_id, error: self.leave(Lane.SUBMIT, part_id, error)):
-            if part.state is PartState.HELD and part.reason in LIMIT_REASONS and part.lease is None:
+        for part in self._held(account, Lane.SUBMIT, LIMIT_REASONS, WAKE_SEARCH_PARTS):
+            self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
+            return
+
+    def wake_paused(self, account: str, *, spending_only: bool) -> None:
+        """Have everything looked at that a pause of the account has held, each part a call's time after the other.
+
+        At most `WAKE_PARTS_MAX` of a lane: the rest is due when the probe's lease would have ended.
+        """
+        rate = self.accounts[account].account.requests_per_second
+        if not spending_only:
+            self.hint_poll(account, None)
+        for lane in (Lane.SUBMIT,) if spending_only else (Lane.SUBMIT, Lane.COLLECT):
+            for number, part in enumerate(self._held(account, lane, PAUSES_SECONDS, WAKE_PARTS_MAX)):
+                self.hints.send(lane, part.part_id, part.epoch, number / rate)
+
+    def wake_budgeted(self, account: str) -> None:
+        """Have parts looked at that wait for another day, as many as fit into what is left of this one."""
+        most_rows = self.accounts[account].account.rows_per_day_max
+        left_rows = math.inf if most_rows is None else most_rows - self.store.budget_used(account)
+        for part in self._held(account, Lane.SUBMIT, {BUDGET_REASON}, WAKE_PARTS_MAX):
+            if part.rows <= left_rows:
+                left_rows -= part.rows
                 self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
-                return
+
+    def _held(self, account: str, lane: Lane, reasons: Container[str], most: int) -> Iterator[PartRecord]:
+        """Parts among the first `most` of a lane that wait there for one of these reasons."""
+        waiting = self.store.due(account, lane, float("inf"), most)
+        for part in self.store.parts(waiting, lambda part_id, error: self.leave(lane, part_id, error)):
+            if part.state in {PartState.HELD, PartState.FINISHED} and part.reason in reasons and part.lease is None:
+                yield part
 
     def hint_poll(self, account: str, wanted_at: float | None) -> None:
         """See to it that the account's one poll message runs by `wanted_at` (`None`: now)."""

@@ -67,8 +67,10 @@ def run_poller(settings: Settings) -> None:
 def run_exporter(settings: Settings) -> None:
     """Serve metrics and health until told to stop."""
     configure_logging(settings.log_format, settings.log_level)
-    providers = {name: account.provider for name, account in load_accounts(settings.accounts_file).items()}
-    with Exporter(on_a_server(settings), providers):
+    accounts = load_accounts(settings.accounts_file)
+    providers = {name: account.provider for name, account in accounts.items()}
+    budgets = {name: account.rows_per_day_max for name, account in accounts.items() if account.rows_per_day_max}
+    with Exporter(on_a_server(settings), providers, budgets):
         _wait("exporter", list)
 
 

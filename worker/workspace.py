@@ -1,7 +1,8 @@
 """Folders for intermediate files, below the home folder: private, gone with their step, swept up after a kill.
 
 A process locks its own folder for as long as it lives. A folder that can be locked belongs to nobody, so a starting
-process removes it, and with it the pieces of lists that a killed one left behind.
+process removes it, and with it the pieces of lists that a killed one left behind. It holds the lock meanwhile: another
+that has made its folder and not locked it yet waits, finds its folder gone, and makes another one.
 """
 
 from __future__ import annotations
@@ -28,12 +29,10 @@ class Workspace:
         """Make the folder, after sweeping up those whose processes are gone. Raises `OSError`."""
         root = home / "scratch"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(dir=root))
-        self._lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._folder, self._lock = _made_and_locked(root)
         for folder in root.iterdir():
-            if folder != self._folder and _is_nobodys(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder != self._folder:
+                _remove_if_nobodys(folder)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -47,16 +46,27 @@ class Workspace:
         os.close(self._lock)
 
 
-def _is_nobodys(folder: Path) -> bool:
-    """Whether no living process holds the lock. A folder without one is just being made."""
+def _made_and_locked(root: Path) -> tuple[Path, int]:
+    """A new folder and its lock, which another process that starts at this moment has not removed."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=root))
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / LOCK).exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _remove_if_nobodys(folder: Path) -> None:
+    """Remove a folder whose lock no living process holds. One without a lock is just being made."""
     try:
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return False
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return False
+        return
     finally:
         os.close(lock)
-    return True

@@ -206,6 +206,7 @@ SAID = (
     ("completed", "1 rows"),
     ("requested",),
     ("requested",),
+    ("requested",),
     ("newsletter.csv", "known"),
     ("crm-2026-11", "completed"),
     ("results/crm-2026-11/result.csv",),

@@ -111,6 +111,11 @@ BAD_FIELDS = (
     bad_field("again a number", {"again": 2}, "again: should be a valid string"),
     bad_field("an empty word for again", {"again": ""}, "again: must be 1 to 40 of"),
     bad_field("a long word for again", {"again": _LONG}, "again: must be 1 to 40 of"),
+    bad_field("reuse of no age", {"reuse": 0}, "reuse: should be greater than 0"),
+    bad_field("reuse of any age", {"reuse": 8_761}, "reuse: should be less than or equal to 8760"),
+    bad_field("reuse that is a word", {"reuse": "24"}, "reuse: should be a valid number"),
+    bad_field("reuse that is a truth", {"reuse": True}, "reuse: should be a valid number"),
+    bad_field("reuse of passwords", {"reuse": 24, "kind": "leaked_password"}, "has passwords and reuse", "use"),
     bad_field(
         "passwords as rows of Redis", {"result": "rows", "kind": "leaked_password"}, "wants rows as result", "use"
     ),

@@ -117,7 +117,7 @@ CASES = (
     Case("good", "completed"),
     Case("bad-key", "credentials_rejected", faults(("submit", "bad_key"))),
     Case("no-credits", "out_of_credits", faults(("submit", "no_credits"))),
-    Case("over-quota", "throttled", faults(("submit", "quota"))),
+    Case("over-quota", "quota", faults(("submit", "quota"))),
     Case("calls-509", "throttled", faults(("submit", "http_509"))),
     Case("calls-429", "throttled", faults(("submit", "http_429"))),
     Case("page-on-submit", "outcome_unknown", _echo(("submit", "answer_http_502")), key_in="path"),

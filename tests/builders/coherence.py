@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from worker.core.budget import budget_day
 from worker.core.records import PartRecord, UploadRecord
 from worker.core.retention import staging_kept_since
 from worker.core.states import Lane, PartState, UploadState
@@ -47,8 +48,10 @@ class Seen:
             self.check_part_counts,
             self.check_what_occupies_the_accounts,
             self.check_the_ledger,
+            self.check_the_budgets,
             self.check_remote_ids,
             self.check_what_is_to_be_purged,
+            self.check_the_offered_verdicts,
         )
 
     def check_every_record_that_can_move_is_due_once(self) -> None:
@@ -120,6 +123,14 @@ class Seen:
                 assert part.credits_committed in {0, part.rows}
                 assert not (part.credits_committed and part.credits_reserved)
 
+    def check_the_budgets(self) -> None:
+        """What is used of an account's day is what its parts have reserved and committed of that day."""
+        today = budget_day(self._store.now())
+        for account in self.accounts:
+            own = [part for part in self.parts if part.account == account and part.budget_day == today]
+            used = sum(part.credits_reserved + part.credits_committed for part in own)
+            assert self._store.budget_used(account) == used
+
     def check_remote_ids(self) -> None:
         """A remote id belongs to one part, and each part's remote id belongs to it."""
         for scope in {part.remote_scope for part in self.parts}:
@@ -136,6 +147,21 @@ class Seen:
         known = {upload.upload_id for upload in self.uploads}
         of_known = {upload_id: since for upload_id, since in staged if upload_id in known}
         assert of_known == {upload.upload_id: staging_kept_since(upload) for upload in ended}
+
+    def check_the_offered_verdicts(self) -> None:
+        """Verdicts are offered of parts that have them for certain, and never older ones than those of another part."""
+        known = {part.part_id: part for part in self.parts}
+        for account in self.accounts:
+            offers: dict[str, str] = self._client.hgetall(self._store.key("reuse", account))
+            times = {}
+            for key, offer in offers.items():
+                at, _, part_id = offer.partition(" ")
+                part, times[key] = known[part_id], float(at)
+                assert part.reusable
+                assert (part.account, part.reuse_key, f"{part.verified_at:.6f}") == (account, key, at)
+            own = [part for part in self.parts if part.account == account and part.reusable]
+            assert times.keys() == {part.reuse_key for part in own}
+            assert all(float(f"{part.verified_at:.6f}") <= times[part.reuse_key] for part in own)
 
     def _whole(self, name: str) -> list[tuple[str, float]]:
         members: list[tuple[str, float]] = self._client.zrange(self._store.key(name), 0, -1, withscores=True)

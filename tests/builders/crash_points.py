@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -136,7 +136,7 @@ class CrashPoints:
         path = self.line.folder / f"{upload_id}.csv"
         path.write_text("\n".join(values) + "\n")
         scenario = self._scenario
-        wish = {"account": scenario.account, "kind": "email", "upload_id": upload_id, "method": scenario.method}
+        wish: dict[str, Any] = {"account": scenario.account, "kind": "email", "upload_id": upload_id, "method": scenario.method}
         options: dict[str, object] = {"header": False}
         if scenario.method == "pull":
             place = f"http://127.0.0.1:{self._files.port}"
@@ -160,6 +160,9 @@ class CrashPoints:
             wrong.append(f"not one charge for each part: {charges}")
         if upload.result is None or upload.result.counts.matched != len(VALUES):
             wrong.append(f"not every row has a verdict: {upload.result}")
+        methods = {part.method for part in line.parts(UPLOAD)}
+        if methods != {self._scenario.method}:
+            wrong.append(f"the parts went by {methods}")
         if {part.remote_id for part in line.parts(UPLOAD)} != {str(charge.remote_id) for charge in charges}:
             wrong.append("the parts' remote jobs are not those that were charged")
         return wrong

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.records import AccountRecord, Evidence, Lease, PartRecord, UploadRecord
+from worker.core.records import AccountRecord, Evidence, Lease, PartRecord, Pause, UploadRecord
 from worker.core.rows import RowCounts
 from worker.core.states import PartState, UploadState
 from worker.core.token import part_token
@@ -74,11 +74,12 @@ def parts() -> dict[str, PartRecord]:
     """A part in every state, with what it has by then."""
     token = part_token(index=0, **FINGERPRINTED)
     tried: dict[str, Any] = {"token": token, "service": "a1b2c3d4", "attempts": 1}
-    open_: dict[str, Any] = tried | {"attempt": an_attempt(), "credits_reserved": 100}
+    open_: dict[str, Any] = tried | {"attempt": an_attempt(), "credits_reserved": 100, "budget_day": 20_833}
     sent: dict[str, Any] = tried | {
         "remote_id": "77",
         "evidence": (Evidence(remote_id="77", how="answer", at=NOW),),
         "credits_committed": 100,
+        "budget_day": 20_833,
         "submitted_at": NOW,
         "progressed_at": NOW + 5,
         "observed_at": NOW + 5,
@@ -111,8 +112,14 @@ def parts() -> dict[str, PartRecord]:
 def accounts() -> dict[str, AccountRecord]:
     """An account that is well, and one that is paused."""
     well = AccountRecord(account="ipqs-main", provider="ipqs", echo_proven=True, credits_balance=5_000, credits_at=NOW)
-    pause: dict[str, Any] = {"paused_until": NOW + 60, "pause_reason": "throttled", "failures": 2}
-    return {"well": well, "paused": AccountRecord(account="whoisxml-main", provider="whoisxml", **pause)}
+    probe = Lease(owner=PROCESS, until=NOW + 120)
+    paused = AccountRecord(
+        account="whoisxml-main",
+        provider="whoisxml",
+        calls_pause=Pause(reason="throttled", until=NOW + 60, failures=2),
+        spending_pause=Pause(reason="out_of_credits", until=NOW + 900, failures=1, probe=probe),
+    )
+    return {"well": well, "paused": paused}
 
 
 def manifest() -> Manifest:

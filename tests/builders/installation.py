@@ -84,9 +84,9 @@ class Installation:
                 start_new_session=True,
             )
         wait_until(
-            lambda: self._ended() or set(self._started(told)) >= PROCESSES, seconds=START_SECONDS, what="every process"
+            lambda: self.ended or set(self._started(told)) >= PROCESSES, seconds=START_SECONDS, what="every process"
         )
-        assert not self._ended(), self._log.read_text()
+        assert not self.ended, self._log.read_text()
 
     def stop(self) -> int:
         """Ask `up` to stop, as a service manager does; its exit code."""
@@ -99,6 +99,17 @@ class Installation:
         killed = self.pid(name)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: self.pid(name) != killed, seconds=START_SECONDS, what=f"another {name}")
+
+    def kill_supervisor(self) -> None:
+        """Kill `up` itself outright; its processes are asked to end by what ties them to it, in their own time."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `up` does not run, or not any more."""
+        return self._process is None or self._process.poll() is not None
 
     def pid(self, name: str) -> int:
         """The process id of the newest process of that name."""
@@ -115,9 +126,6 @@ class Installation:
         """Processes of this installation that run now: those whose current folder is the installation's."""
         return [f"{pid} {command}" for pid, command in processes_in(self.folder).items()]
 
-    def _ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
-
     def _started(self, since: int) -> dict[str, int]:
         """Process ids by name, as each process itself has logged when it was ready."""
         return {
@@ -128,7 +136,7 @@ class Installation:
 
     def clean_up(self) -> None:
         """End what still runs, whatever happened; after an orderly stop there is nothing left to do."""
-        if not self._ended():
+        if not self.ended:
             with suppress(subprocess.TimeoutExpired):
                 self.stop()
         for pid in processes_in(self.folder):

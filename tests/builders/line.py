@@ -105,11 +105,15 @@ class Line:
 
 @contextlib.contextmanager
 def running_line(folder: Path, redis_url: str, broker_url: str, **overrides: Any) -> Iterator[Line]:
-    """A line whose workers run until the end of the block; `ipqs` and `whoisxml` among the overrides are knobs."""
+    """A line whose workers run until the end of the block; `ipqs` and `whoisxml` among the overrides are knobs.
+
+    `account_lines`: more lines for each account in the accounts file.
+    """
     ipqs_knobs = IpqsKnobs.from_mapping({"job_seconds": 0.2} | overrides.pop("ipqs", {}))
     whoisxml_knobs = WhoisXmlKnobs.from_mapping({"job_seconds": 0.2} | overrides.pop("whoisxml", {}))
     start = overrides.pop("start", True)
     part_rows = overrides.pop("max_part_rows", None)
+    account_lines = overrides.pop("account_lines", f"max_part_rows = {part_rows}" if part_rows else "")
     ipqs = IpqsSandbox(key=IPQS_KEY, clock=Clock(), folder=folder / "ipqs", knobs=ipqs_knobs)
     whoisxml = WhoisXmlSandbox(key=WHOISXML_KEY, clock=Clock(), folder=folder / "whoisxml", knobs=whoisxml_knobs)
     with SandboxServer(ipqs, whoisxml) as server:
@@ -121,9 +125,7 @@ def running_line(folder: Path, redis_url: str, broker_url: str, **overrides: Any
                 "broker_url": broker_url,
                 "storage_url": (folder / "storage").as_uri(),
                 "input_roots": (folder,),
-                "accounts_file": accounts_file(
-                    folder, server.base_url, more=f"max_part_rows = {part_rows}" if part_rows else ""
-                ),
+                "accounts_file": accounts_file(folder, server.base_url, more=account_lines),
             }
             | overrides
         )

@@ -15,6 +15,7 @@ from worker.providers.errors import (
     NotSent,
     OutcomeUnknown,
     ProviderError,
+    QuotaUsedUp,
     Refused,
     Throttled,
     Unavailable,
@@ -256,9 +257,9 @@ def test_reading_refusals_are_told_apart_by_their_text(message: str, expected: t
 
 
 def test_a_quota_at_submit_is_a_definite_pause(bench: Bench) -> None:
-    """An exhausted quota refuses a submit for a while, and nothing was charged."""
+    """An exhausted quota refuses a submit for a while, by a name of its own, and nothing was charged."""
     bench.ipqs.knobs.update({"quota_rows_per_day": 1})
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(QuotaUsedUp) as caught:
         bench.submit("a@example.com", "b@example.com")
     assert caught.value.retry_after_seconds is not None
     assert bench.ipqs.ledger == []

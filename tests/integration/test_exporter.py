@@ -22,8 +22,9 @@ from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
 from worker.broker.sorted_set import NAMESPACE
+from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
-from worker.core.records import AccountRecord
+from worker.core.records import AccountRecord, Pause
 from worker.core.states import PartState, UploadState
 from worker.core.sweep import Sweep
 from worker.exporter.errors import CannotListen
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 #: An upload's id that is easy to find in a page in which it must not be.
 UPLOAD_ID = "secret-list-of-may"
 PROVIDERS = {"main": "ipqs", "spare": "whoisxml"}
+BUDGETS_ROWS = {"spare": 1_000}
 MAIN = {"provider": "ipqs", "account": "main"}
 #: Epoch seconds at which the records of these tests begin.
 BIRTH = 1_700_000_000.0
@@ -118,7 +120,7 @@ def settings(redis_url: str, broker_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def exporter(settings: Settings) -> Iterator[Exporter]:
     """A running exporter."""
-    with Exporter(settings, PROVIDERS) as running:
+    with Exporter(settings, PROVIDERS, BUDGETS_ROWS) as running:
         yield running
 
 
@@ -130,7 +132,9 @@ def test_an_empty_installation_shows_what_is_configured_at_zero(exporter: Export
         at = {"account": account, "provider": provider}
         assert [page.value("ledger_credits_total", **at, entry=entry) for entry in Entry] == [0] * len(Entry)
         assert {page.value("timers_overdue", **at, lane=lane) for lane in WAITING_LANES} == {0}
-        assert page.value("account_paused", **at) == 0
+        assert {page.value("account_paused", **at, what=what) for what in ("calls", "spending")} == {0}
+        assert page.value("account_budget_used_rows", **at) == 0
+        assert page.value("account_budget_rows", **at) == BUDGETS_ROWS.get(account)
         assert page.value("open_attempts", **at) == page.value("active_jobs", **at) == 0
         assert page.value("credits_balance", **at) is None
     assert page.value("drift_detected_total", class_="duplicate_remote") == 0
@@ -217,23 +221,32 @@ def test_a_paused_account_is_shown_with_its_reason_until_the_pause_ends(exporter
     account = AccountRecord(
         account="main",
         provider="ipqs",
-        paused_until=store.now() + 3600,
-        pause_reason="out_of_credits",
+        spending_pause=Pause(reason="out_of_credits", until=store.now() + 3600),
         credits_balance=12,
         credits_at=BIRTH,
     )
     store.commit(Change("pause", "", "main", accounts=(account,), details=None))
     page = scrape(exporter)
-    assert page.value("account_paused", **MAIN, reason="out_of_credits") == 1
+    assert page.value("account_paused", **MAIN, what="spending", reason="out_of_credits") == 1
+    assert page.value("account_paused", **MAIN, what="calls", reason="") == 0
     assert page.value("credits_balance", **MAIN) == 12
     assert page.value("credits_balance_timestamp_seconds", **MAIN) == BIRTH
 
-    over = account.model_copy(update={"version": 1, "paused_until": store.now() - 1})
+    over = account.model_copy(
+        update={"version": 1, "spending_pause": Pause(reason="out_of_credits", until=store.now() - 1)}
+    )
     store.commit(Change("resume", "", "main", accounts=(over,), details=None))
     page = scrape(exporter)
-    assert [(s.labels["reason"], s.value) for s in page.samples("account_paused") if s.labels["account"] == "main"] == [
-        ("", 0)
-    ]
+    paused = [s for s in page.samples("account_paused") if s.labels["account"] == "main"]
+    assert [(s.labels["what"], s.labels["reason"], s.value) for s in paused] == [("calls", "", 0), ("spending", "", 0)]
+
+
+def test_what_is_used_of_an_accounts_day_is_shown(exporter: Exporter, store: Store) -> None:
+    """Rows that are reserved or committed today count, those of an earlier day do not."""
+    day = budget_day(store.now())
+    parts = [a_part(index=n, account="main", credits_committed=100, budget_day=day - n) for n in (0, 1)]
+    stored(store, an_upload(account="main", parts_total=2), *parts)
+    assert scrape(exporter).value("account_budget_used_rows", **MAIN) == 100
 
 
 def test_an_account_that_is_not_configured_any_more_is_still_counted(exporter: Exporter, store: Store) -> None:

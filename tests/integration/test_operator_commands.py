@@ -11,7 +11,7 @@ from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, a_result, a_running_upload, an_attempt, an_upload, stored
 from worker.core.change import Change, Quota
-from worker.core.records import AccountRecord, Lease, SegmentFile
+from worker.core.records import AccountRecord, Lease, Pause, SegmentFile
 from worker.core.states import PartState, UploadState
 
 if TYPE_CHECKING:
@@ -168,11 +168,12 @@ def test_why_tells_of_leases_and_pauses(store: Store, command: CommandLine) -> N
     upload = an_upload(state=UploadState.RUNNING, now=now, parts_total=1)
     lease = Lease(owner="host-a:17", until=now + 300)
     stored(store, upload, a_part(state=PartState.INTENT, now=now, attempts=1, lease=lease, attempt=an_attempt(at=now)))
-    account = AccountRecord(account="ipqs-main", provider="ipqs", paused_until=now + 300, pause_reason="throttled")
+    pause = Pause(reason="throttled", until=now + 300)
+    account = AccountRecord(account="ipqs-main", provider="ipqs", calls_pause=pause)
     store.commit(Change("pause_account", "", "ipqs-main", accounts=(account,)))
     told = command("why", "list-1").stdout
     assert "host-a:17 is submitting it (attempt 1)" in told
-    assert "calls for account ipqs-main begin again: throttled" in told
+    assert "a free call whether calls for account ipqs-main may begin again: throttled" in told
     assert "in 4 min" in told
 
 

@@ -17,7 +17,7 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import running_line
 from tests.builders.records import a_part, a_running_upload, an_upload, stored
 from worker.core.change import Change
-from worker.core.records import AccountRecord
+from worker.core.records import AccountRecord, Pause
 from worker.core.states import PartState, UploadState
 from worker.providers.sandbox.faults import Fault
 
@@ -50,7 +50,8 @@ def a_held_upload(store: Store) -> None:
         for index in range(3)
     ]
     stored(store, an_upload(state=UploadState.RUNNING, now=now, parts_total=3), *parts)
-    account = AccountRecord(account="ipqs-main", provider="ipqs", paused_until=now + 900, pause_reason="out_of_credits")
+    pause = Pause(reason="out_of_credits", until=now + 900)
+    account = AccountRecord(account="ipqs-main", provider="ipqs", spending_pause=pause)
     store.commit(Change("pause_account", "", "ipqs-main", accounts=(account,)))
 
 
@@ -61,7 +62,7 @@ def test_a_retry_wakes_what_waits_without_asking(store: Store, command: CommandL
     assert result.exit_code == ExitCode.OK, result.output
     assert "goes on at once, and nothing is paid for again: 3 parts are due now" in result.stdout
     assert all((part.due_at or 0) <= store.now() for part in store.parts(["list-1/0", "list-1/1", "list-1/2"]))
-    assert not store.account("ipqs-main", "ipqs").paused(store.now())
+    assert not store.account("ipqs-main", "ipqs").spending_pause.reason
     assert [entry["decision"] for entry in store.timeline("list-1")] == ["prepared", "retry"]
     assert requests(store) == []
     check_coherent(store)
@@ -222,8 +223,8 @@ def test_parts_that_wait_for_credits_go_on_when_they_are_retried(
         upload_id = line.submit(line.file("list.csv", EMAILS), "ipqs-main")
         wait_until(lambda: any(part.state is PartState.HELD for part in line.parts(upload_id)), what="a held part")
         account = line.plant.context.store.account("ipqs-main", "ipqs")
-        assert account.pause_reason == "out_of_credits"
-        assert account.paused_until > line.plant.context.store.now() + 30
+        assert account.spending_pause.reason == "out_of_credits"
+        assert account.spending_pause.until > line.plant.context.store.now() + 30
         assert CommandLine(redis_url, tmp_path)("retry", upload_id).exit_code == ExitCode.OK
         line.finish(upload_id)
         assert [charge.rows for charge in line.ipqs.ledger] == [2]

@@ -22,6 +22,7 @@ from worker.core.states import PartState, UploadState
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.providers.sandbox.faults import Fault
 from worker.storage import StorageError
+from worker.store.errors import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ ACCOUNTS = ["ipqs-main", "whoisxml-main"]
 EMAILS = "email\nann@example.com\nbob@example.com\ncat@example.com\n"
 #: Seconds for which a job is not in the list, so that no walk finds it by its token.
 HIDDEN = {"list_delay_seconds": 3_600.0}
+#: A submit is over soon, so that a person may decide.
+QUICK = {"submit_deadline_seconds": 1.0, "lease_margin_seconds": 1.0}
 
 
 def printed(output: str) -> dict[str, Any]:
@@ -55,7 +58,18 @@ class Stopped:
         self.sandbox.knobs.faults.append(Fault(operation="submit", kind="answer_lost"))
         self.command = CommandLine(line.settings.redis_url or "", line.folder)
         self.upload_id = line.submit(line.file("list.csv", EMAILS), account, upload_id="one")
-        wait_until(lambda: any(part.state is PartState.QUARANTINED for part in line.parts("one")), what="quarantine")
+        wait_until(self._give_up_searching, what="quarantine")
+
+    def _give_up_searching(self) -> bool:
+        """Stop the part as a search does that comes to nothing; False while it is not being searched for."""
+        for part in self.line.parts("one"):
+            over = part.attempt is not None and part.attempt.over_at < self.store.now()
+            if part.state is PartState.INTENT and part.reason and over:
+                with contextlib.suppress(Stale):
+                    self.line.plant.context.apply(quarantine(part, self.store.now(), "search_inconclusive", "Unread."))
+                    self.line.plant.context.nudge("one")
+                    return True
+        return False
 
     @property
     def part(self) -> PartRecord:
@@ -82,7 +96,7 @@ class Stopped:
 @contextlib.contextmanager
 def a_stopped_part(folder: Path, redis_url: str, broker_url: str, account: str = "whoisxml-main") -> Iterator[Stopped]:
     """A running line with a part in quarantine."""
-    with running_line(folder, redis_url, broker_url, ipqs=HIDDEN, whoisxml=HIDDEN) as line:
+    with running_line(folder, redis_url, broker_url, ipqs=HIDDEN, whoisxml=HIDDEN, **QUICK) as line:
         yield Stopped(line, account)
 
 

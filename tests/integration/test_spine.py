@@ -179,7 +179,7 @@ def test_a_definite_refusal_waits_and_then_goes_on(tmp_path: Path, redis_url: st
         (part,) = line.parts(upload_id)
         assert (part.state, part.credits_reserved, charged_rows(line)) == (PartState.HELD, 0, [])
         account = line.plant.context.store.account("ipqs-main", "ipqs")
-        assert account.pause_reason == "out_of_credits"
+        assert account.spending_pause.reason == "out_of_credits"
         ledger = line.plant.context.store.client.hgetall("bulkverify:ledger:ipqs-main")
         assert ledger["reserved"] == ledger["released"]
 

@@ -30,7 +30,7 @@ def full_change() -> Change:
     part = a_part(state=PartState.SUBMITTED, remote_id="77", rows_done=5)
     return dataclasses.replace(
         parts.change("everything", part),
-        accounts=(an_account(failures=1),),
+        accounts=(an_account(echo_proven=True),),
         reason="because",
         details={"rows": 5},
         events=(Event("progress", "list-1", {"rows_done": 5}),),
@@ -47,7 +47,7 @@ def test_everything_of_a_decision_is_written(store: Store) -> None:
     part = store.part("list-1/0")
     assert part is not None
     assert (part.version, part.state, part.rows_done) == (1, PartState.SUBMITTED, 5)
-    assert store.account("ipqs-main", "ipqs").failures == 1
+    assert store.account("ipqs-main", "ipqs").echo_proven
     assert store.part_counts("list-1") == {PartState.SUBMITTED: 1}
     assert store.part_of_remote("ipqs-main", "77") == "list-1/0"
     assert [(entry["decision"], entry["reason"], entry["part"]) for entry in store.timeline("list-1")] == [
@@ -246,7 +246,7 @@ def test_account_records_of_two_workers_do_not_overwrite_each_other(store: Store
     store.commit(pause)
     with pytest.raises(Stale):
         store.commit(accounts.echo_proven(an_account()) or pause)
-    assert store.account("ipqs-main", "ipqs").pause_reason == "throttled"
+    assert store.account("ipqs-main", "ipqs").calls_pause.reason == "throttled"
 
 
 def test_what_people_read_is_bounded(redis_url: str) -> None:

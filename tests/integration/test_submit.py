@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.core.records import PartRecord
+    from worker.providers.port import Submission, Submitted
 
 LIST = "email\none@example.com\ntwo@example.com\n"
 
@@ -90,9 +91,10 @@ def test_a_refusal_that_only_storage_remembers_frees_the_part_for_another_attemp
 
 
 def test_an_attempt_without_a_known_outcome_is_never_followed_by_another(line: Line) -> None:
-    """The part stops with its reservation held, and nothing is sent."""
+    """The list is searched instead, the reservation is held, and nothing is sent."""
     part = step(line, abandoned_attempt(line))
-    assert (part.state, part.reason, part.credits_reserved) == (PartState.QUARANTINED, "unresolved_attempt", 2)
+    assert (part.state, part.credits_reserved) == (PartState.INTENT, 2)
+    assert line.ipqs.calls["list"]
     assert not line.ipqs.calls["submit"]
 
 
@@ -101,7 +103,8 @@ def test_an_attempt_that_redis_forgot_stops_the_part(line: Line) -> None:
     part = pending_part(line)
     line.plant.context.storage.create(attempt_name(part.token, 1), b"{}")
     stopped = step(line, part)
-    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "unresolved_attempt")
+    assert (stopped.state, stopped.reason) == (PartState.INTENT, "unresolved_attempt")
+    assert step(line, stopped).searches == 1
     assert not line.ipqs.calls["submit"]
 
 
@@ -126,7 +129,7 @@ def test_an_unforeseen_failure_while_sending_counts_as_an_unknown_outcome(
     provider = line.plant.context.accounts["ipqs-main"].provider
     monkeypatch.setattr(provider, "submit", fail, raising=False)
     stopped = step(line, part)
-    assert (stopped.state, stopped.reason) == (PartState.QUARANTINED, "outcome_unknown")
+    assert (stopped.state, stopped.reason) == (PartState.INTENT, "outcome_unknown")
     assert stopped.attempt is not None
 
 
@@ -145,6 +148,28 @@ def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:
     submit.learn(line.plant.context, part.part_id, "4711", "late_answer")
     (resolved,) = line.parts("one")
     assert (resolved.state, resolved.remote_id) == (PartState.SUBMITTED, "4711")
+
+
+def test_an_answer_that_outlives_its_part_belongs_to_the_one_made_anew(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is emptied and the list prepared again while its submit waits: the answer's job is the new part's."""
+    part = pending_part(line)
+    connected = line.plant.context.accounts["ipqs-main"]
+    send = connected.provider.submit
+
+    def forgetful(submission: Submission) -> Submitted:
+        accepted = send(submission)
+        line.plant.context.store.client.flushdb()
+        line.intake.prepare()
+        pending_part(line)
+        return accepted
+
+    monkeypatch.setattr(connected.provider, "submit", forgetful)
+    adopted = step(line, part)
+    (charge,) = line.ipqs.ledger
+    assert (adopted.state, adopted.remote_id) == (PartState.SUBMITTED, str(charge.remote_id))
+    assert adopted.service == connected.service
 
 
 def test_a_late_answer_with_the_id_of_another_part_is_kept_and_not_believed(line: Line) -> None:

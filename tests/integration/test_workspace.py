@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from worker.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 #: A process that leaves a piece of a list behind and is killed.
 KILLED = """
@@ -48,3 +51,23 @@ def test_the_files_of_a_living_process_are_left_alone(tmp_path: Path) -> None:
         Workspace(tmp_path).close()
         assert (folder / "piece.csv").exists()
     first.close()
+
+
+def test_processes_that_start_together_leave_each_other_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is caught between making its folder and locking it has a folder all the same."""
+    flock, others = fcntl.flock, []
+
+    def another_starts_first(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        others.append(Workspace(tmp_path))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", another_starts_first)
+    workspace = Workspace(tmp_path)
+    with workspace.folder() as mine, others[0].folder() as its:
+        assert mine.exists()
+        assert its.exists()
+    for each in (workspace, *others):
+        each.close()

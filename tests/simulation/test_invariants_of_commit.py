@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from worker.core.cancel import dropped
 from worker.core.change import Change, lease_change
 from worker.core.records import Attempt, PartRecord, UploadRecord
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
-from worker.store.errors import Full, Stale, Taken
+from worker.store.errors import Full, OverBudget, Stale, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ACCOUNTS = ("one", "two")
 ACTIVE_MAX, CRASHES_MAX, DAYS = 2, 3, 30.0
+#: Rows of an account's day: two parts of three rows fit, a third does not.
+BUDGET_ROWS = 8
 UPLOADS_MAX = 3
 #: How many replies of one write get lost.
 LOSSES = st.sampled_from([0, 0, 0, 1, 2])
@@ -68,8 +70,8 @@ def _unsent(part: PartRecord) -> bool:
 
 
 def _reserve(part: PartRecord, now: float, number: int) -> Change:
-    intents_max = 1 if number % 2 else None
-    return core.reserve(part, "h", now, LEASE_SECONDS, active_max=ACTIVE_MAX, intents_max=intents_max)
+    limits: Any = {"intents_max": 1 if number % 2 else None, "rows_per_day_max": BUDGET_ROWS if number % 3 else None}
+    return core.reserve(part, "h", now, LEASE_SECONDS, active_max=ACTIVE_MAX, **limits)
 
 
 def _intent(part: PartRecord, now: float) -> Change:
@@ -139,7 +141,7 @@ class Decisions(RuleBasedStateMachine):
         client.losses = losses
         try:
             self.store.commit(change)
-        except (Stale, Taken, Full):
+        except (Stale, Taken, Full, OverBudget):
             assert everything(self.store) == before
         else:
             self.written.append(change)
@@ -215,7 +217,7 @@ class Decisions(RuleBasedStateMachine):
         before = everything(self.store)
         try:
             self.store.commit(self.written[which % len(self.written)])
-        except (Stale, Taken, Full):
+        except (Stale, Taken, Full, OverBudget):
             assert everything(self.store) == before
         else:
             raise AssertionError("a decision was written twice")

@@ -11,7 +11,8 @@ from worker.cli.wording import moment
 
 #: Decisions that no timeline shows: heartbeats, and those of an account.
 UNSHOWN = frozenset(
-    {"reserve", "lease", "staging", "renew", "credits_seen", "pause_account", "resume_account", "echo_proven"}
+    {"reserve", "lease", "staging", "renew", "credits_seen", "echo_proven"}
+    | {"pause_account", "probe_account", "leave_account", "resume_account", "account_well"}
 )
 #: Decisions that are named by the state they lead to.
 NAMED_BY_STATE = frozenset({"completed", "failed", "cancelled"})

@@ -6,8 +6,8 @@ import pytest
 
 from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.next_step import account_pause, next_step
-from worker.core.records import AccountRecord, Evidence, Lease
+from worker.core.next_step import account_pauses, next_step
+from worker.core.records import AccountRecord, Evidence, Lease, Pause
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 
 LEASED = Lease(owner="host-a:17", until=NOW + 60)
@@ -58,7 +58,7 @@ def test_a_lease_that_has_ended_is_nobodys() -> None:
     after = LEASED.until + 1
     part = a_part(state=PartState.INTENT, attempts=1, lease=LEASED)
     assert "host-a" not in next_step(part, after).what
-    assert "not submitted again" in next_step(part, after).what
+    assert "nothing is submitted before that" in next_step(part, after).what
 
 
 def test_a_held_part_says_why_and_until_when() -> None:
@@ -155,10 +155,16 @@ def test_a_completed_upload_tells_where_its_result_is() -> None:
     assert step.what.endswith("the result is file:///srv/storage/results/list-1/result.csv")
 
 
-def test_only_a_paused_account_has_a_pause() -> None:
-    """A pause is told with its reason and end, and not after its end."""
-    account = AccountRecord(account="ipqs-main", provider="ipqs", paused_until=NOW + 5, pause_reason="throttled")
-    pause = account_pause(account, NOW)
-    assert pause is not None
-    assert (pause.what, pause.when) == ("calls for account ipqs-main begin again: throttled", NOW + 5)
-    assert account_pause(account, NOW + 5) is None
+def test_each_pause_of_an_account_is_told_with_what_ends_it() -> None:
+    """A pause tells what is kept back, why, and who finds out when that it is over; a well account has none."""
+    calls, spending = Pause(reason="throttled", until=NOW + 5), Pause(reason="out_of_credits", until=NOW - 9)
+    account = AccountRecord(account="main", provider="ipqs", calls_pause=calls, spending_pause=spending)
+    first, second = account_pauses(account, NOW)
+    finds_out = "whoever needs one finds out by a free call whether"
+    assert (first.what, first.when) == (f"{finds_out} calls for account main may begin again: throttled", NOW + 5)
+    assert (second.what, second.when) == (f"{finds_out} submits for account main may begin again: out of credits", NOW)
+    probed = spending.model_copy(update={"probe": Lease(owner="host:1", until=NOW + 60)})
+    (asked,) = account_pauses(AccountRecord(account="main", provider="ipqs", spending_pause=probed), NOW)
+    assert asked.what.startswith("host:1 finds out by a free call whether submits for account main may begin again")
+    assert asked.when == NOW + 60
+    assert list(account_pauses(AccountRecord(account="main", provider="ipqs"), NOW)) == []

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.core_records import LEASE_SECONDS, an_account, attempted, finished, in_quarantine, reserved, sent
+from tests.builders.core_records import LEASE_SECONDS, attempted, finished, in_quarantine, reserved, sent
 from tests.builders.records import NOW, a_part, an_attempt, an_upload
 from worker.core import part as core
+from worker.core.account import Waiting
 from worker.core.change import Claim, Entry, Guard
 from worker.core.errors import IllegalMove
 from worker.core.records import Evidence, SegmentFile
@@ -23,7 +24,7 @@ LATER = NOW + 30
 
 def test_nothing_stands_in_the_way_of_a_pending_part() -> None:
     """A part of a running upload on a well account may be attempted."""
-    assert core.before_submit(a_part(), RUNNING, an_account(), NOW) is None
+    assert core.before_submit(a_part(), RUNNING, None, NOW) is None
 
 
 @pytest.mark.parametrize("state", [state for state in PartState if state not in PART_UNSPENT])
@@ -44,14 +45,14 @@ def test_nothing_is_reserved_for_a_part_that_may_have_been_charged(state: PartSt
 )
 def test_a_part_nobody_wants_is_cancelled_unsent(upload: UploadRecord) -> None:
     """A part of an upload that was cancelled or has ended is not sent."""
-    change = core.before_submit(a_part(), upload, an_account(), NOW)
+    change = core.before_submit(a_part(), upload, None, NOW)
     assert change is not None
     assert change.parts[0].state is PartState.CANCELLED
 
 
 def test_a_paused_account_holds_its_parts_until_the_pause_ends() -> None:
     """A part of a paused account waits for the end of the pause, for the pause's reason."""
-    change = core.before_submit(a_part(), RUNNING, an_account(paused_until=LATER, pause_reason="throttled"), NOW)
+    change = core.before_submit(a_part(), RUNNING, Waiting("throttled", LATER), NOW)
     assert change is not None
     held = change.parts[0]
     assert (held.state, held.reason, held.due_at, held.lane) == (PartState.HELD, "throttled", LATER, Lane.SUBMIT)

@@ -7,7 +7,7 @@ import pytest
 from tests.builders.core_records import LEASE_SECONDS, an_account
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.errors import IllegalMove
-from worker.core.records import Evidence, PartRecord, UploadRecord
+from worker.core.records import Evidence, Lease, PartRecord, Pause, UploadRecord
 from worker.core.states import (
     PART_LANES,
     PART_MOVES,
@@ -139,13 +139,16 @@ def test_a_record_without_its_defaults_is_the_same_record() -> None:
 def test_fields_of_a_later_program_are_kept() -> None:
     """An unknown field in a record does not keep it from being read, and is there when the record is written again."""
     text = an_account().model_dump_json().replace("{", '{"new_in_2027":[7],', 1)
-    read = type(an_account()).model_validate_json(text).model_copy(update={"failures": 3})
-    assert read.failures == 3
+    read = type(an_account()).model_validate_json(text).model_copy(update={"echo_proven": True})
+    assert read.echo_proven
     assert read.model_dump(exclude_defaults=True)["new_in_2027"] == [7]
 
 
-def test_an_account_is_paused_until_its_time() -> None:
-    """No call is made before the end of a pause; at its end calls are made again."""
-    account = an_account(paused_until=LATER)
-    assert account.paused(LATER - 0.001)
-    assert not account.paused(LATER)
+def test_a_pause_lasts_until_its_time_or_the_end_of_its_probe() -> None:
+    """Nobody begins a call before the end of a pause, nor while somebody finds out whether it is over."""
+    pause = Pause(reason="throttled", until=LATER)
+    assert pause.lasts_until(LATER - 0.001) == LATER
+    assert pause.lasts_until(LATER) is None
+    probed = pause.model_copy(update={"probe": Lease(owner="host:1", until=LATER + 9)})
+    assert (probed.lasts_until(LATER), probed.lasts_until(LATER + 9)) == (LATER + 9, None)
+    assert Pause(failures=3).lasts_until(NOW) is None

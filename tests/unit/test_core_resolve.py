@@ -170,15 +170,21 @@ def test_a_part_of_an_upload_that_has_ended_can_only_be_given_up() -> None:
     assert refused(resubmit(STUCK, ended, NOTHING, LATER)) == "ended"
 
 
-@pytest.mark.parametrize("decide", [lambda: resubmit(STUCK, UPLOAD, NOTHING, LATER), lambda: give_up(STUCK, LATER)])
-def test_a_job_that_is_learned_after_the_decision_is_evidence_of_a_second_charge(decide: object) -> None:
-    """Whatever a person decided, a late id neither moves the part nor is lost."""
-    assert callable(decide)
-    part = changed(decide()).parts[0].written()
+def test_a_job_that_is_learned_after_a_part_was_given_up_is_evidence_of_a_charge() -> None:
+    """A late id neither moves the part nor is lost."""
+    part = changed(give_up(STUCK, LATER)).parts[0].written()
     late = parts.learn(part, "77", "late_answer", LATER, look_at=LATER)
     assert late is not None
     assert (late.decision, late.parts[0].state) == ("duplicate_remote", part.state)
-    assert late.ledger == {Entry.WASTED: 100}
+    assert [known.remote_id for known in late.parts[0].evidence] == ["77"]
+
+
+def test_a_job_that_is_learned_before_a_resubmission_was_sent_takes_its_place() -> None:
+    """The second charge is saved as long as it has not been made."""
+    part = changed(resubmit(STUCK, UPLOAD, NOTHING, LATER)).parts[0].written()
+    late = parts.learn(part, "77", "late_answer", LATER, look_at=LATER)
+    assert late is not None
+    assert (late.decision, late.parts[0].state) == ("adopt", PartState.SUBMITTED)
 
 
 def test_the_commands_name_the_job_that_was_named_last() -> None:

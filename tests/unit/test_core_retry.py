@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders.core_records import an_account
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.records import Evidence, Lease, PartRecord, UploadRecord
+from worker.core.records import Evidence, Lease, PartRecord, Pause, UploadRecord
 from worker.core.retry import (
     Leave,
     Submit,
@@ -102,11 +102,17 @@ def test_an_upload_that_was_stopped_is_looked_at_again() -> None:
 
 def test_a_pause_ends_unless_the_provider_asked_for_it() -> None:
     """Whoever retries says that keys and credits are mended; failures stay counted, and a throttled account waits."""
-    lifted = account_again(an_account(paused_until=SOON, pause_reason="out_of_credits", failures=4), NOW)
+    lifted = account_again(
+        an_account(
+            calls_pause=Pause(reason="credentials_rejected", until=SOON, failures=2),
+            spending_pause=Pause(reason="out_of_credits", until=SOON, failures=4),
+        )
+    )
     assert lifted is not None
-    assert (lifted.accounts[0].paused_until, lifted.accounts[0].failures) == (0.0, 4)
-    assert account_again(an_account(paused_until=SOON, pause_reason="throttled"), NOW) is None
-    assert account_again(an_account(), NOW) is None
+    assert lifted.accounts[0].calls_pause == Pause(failures=2)
+    assert lifted.accounts[0].spending_pause == Pause(failures=4)
+    assert account_again(an_account(calls_pause=Pause(reason="throttled", until=SOON))) is None
+    assert account_again(an_account()) is None
 
 
 def test_an_upload_that_lives_goes_on_where_it_is() -> None:
@@ -122,7 +128,7 @@ def test_an_upload_that_lives_goes_on_where_it_is() -> None:
 
 def test_a_paused_account_is_enough_to_wake() -> None:
     """An upload of which nothing waits but its account goes on when the pause ends."""
-    paused = an_account(paused_until=SOON, pause_reason="unavailable")
+    paused = an_account(calls_pause=Pause(reason="unavailable", until=SOON))
     upload = an_upload(state=U.RUNNING, parts_total=1)
     part = a_part(state=P.SUBMITTED, remote_id="77", due_at=SOON)
     assert plan([Tried(upload, [part])], paused, NOW) == Wake(parts=0, left=0)

@@ -300,8 +300,9 @@ def test_a_job_that_turns_up_before_the_next_attempt_saves_it() -> None:
     assert (change.decision, change.parts[0].state) == ("adopt", PartState.SUBMITTED)
 
 
-def test_a_part_that_was_never_attempted_has_no_job_to_be_found() -> None:
-    """An id that names it all the same is kept as evidence of something wrong."""
+def test_a_part_whose_attempts_are_forgotten_takes_the_job_that_carries_its_token() -> None:
+    """An emptied store knows of no attempt: the job that the token names is the part's, and not a second one."""
     change = parts.learn(a_part(), "6000", "list", NOW, look_at=NOW)
     assert change is not None
-    assert change.decision == "duplicate_remote"
+    assert (change.decision, change.parts[0].state, change.parts[0].remote_id) == ("adopt", PartState.SUBMITTED, "6000")
+    assert dict(change.ledger) == {Entry.RESERVED: a_part().rows, Entry.COMMITTED: a_part().rows}

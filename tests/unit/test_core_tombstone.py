@@ -55,10 +55,16 @@ def test_the_same_request_and_the_same_list_are_recognised() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"account": "other"}, {"kind": "proxy"}, {"options": {"header": True}}, {"content_digest": "d" * 64}],
+    [
+        {"account": "other"},
+        {"kind": "proxy"},
+        {"options": {"header": True}},
+        {"content_digest": "d" * 64},
+        {"reuse_hours": 24.0},
+    ],
 )
 def test_another_list_is_not_recognised(change: dict[str, object]) -> None:
-    """Anything that changes what is verified makes another list."""
+    """Anything that changes what is verified, or how old its verdicts may be, makes another list."""
     assert Tombstone.of(ENDED).list != list_print(ENDED.model_copy(update=change))
 
 

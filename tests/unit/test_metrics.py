@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ALL_FAMILIES = (*STATE_FAMILIES, *PROCESS_FAMILIES)
 AT = {"provider": "ipqs", "account": "main"}
 LABELS_IN_USE = {
-    *("provider", "account", "kind", "state", "record", "reason", "decision", "stage", "queue", "box", "outcome"),
+    *("provider", "account", "kind", "state", "record", "what", "reason", "decision", "stage", "queue", "box"),
+    "outcome",
     *("operation", "code_class", "sink", "event", "level", "lane", "entry", "disposition", "class", "source"),
     "remote_status",
     *("database", "version"),

@@ -267,6 +267,16 @@ def test_derived_ids_never_change() -> None:
     assert derive_upload_id(request(options=options), CONTENT) == "auto-519b6e3019342e5b41dd4731dfa5c3c9"
 
 
+def test_reuse_makes_another_id_and_another_digest() -> None:
+    """Who does not ask for verdicts that are there, or for newer ones, asks for another upload; 24 is 24.0."""
+    hours: tuple[float | None, ...] = (None, 24, 48, 0.5)
+    asked = [request(reuse=each) for each in hours]
+    assert len({derive_upload_id(each, CONTENT) for each in asked}) == len(asked)
+    assert len({request_digest(each) for each in asked}) == len(asked)
+    assert derive_upload_id(request(reuse=24), CONTENT) == derive_upload_id(request(reuse=24.0), CONTENT)
+    assert derive_upload_id(request(reuse=24), CONTENT) == "auto-a931ad76d96bf9b64912a9cc0bcd29b6"
+
+
 def test_with_an_id_of_its_own_a_request_for_another_file_conflicts() -> None:
     """Under one given id, two sources are two different requests."""
     one, other = request(upload_id="crm-1"), request(upload_id="crm-1", source={"path": "/srv/other.csv"})

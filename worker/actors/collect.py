@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.actors.accounts import pause_account
+from worker.actors.accounts import kept_back, pause_account
 from worker.actors.names import raw_name, segment_name, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
+from worker.core.account import Waiting
 from worker.core.cancel import dropped
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
@@ -60,7 +61,7 @@ def _collect(context: Context, part: PartRecord) -> None:
         return
     obstacle = _obstacle(context, part, connected, now)
     if obstacle is not None or connected is None:
-        reason, until = obstacle or ("account_unknown", now + BLOCKED_LOOK_SECONDS)
+        reason, until, _ = obstacle or Waiting("account_unknown", now + BLOCKED_LOOK_SECONDS)
         context.apply(core.collect_later(part, now, reason, "The account cannot be used now.", until))
         return
     with (
@@ -78,13 +79,12 @@ def _collect(context: Context, part: PartRecord) -> None:
         _later(context, keeper, part, failure)
 
 
-def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> tuple[str, float] | None:
+def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> Waiting | None:
     if connected is None:
-        return "account_unknown", now + BLOCKED_LOOK_SECONDS
+        return Waiting("account_unknown", now + BLOCKED_LOOK_SECONDS)
     if part.service != connected.service:
-        return "account_moved", now + BLOCKED_LOOK_SECONDS
-    account = context.store.account(part.account, part.provider)
-    return (account.pause_reason, account.paused_until) if account.paused(now) else None
+        return Waiting("account_moved", now + BLOCKED_LOOK_SECONDS)
+    return kept_back(context, connected)
 
 
 def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path, wanted: Sequence[str]) -> Fetched:

@@ -138,6 +138,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         partial=manifest.partial,
         credits=manifest.credits,
         not_collected_rows=rows_not_collected(found),
+        reused_values=manifest.reused_values,
         size_bytes=delivered.bytes,
         segments=tuple(file for part in found for file in part.segments),
     )
@@ -171,6 +172,7 @@ def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord
         ),
         parts=tuple(_part_section(part) for part in found),
         credits=sum(part.credits_committed for part in found),
+        reused_values=sum(part.rows for part in found if part.reused_from is not None),
         extra_verdicts=delivered.extra_verdicts,
         duplicate_verdicts=delivered.duplicate_verdicts,
         created_at=_time(upload.created_at),
@@ -192,6 +194,7 @@ def _part_section(part: PartRecord) -> PartSection:
         finished_at=part.remote_finished_at and _time(part.remote_finished_at),
         collected_at=part.collected_at and _time(part.collected_at),
         credits=part.credits_committed,
+        reused_from=part.reused_from,
         segments=tuple(_segment_section(file) for file in part.segments),
     )
 

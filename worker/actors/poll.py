@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import pause_account, provider_well
+from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.core.crash import crashed
 from worker.core.look_plan import plan_looks
 from worker.core.observe import Seen, elsewhere, not_seen, observed
@@ -66,12 +66,12 @@ def _turn(context: Context, account_name: str) -> float:
     if connected is None:
         log.warning("account_unknown", account=account_name, remedy="add it to the accounts file again")
         return now + CRASH_LOOK_SECONDS
-    account = context.store.account(account_name, connected.account.provider)
-    if account.paused(now):
-        return account.paused_until
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
     parts = [part for part in _readable(context, account_name, due) if _is_here(context, part, connected)]
+    waiting = kept_back(context, connected) if parts else None
+    if waiting is not None:
+        return waiting.until
     try:
         for part, observation in _look(connected, parts):
             _learned(context, part, observation)

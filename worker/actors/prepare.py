@@ -61,7 +61,7 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
                 copy,
                 folder,
                 limits=context.limits,
-                caps=(connected.provider.capabilities.batch_rows_max, connected.account.max_part_rows),
+                caps=(connected.provider.capabilities.batch_rows_max, connected.account.part_rows_max),
                 on_progress=lambda rows: keeper.progress(staged_rows=rows),
             )
             obstacles = obstacles_to_pulling(upload, staged, copy)

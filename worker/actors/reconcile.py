@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import pause_account
+from worker.actors.accounts import kept_back, pause_account
 from worker.actors.unresolved import decide
 from worker.actors.walk import walk
 from worker.core.account import credits_seen
@@ -42,7 +42,7 @@ def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - e
 def _reconcile(context: Context, connected: Connected) -> None:
     name, provider = connected.account.name, connected.account.provider
     now = context.store.now()
-    if context.store.account(name, provider).paused(now):
+    if kept_back(context, connected) is not None:
         return
     sweep = Sweep(began_at=now)
     began = time.monotonic()
@@ -61,4 +61,5 @@ def _reconcile(context: Context, connected: Connected) -> None:
     context.metrics.stage_finished(
         "reconcile", provider=provider, account=name, kind="", seconds=time.monotonic() - began
     )
+    context.wake_budgeted(name)
     log.info("swept", account=name, complete=sweep.complete, pages=sweep.pages, jobs=sweep.jobs, orphans=sweep.orphans)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import pause_account, provider_well
+from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
+from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import is_named, search
 from worker.core import part as core
+from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.method import PULL, choose_method
 from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
@@ -37,7 +39,7 @@ from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.spending import NotLocked
 from worker.storage import StorageError
 from worker.storage.copies import local_file
-from worker.store.errors import Full, Later, Stale, Taken
+from worker.store.errors import Full, Later, OverBudget, Stale, Taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,8 +66,13 @@ WAITING = (CredentialsRejected, OutOfCredits, Throttled, NotSent)
 
 
 def run(context: Context, part_id: str, epoch: int) -> None:
-    """Submit the part, once."""
-    step(context, Lane.SUBMIT, part_id, epoch, _submit)
+    """Submit the part, once, unless it may have verdicts that are there."""
+    step(context, Lane.SUBMIT, part_id, epoch, _have_verified)
+
+
+def _have_verified(context: Context, part: PartRecord) -> None:
+    if not has_taken_over(context, part):
+        _submit(context, part)
 
 
 def _submit(context: Context, part: PartRecord) -> None:
@@ -79,26 +86,30 @@ def _submit(context: Context, part: PartRecord) -> None:
         missing = "upload_unknown" if upload is None else "account_unknown"
         context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
         return
-    account = context.store.account(part.account, part.provider)
+    ended = upload.cancel_requested or upload.terminal
+    waiting = None if ended else kept_back(context, connected, spends_rows=part.rows)
+    # A lease must last from here on, and finding out may have taken a call.
+    now = context.store.now()
     method = choose_method(upload, connected.provider.capabilities.submit_methods)
-    obstacle = core.before_submit(part, upload, account, now)
+    obstacle = core.before_submit(part, upload, waiting, now)
     if obstacle is None and part.attempts >= ATTEMPTS_MAX:
         message = f"{part.attempts} attempts to submit this part ended without a job; the timeline tells why."
         obstacle = core.quarantine(part, now, "attempts_exhausted", message, unsent=True)
     elif obstacle is None and method is None:
         obstacle = core.refused(part, now, "method_unsupported", _no_method(upload, connected))
     if obstacle is not None:
-        _write(context, part, obstacle)
+        _put_off(context, part, now, obstacle)
         return
     part = part.model_copy(update={"method": str(method)})
     try:
         connected.gate.prepare("submit")
     except OwnRateReached as error:
-        context.apply(core.hold(part, now, error.reason, now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)))
+        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
+        _put_off(context, part, now, core.hold(part, now, error.reason, until))
         return
     # Before the lease is taken, so that it outlasts the deadline however long this process is held up in between.
     since = time.monotonic()
-    reserved = _reserve(context, part, connected, now, named=is_named(connected, account))
+    reserved = _reserve(context, part, connected, now)
     if reserved is None:
         return
     try:
@@ -127,6 +138,17 @@ def _resolve(context: Context, part: PartRecord, connected: Connected | None, no
         search(context, connected, part)
 
 
+def _put_off(context: Context, part: PartRecord, now: float, change: Change) -> None:
+    """Write what stands in the way of the part, unless it waits for that already and its next look is still to come.
+
+    So a look too many, by a doubled message or because the part was woken in vain, ends here and sends no further one.
+    """
+    (held,) = change.parts
+    same = (part.state, part.reason) == (held.state, held.reason)
+    if not (same and (part.due_at or 0.0) > now):
+        _write(context, part, change)
+
+
 def _no_method(upload: UploadRecord, connected: Connected) -> str:
     methods = ", ".join(connected.provider.capabilities.submit_methods)
     account = connected.account
@@ -136,21 +158,28 @@ def _no_method(upload: UploadRecord, connected: Connected) -> str:
     return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
 
 
-def _reserve(context: Context, part: PartRecord, connected: Connected, now: float, *, named: bool) -> PartRecord | None:
+def _reserve(context: Context, part: PartRecord, connected: Connected, now: float) -> PartRecord | None:
     settings = context.settings
+    named = is_named(connected, context.store.account(part.account, part.provider))
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
+    reuse_key = connected.reuse_key(part.kind, part.rows, part.digest)
     change = core.reserve(
-        part.model_copy(update={"service": connected.service}),
+        part.model_copy(update={"service": connected.service, "reuse_key": reuse_key}),
         context.process,
         now,
         lease_seconds,
         active_max=connected.account.max_active,
         intents_max=None if named else 1,
+        rows_per_day_max=connected.account.rows_per_day_max,
     )
     try:
         context.apply(change)
     except Full as full:
-        context.apply(core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        _put_off(context, part, now, core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        return None
+    except OverBudget as over:
+        day = BudgetDay(over.used_rows, connected.account.rows_per_day_max or 0, over.resets_at)
+        _put_off(context, part, now, core.hold(part, now, BUDGET_REASON, day.ends_at, day.why_not(part)))
         return None
     return change.parts[0].written()
 
@@ -260,16 +289,22 @@ def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
     try:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
-        learn(context, part.part_id, accepted.remote_id, "late_answer")
-    provider_well(context, part.account, part.provider, echoed=matching(accepted.name, [part.token]) is not None)
+        learn(context, part.part_id, accepted.remote_id, "late_answer", service=part.service)
+    echoed = matching(accepted.name, [part.token]) is not None
+    provider_well(context, part.account, part.provider, spent=True, echoed=echoed)
 
 
-def learn(context: Context, part_id: str, remote_id: str, how: str) -> None:
-    """Keep a remote id that was learned for a part, whatever the part has become meanwhile. Facts are never fenced."""
+def learn(context: Context, part_id: str, remote_id: str, how: str, *, service: str = "") -> None:
+    """Keep a remote id that was learned for a part, whatever the part has become meanwhile. Facts are never fenced.
+
+    `service` is where the id means something: a part that was made anew, because the store was emptied, does not know.
+    """
     for _ in range(FACT_TRIES):
         part = context.store.part(part_id)
         if part is None:
             break
+        if not part.service:
+            part = part.model_copy(update={"service": service})
         now = context.store.now()
         change = core.learn(part, remote_id, how, now, look_at=now)
         if change is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import pause_account
+from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
 from worker.core.search import Grounds, SearchRules, judge, look_again
@@ -41,8 +41,9 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
     account = context.store.account(part.account, part.provider)
     rules = search_rules(context)
     named = is_named(connected, account)
-    if account.paused(now):
-        _apply(context, look_again(part, now, rules, named=named, not_before=account.paused_until))
+    waiting = kept_back(context, connected)
+    if waiting is not None:
+        _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
         return
     sweep = Sweep(began_at=now)
     began = time.monotonic()

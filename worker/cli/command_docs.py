@@ -38,7 +38,7 @@ JSON_DOCUMENTS = (
     ("`events`", "one a line and event", "id event upload_id at details"),
     ("`ls`", "a list of uploads", " ".join(Status.model_fields)),
     ("`show`", "one", "now upload parts"),
-    ("`why`", "one", "now upload_id state timeline next quota"),
+    ("`why`", "one", "now upload_id state timeline next quota budget"),
     (
         "`cancel`",
         "one a line and upload",
@@ -53,6 +53,11 @@ JSON_DOCUMENTS = (
         "`resolve`",
         "one a line and part",
         "upload_id state outcome message part rows_most code evidence",
+    ),
+    (
+        "`accounts`",
+        "a list of accounts",
+        "account provider active_parts active_parts_max rows_today budget credits credits_at pauses",
     ),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),

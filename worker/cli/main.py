@@ -59,6 +59,7 @@ SECTIONS = (
         (
             LazyCommand("up", "worker.cli.up:up", "Run every process on this machine."),
             LazyCommand("run", "worker.cli.run:run", "Run one process: intake, worker, poller or exporter."),
+            LazyCommand("accounts", "worker.cli.accounts:accounts", "Tell what accounts may do now, and what waits."),
             LazyCommand("config", "worker.cli.config_commands:config", "Check and explain the configuration."),
         ),
     ),

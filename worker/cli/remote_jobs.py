@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from worker.core.account import waiting
 from worker.core.resolve import Job
 from worker.core.token import token_in
 
@@ -99,8 +100,10 @@ class RemoteJobs:
             return f"Account {part.account} speaks to another service than when the part was submitted."
         store = self._door.store()
         account = store.account(part.account, part.provider)
-        if account.paused(store.now()):
-            return f"No call is made for account {part.account} now ({account.pause_reason.replace('_', ' ')})."
+        # When the time of a pause is over, a person's one look does no harm, and leaves the probe to the workers.
+        pause = waiting(account, store.now(), spends=False)
+        if pause is not None:
+            return f"No call is made for account {part.account} now ({pause.reason.replace('_', ' ')})."
         return connected
 
     @cached_property

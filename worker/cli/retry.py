@@ -206,6 +206,7 @@ def request_of(upload: UploadRecord, upload_id: str) -> UploadRequest:
             "method": upload.method,
             "segments": list(upload.segments),
             "result": upload.result_place,
+            "reuse": upload.reuse_hours,
             "label": upload.label,
             "producer": upload.producer,
         }

@@ -112,6 +112,7 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items())
     yield "method", upload.method
     yield "segments", ", ".join(upload.segments)
+    yield "reuse", upload.reuse_hours and f"verdicts of at most {upload.reuse_hours:g} hours ago"
     yield "rows", f"{upload.rows:,} ({upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty)"
     if parts:
         yield "values done", share(sum(part.rows_done for part in parts), upload.distinct)
@@ -150,6 +151,7 @@ def _result_fields(result: ResultSummary) -> Iterator[tuple[str, object]]:
     yield "not fetched", f"{result.not_collected_rows:,}, though paid for" if result.not_collected_rows else None
     yield "verdicts", ", ".join(f"{number:,} {verdict}" for verdict, number in result.verdicts.items())
     yield "credits", f"{result.credits:,}"
+    yield "reused", f"{result.reused_values:,} values, unpaid" if result.reused_values else None
     if result.rows_in_redis and result.rows_until is not None:
         yield "in Redis", f"until {moment(result.rows_until)}"
     elif result.rows_reason:
@@ -171,5 +173,12 @@ def _part_row(part: PartRecord, now: float) -> tuple[object, ...]:
         part.method or None,
         f"{part.credits_committed:,}",
         when(part.due_at, now),
-        part.message or part.reason,
+        part.message or part.reason or _origin(part),
     )
+
+
+def _origin(part: PartRecord) -> str:
+    """Whose verdicts the part has, where they are not its own job's."""
+    if part.reused_from is None or part.verified_at is None:
+        return ""
+    return f"reused from {part.reused_from}, verified {moment(part.verified_at)}"

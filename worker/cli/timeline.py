@@ -26,6 +26,7 @@ DECISIONS: Mapping[str, str] = {
     "search_again": "the provider's list was searched; it is searched again",
     "not_in_list": "the provider's whole list did not show the job",
     "absent": "there is no job: the attempt was not charged",
+    "reuse": "verdicts of an earlier verification were taken over, unpaid",
     "refused": "the provider refused the part",
     "hold": "the part was held",
     "quarantine": "the part was put into quarantine",
@@ -52,7 +53,7 @@ DECISIONS: Mapping[str, str] = {
     "cancelled": "the upload was cancelled",
 }
 #: Details whose values are times, epoch seconds.
-TIMES = frozenset({"until", "at"})
+TIMES = frozenset({"until", "at", "verified_at"})
 
 
 def timeline_row(entry: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

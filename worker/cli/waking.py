@@ -27,7 +27,7 @@ def wake(store: Store, upload: UploadRecord) -> int:
 
     The account comes first, so that no part is held again; the upload last, with the only entry in the timeline.
     """
-    _write(store, lambda: account_again(store.account(upload.account, upload.provider), store.now()))
+    _write(store, lambda: account_again(store.account(upload.account, upload.provider)))
     part_ids = [part.part_id for part in store.parts_of(upload)]
     woken = sum(_write(store, partial(_part, store, part_id)) for part_id in part_ids)
     if not _write(store, partial(_upload, store, upload.upload_id)) and woken:

@@ -12,10 +12,11 @@ from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
 from worker.cli.epilog import exit_codes
 from worker.cli.lookup import upload_to_tell
+from worker.cli.outlook import accounts_here, budget_document, budget_of, budget_sentence, pauses_of
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
-from worker.core.next_step import NextStep, account_pause, next_step
+from worker.core.next_step import NextStep, next_step
 from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     when there is no such upload; an upload's own state does not change the exit code.
     """
     store = door.store()
-    now, quota = store.now(), None
+    now, quota, budget = store.now(), None, None
     try:
         upload = upload_to_tell(door, upload_id, as_json=as_json)
     except Unreadable as error:
@@ -68,11 +69,12 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
             return
         waiting, state, since = list(_waiting(store, upload, now)), str(upload.state), f" since {moment(upload.since)}"
         quota = _quota(door, upload)
+        budget = None if upload.terminal else budget_of(store, accounts_here(door.settings()).get(upload.account))
     timeline = store.timeline(upload_id)
     if as_json:
         steps = [{"who": each.who, "state": each.state, **asdict(each.step)} for each in waiting]
         told = {"now": now, "upload_id": upload_id, "state": state, "timeline": timeline, "next": steps}
-        print_json(told | {"quota": quota and quota._asdict()})
+        print_json(told | {"quota": quota and quota._asdict(), "budget": budget_document(budget)})
         return
     click.echo(f"Upload {upload_id}: {state}{since}")
     print_heading("What happened")
@@ -82,6 +84,8 @@ def why(door: Door, *, upload_id: str, as_json: bool) -> None:
     _print_left_out(waiting)
     if quota is not None:
         click.echo(f"\nToday (UTC) {quota.used_rows:,} of the {quota.most_rows:,} rows of its producer are used.")
+    if budget is not None:
+        click.echo(f"\nToday (UTC): {budget_sentence(budget)}.")
     _print_overdue(waiting, now)
 
 
@@ -97,17 +101,16 @@ def _quota(door: Door, upload: UploadRecord) -> Quota | None:
 
 
 def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting]:
-    """The upload, the account while it is paused, and the parts: those that wait for a person first, then by time."""
+    """The upload, the account's pauses, and the parts: those that wait for a person first, then by time."""
     yield Waiting("upload", upload.state, next_step(upload, now))
     if upload.terminal:
         return
     try:
-        pause = account_pause(store.account(upload.account, upload.provider), now)
+        pauses = pauses_of(store, upload.account, upload.provider)
     except Unreadable as error:
         yield _left("account", error)
     else:
-        if pause is not None:
-            yield Waiting("account", "paused", pause)
+        yield from (Waiting("account", "paused", pause) for pause in pauses)
     left: dict[str, Unreadable] = {}
     asked = {"cancelling": upload.cancel_requested, "no_collect": upload.no_collect}
     steps = [

@@ -18,7 +18,7 @@ class Entry(StrEnum):
     RESERVED = "reserved"
     COMMITTED = "committed"
     RELEASED = "released"
-    #: Not spent because equal values were folded.
+    #: Not spent because equal values were folded, or verdicts on them were there and might be taken over.
     AVOIDED = "avoided"
     #: Spent twice for the same values.
     WASTED = "wasted"
@@ -63,6 +63,18 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """Rows that an account's parts may have reserved or committed on one day (UTC): with this change at most `most`.
+
+    What a part takes of the day follows from its record. On another day than the write's the change is stale.
+    """
+
+    #: Days since 1970.
+    day: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The entry of the request stream that this change answers."""
 
@@ -94,6 +106,7 @@ class Change:
     disclaims: tuple[Claim, ...] = ()
     guards: tuple[Guard, ...] = ()
     quota: Quota | None = None
+    budget: Budget | None = None
     acknowledge: Acknowledgement | None = None
     #: A request that was refused: fields of an entry of the rejected stream.
     rejected: Mapping[str, str] | None = None

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.core.account import Paused, pause_of
 from worker.core.cancel import NOT_COLLECTED, is_surely_paid
 from worker.core.records import UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from worker.core.records import Absence, AccountRecord, PartRecord, WorkItem
+    from worker.core.records import Absence, AccountRecord, PartRecord, Pause, WorkItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,21 @@ def next_step(
     return _PARTS[record.state](record, now)
 
 
-def account_pause(account: AccountRecord, now: float) -> NextStep | None:
-    """Until when no call is made for the account, and why; `None` when calls are made."""
-    if not account.paused(now):
-        return None
-    return NextStep(
-        f"calls for account {account.account} begin again{_because(account.pause_reason)}", account.paused_until
-    )
+def account_pauses(account: AccountRecord, now: float) -> Iterator[NextStep]:
+    """What ends each pause of the account, and when; nothing while calls are made."""
+    for what, calls in _KEPT_BACK.items():
+        pause = pause_of(account, what)
+        if pause.reason:
+            yield _pause_ends(pause, f"{calls} for account {account.account}", now)
+
+
+def _pause_ends(pause: Pause, calls: str, now: float) -> NextStep:
+    why = _because(pause.reason)
+    if pause.probe is not None and pause.probe.until > now:
+        asks = f"{pause.probe.owner} finds out by a free call whether {calls} may begin again"
+        return NextStep(f"{asks}, or another worker does when its lease ends{why}", pause.probe.until)
+    finds_out = f"whoever needs one finds out by a free call whether {calls} may begin again{why}"
+    return NextStep(finds_out, max(pause.until, now))
 
 
 def _pending(part: PartRecord, now: float) -> NextStep:
@@ -138,7 +147,8 @@ def _control(absence: Absence) -> str:
 
 
 def _collected(part: PartRecord, _now: float) -> NextStep:
-    return NextStep(f"nothing: its verdicts are in storage{_because(part.reason, part.message)}")
+    taken_over = f", taken over from part {part.reused_from}" if part.reused_from else ""
+    return NextStep(f"nothing: its verdicts are in storage{taken_over}{_because(part.reason, part.message)}")
 
 
 def _part_failed(part: PartRecord, _now: float) -> NextStep:
@@ -218,6 +228,10 @@ def _because(reason: str, message: str = "") -> str:
     return f": {why}" if why else ""
 
 
+_KEPT_BACK: Mapping[Paused, str] = {
+    Paused.CALLS: "calls",
+    Paused.SPENDING: "submits",
+}
 _PARTS: Mapping[PartState, Callable[[PartRecord, float], NextStep]] = {
     PartState.PENDING: _pending,
     PartState.INTENT: _intent,

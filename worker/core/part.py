@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from worker.core.change import Change, Claim, Entry, Event, Guard
+from worker.core.budget import budget_day
+from worker.core.change import Budget, Change, Claim, Entry, Event, Guard
 from worker.core.errors import IllegalMove
 from worker.core.records import Evidence
 from worker.core.states import PART_UNSPENT, PartState
 
 if TYPE_CHECKING:
-    from worker.core.records import AccountRecord, Attempt, PartRecord, SegmentFile, UploadRecord
+    from worker.core.account import Waiting
+    from worker.core.records import Attempt, PartRecord, SegmentFile, UploadRecord
 
 
 #: Why a part is held that waits for a place on its account, by the limit's name.
@@ -27,22 +29,27 @@ def change(decision: str, part: PartRecord, **more: object) -> Change:
     return Change(decision, part.upload_id, part.account, parts=(part,), **passed_through)
 
 
-def before_submit(part: PartRecord, upload: UploadRecord, account: AccountRecord, now: float) -> Change | None:
-    """What stands in the way of an attempt, as a decision; `None` when nothing does."""
+def before_submit(part: PartRecord, upload: UploadRecord, waiting: Waiting | None, now: float) -> Change | None:
+    """What stands in the way of an attempt, as a decision, or `None`; `waiting` is what keeps its account back."""
     if upload.cancel_requested or upload.terminal:
         return cancel(part, now)
-    if account.paused(now):
-        return hold(part, now, account.pause_reason, account.paused_until)
-    return None
+    return None if waiting is None else hold(part, now, *waiting)
 
 
 def reserve(
-    part: PartRecord, owner: str, now: float, lease_seconds: float, *, active_max: int, intents_max: int | None
+    part: PartRecord,
+    owner: str,
+    now: float,
+    lease_seconds: float,
+    *,
+    active_max: int,
+    intents_max: int | None,
+    rows_per_day_max: int | None = None,
 ) -> Change:
     """Take the lease and reserve the credits of one attempt. A reservation that is still held is not taken twice.
 
-    The account's limits are checked in the same write, so that two workers cannot both take the last place. Raises
-    `IllegalMove` for a part that may have been spent for.
+    The account's limits and its budget of the day are checked in the same write, so that two workers cannot both take
+    the last place. Raises `IllegalMove` for a part that may have been spent for.
     """
     if part.state not in PART_UNSPENT:
         raise IllegalMove(f"A part that is {part.state} cannot be reserved: it may have been spent for.")
@@ -53,9 +60,10 @@ def reserve(
     missing = part.rows - part.credits_reserved
     return change(
         "reserve",
-        leased.model_copy(update={"credits_reserved": part.rows}),
+        leased.model_copy(update={"credits_reserved": part.rows, "budget_day": budget_day(now)}),
         guards=tuple(guards) if missing else (),
         ledger={Entry.RESERVED: missing} if missing else {},
+        budget=None if rows_per_day_max is None else Budget(budget_day(now), rows_per_day_max),
         details=None,
     )
 
@@ -97,6 +105,7 @@ def submitted(part: PartRecord, remote_id: str, how: str, now: float, *, look_at
         progressed_at=now,
         credits_committed=part.rows,
         credits_reserved=0,
+        budget_day=part.budget_day if part.credits_reserved else budget_day(now),
         reason="",
         message="",
     )
@@ -130,11 +139,12 @@ def _spent(part: PartRecord) -> dict[Entry, int]:
 def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: float) -> Change | None:
     """A remote id that can only be the part's was learned, however late; `None` when that is nothing new.
 
-    It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. For a
-    part that has its job it is a second charge, and kept as evidence of that.
+    It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. A
+    part without any attempt has one that the store has forgotten. For a part that has its job it is a second charge,
+    and kept as evidence of that.
     """
     open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
-    if open_attempt or part.provisional or (part.attempts and part.state in PART_UNSPENT):
+    if open_attempt or part.provisional or part.state in PART_UNSPENT:
         return submitted(part, remote_id, how, now, look_at=look_at)
     if any(known.remote_id == remote_id for known in part.evidence):
         return None
@@ -155,9 +165,10 @@ def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:
     return change("refused", failed, reason=reason, ledger=released(part), details={"message": message})
 
 
-def hold(part: PartRecord, now: float, reason: str, until: float) -> Change:
-    """The account cannot take the part now: it waits until `until`, unspent."""
-    held = part.moved(PartState.HELD, now, due_at=until, reason=reason, message="", attempt=None, credits_reserved=0)
+def hold(part: PartRecord, now: float, reason: str, until: float, message: str = "") -> Change:
+    """The account cannot take the part now: it waits until `until`, unspent; `message` explains `reason` further."""
+    explained = {"reason": reason, "message": message}
+    held = part.moved(PartState.HELD, now, due_at=until, attempt=None, credits_reserved=0, **explained)
     new = part.state is not PartState.HELD or part.reason != reason
     return change("hold", held, reason=reason, ledger=released(part), details={"until": until} if new else None)
 

@@ -18,6 +18,7 @@ from worker.core.states import (
     PART_LANES,
     PART_MOVES,
     PART_TERMINAL,
+    PROVISIONAL_MOVES,
     UPLOAD_LANES,
     UPLOAD_MOVES,
     UPLOAD_TERMINAL,
@@ -96,6 +97,8 @@ class ResultSummary(Value):
     credits: int
     #: Rows that were paid for and whose verdicts were not fetched, because a cancellation gave them up.
     not_collected_rows: int = 0
+    #: Values whose verdicts were taken over from other parts, and were not paid for.
+    reused_values: int = 0
     #: Bytes of the result.
     size_bytes: int = 0
     #: What was asked for besides the whole result, of every part that was collected.
@@ -153,7 +156,7 @@ class WorkItem(Record):
         Raises `IllegalMove` when `state` may not follow the present one.
         """
         present = str(getattr(self, "state", ""))
-        if state != present and state not in self.moves[present]:
+        if state != present and state not in self.may_follow(present):
             raise IllegalMove(f"{type(self).__name__} cannot move from {present} to {state}.")
         lane = self.lanes.get(state)
         since = self.since if state == present else now
@@ -167,6 +170,10 @@ class WorkItem(Record):
             "updated_at": now,
         }
         return self.model_copy(update={"state": type(self).state_of(state), **placed, **changes})
+
+    def may_follow(self, present: str) -> frozenset[str]:
+        """The states that may follow the present one."""
+        return self.moves[present]
 
     @classmethod
     def state_of(cls, word: str) -> UploadState | PartState:
@@ -218,6 +225,8 @@ class UploadRecord(WorkItem):
     segments: tuple[str, ...] = ()
     #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
     result_place: str = "storage"
+    #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
+    reuse_hours: float | None = None
     request_digest: str
     content_digest: str
     #: How the input was read, decided once by prepare.
@@ -288,6 +297,8 @@ class PartRecord(WorkItem):
     method: str = ""
     credits_reserved: int = 0
     credits_committed: int = 0
+    #: The day (UTC, days since 1970) to whose budget its credits belong.
+    budget_day: int | None = None
     remote_word: str = ""
     progress: float | None = None
     rows_done: int = 0
@@ -303,6 +314,26 @@ class PartRecord(WorkItem):
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
     segments: tuple[SegmentFile, ...] = ()
+    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over.
+    reuse_key: str = ""
+    #: The part that the provider verified, where this one was not sent because that one has its verdicts.
+    reused_from: str | None = None
+
+    @property
+    def verified_at(self) -> float | None:
+        """When the provider verified the values, however often the verdicts were taken over since; `None` before.
+
+        A provider's clock may be ahead: no verdict is newer than its collection.
+        """
+        if self.collected_at is None:
+            return None
+        return min(self.remote_finished_at or self.collected_at, self.collected_at)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its verdicts are certainly those on its values, so that another part may take them over."""
+        clean = self.state is PartState.COLLECTED and not self.reason and not self.provisional
+        return clean and bool(self.reuse_key) and self.verdicts_object is not None
 
     @property
     def remote_scope(self) -> str:
@@ -319,10 +350,34 @@ class PartRecord(WorkItem):
         """Whether the part has reached its end."""
         return self.state in PART_TERMINAL
 
+    def may_follow(self, present: str) -> frozenset[str]:
+        """The states that may follow the present one: more where its job may turn out to be another's."""
+        more = PROVISIONAL_MOVES.get(PartState(present), frozenset()) if self.provisional else frozenset()
+        return self.moves[present] | frozenset(map(str, more))
+
     @classmethod
     def state_of(cls, word: str) -> PartState:
         """The part state that a word names."""
         return PartState(word)
+
+
+class Pause(Value):
+    """Calls that are not made for a while; when `until` has passed, one caller finds out whether that is over."""
+
+    #: A bounded word; empty while calls are made.
+    reason: str = ""
+    until: float = 0.0
+    #: Failed calls in a row, for the length of the next pause.
+    failures: int = 0
+    #: Whoever is finding out now.
+    probe: Lease | None = None
+
+    def lasts_until(self, now: float) -> float | None:
+        """Until when nobody may begin a call; `None` when calls are made, and when the next caller may find out."""
+        if not self.reason:
+            return None
+        ends = max(self.until, self.probe.until if self.probe is not None else 0.0)
+        return ends if ends > now else None
 
 
 class AccountRecord(Record):
@@ -332,15 +387,10 @@ class AccountRecord(Record):
 
     account: str
     provider: str
-    paused_until: float = 0.0
-    pause_reason: str = ""
-    #: Failed calls in a row, for the length of the next pause.
-    failures: int = 0
+    #: What keeps every call back, and what keeps back only those that spend.
+    calls_pause: Pause = Pause()
+    spending_pause: Pause = Pause()
     #: Whether an answer has shown our token in a remote name.
     echo_proven: bool = False
     credits_balance: int | None = None
     credits_at: float | None = None
-
-    def paused(self, now: float) -> bool:
-        """Whether no call may be made now."""
-        return self.paused_until > now

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core import upload as uploads
+from worker.core.account import lift
 from worker.core.change import Change
 from worker.core.part import LIMIT_REASONS
 from worker.core.states import PART_UNSPENT, PartState, UploadState
@@ -112,7 +113,7 @@ def _submit(tried: Sequence[Tried]) -> Submit | Leave:
 def _wake(tried: Tried, account: AccountRecord, now: float) -> Wake | Leave:
     woken = sum(part_again(part, now) is not None for part in tried.parts)
     left = sum(part.state is PartState.QUARANTINED and part_again(part, now) is None for part in tried.parts)
-    if woken or upload_again(tried.upload, now) or account_again(account, now):
+    if woken or upload_again(tried.upload, now) or account_again(account):
         return Wake(woken, left)
     if left:
         message = f"{left:,} of its parts wait for evidence or a person, and nothing else does."
@@ -193,12 +194,6 @@ def retried(upload: UploadRecord, upload_id: str) -> Change:
     return Change("retried", upload.upload_id, upload.account, details={"upload_id": upload_id})
 
 
-def account_again(account: AccountRecord, now: float) -> Change | None:
-    """Calls for the account begin again now; `None` when they are not paused, or its provider asked for the pause.
-
-    Failures stay counted, so that the next pause is no shorter.
-    """
-    if not account.paused(now) or account.pause_reason in PAUSES_KEPT:
-        return None
-    lifted = account.model_copy(update={"paused_until": 0.0, "pause_reason": ""})
-    return Change("resume_account", "", account.account, accounts=(lifted,))
+def account_again(account: AccountRecord) -> Change | None:
+    """Calls for the account begin again now; `None` when they are not paused, or its provider asked for the pause."""
+    return lift(account, PAUSES_KEPT)

@@ -16,8 +16,8 @@ When the number grows: for everything but a new field that has a default, in a s
 an older program may carry along without acting on it. A new state is a new version; so is a field without which the
 work would be done wrongly. Two versions that follow each other may run at the same time.
 
-The commit script reads `version`, `txn`, `account`, `kind`, `state`, `lane` and `rows_done` of records of any age:
-these names and what they mean stay.
+The commit script reads `version`, `txn`, `account`, `kind`, `state`, `lane`, `rows_done`, `credits_reserved`,
+`credits_committed` and `budget_day` of records of any age: these names and what they mean stay.
 """
 
 from __future__ import annotations

@@ -36,6 +36,9 @@ GAP_SECONDS_MAX = 60.0
 #: Parts of one value set that another must share to be taken for the same list, changed on its way.
 SHARED_DOUBTFUL = 0.5
 
+#: What a part without a remote job has in place of what is known of one.
+NOBODYS: Mapping[str, object] = {"remote_id": None, "provisional": False, "progress": None, "rows_done": 0}
+
 #: How a remote id was learned that was found by the time of its job alone.
 BY_TIME = "time"
 
@@ -267,11 +270,12 @@ def disown(part: PartRecord, now: float, *, shared: float | None) -> Change:
     remote_id = part.remote_id or ""
     known = "its values cannot be had" if shared is None else f"{shared:.0%} of its values are the part's"
     message = f"Job {remote_id} was found by its time, and {known}."
-    reopened = part.model_copy(update={"remote_id": None, "provisional": False, "progress": None, "rows_done": 0})
     disclaims = (parts.claim_of(part, remote_id),)
     if shared is None or shared >= SHARED_DOUBTFUL:
-        return replace(parts.quarantine(reopened, now, "adoption_doubtful", message), disclaims=disclaims)
+        stopped = parts.quarantine(part.model_copy(update=NOBODYS), now, "adoption_doubtful", message)
+        return replace(stopped, disclaims=disclaims)
     excluded = (*part.excluded, remote_id)
-    reopened = reopened.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
+    reopened = part.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
+    reopened = reopened.model_copy(update=NOBODYS)
     details = {"remote_id": remote_id, "shared": shared, "message": message}
     return parts.change("disown", reopened, reason=reopened.reason, disclaims=disclaims, details=details)

@@ -81,15 +81,17 @@ UPLOAD_MOVES: dict[UploadState, frozenset[UploadState]] = {
 }
 PART_MOVES: dict[PartState, frozenset[PartState]] = {
     # To submitted without an intent: a remote id that an attempt record in storage remembers and the store forgot.
-    _P.PENDING: frozenset({_P.INTENT, _P.SUBMITTED, _P.HELD, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
-    _P.HELD: frozenset({_P.INTENT, _P.SUBMITTED, _P.PENDING, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
+    # To collected without a job: another part has the verdicts.
+    _P.PENDING: frozenset({_P.INTENT, _P.SUBMITTED, _P.COLLECTED, _P.HELD, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
+    _P.HELD: frozenset({_P.INTENT, _P.SUBMITTED, _P.COLLECTED, _P.PENDING, _P.CANCELLED, _P.FAILED, _P.QUARANTINED}),
     _P.INTENT: frozenset({_P.SUBMITTED, _P.PENDING, _P.HELD, _P.FAILED, _P.QUARANTINED}),
     # To cancelled where what was paid for is not wanted either: it stays paid.
     _P.SUBMITTED: frozenset({_P.FINISHED, _P.FAILED, _P.QUARANTINED, _P.CANCELLED}),
-    # Back to intent, or to another job: the job was adopted by its time, and its result holds other values.
-    _P.FINISHED: frozenset({_P.COLLECTED, _P.FAILED, _P.QUARANTINED, _P.CANCELLED, _P.INTENT, _P.SUBMITTED}),
+    _P.FINISHED: frozenset({_P.COLLECTED, _P.FAILED, _P.QUARANTINED, _P.CANCELLED}),
     _P.QUARANTINED: frozenset({_P.SUBMITTED, _P.FINISHED, _P.PENDING, _P.FAILED, _P.CANCELLED}),
     _P.COLLECTED: frozenset(),
     _P.FAILED: frozenset(),
     _P.CANCELLED: frozenset(),
 }
+#: What may follow besides for a part whose job was adopted by its time alone: it may turn out to be another's.
+PROVISIONAL_MOVES: dict[PartState, frozenset[PartState]] = {_P.FINISHED: frozenset({_P.INTENT, _P.SUBMITTED})}

@@ -70,8 +70,10 @@ def tombstone_in(text: str) -> Tombstone | None:
 
 
 def list_print(upload: UploadRecord) -> str:
-    """Fingerprint of what an upload verifies; the same list in another place has the same."""
-    asked = [upload.account, upload.kind, sorted(upload.options.items()), upload.content_digest]
+    """Fingerprint of what an upload verifies, and how old its verdicts may be; the same list elsewhere has the same."""
+    asked: list[object] = [upload.account, upload.kind, sorted(upload.options.items()), upload.content_digest]
+    if upload.reuse_hours is not None:
+        asked.append(upload.reuse_hours)
     return _print(json.dumps(asked))
 
 

@@ -225,6 +225,8 @@ def _end(
         told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
         if result.not_collected_rows:
             told["not_collected_rows"] = result.not_collected_rows
+        if upload.reuse_hours is not None:
+            told["reused_values"] = result.reused_values
         if upload.result_place == "rows":
             told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):

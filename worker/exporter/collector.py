@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.registry import Collector
 
+from worker.core.account import Paused, pause_of
 from worker.core.change import Entry
+from worker.core.records import Pause
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 from worker.exporter import families as f
 from worker.exporter.page import Page
@@ -40,14 +42,19 @@ class StateCollector(Collector):
         failures: Failures,
         *,
         providers: Mapping[str, str],
+        budgets_rows: Mapping[str, int],
         grace_seconds: float,
         version: str,
     ) -> None:
-        """`providers`: the provider of each configured account; `grace_seconds`: see `Census.take`."""
+        """`providers`: of each configured account; `budgets_rows`: a day's, of those that have one.
+
+        `grace_seconds`: see `Census.take`.
+        """
         self._census = census
         self._queues = queues
         self._failures = failures
         self._providers = providers
+        self._budgets_rows = budgets_rows
         self._grace_seconds = grace_seconds
         self._version = version
 
@@ -85,7 +92,10 @@ class StateCollector(Collector):
         _add_members(page, known, providers)
         _add_oldest(page, known, providers)
         for account in figures.accounts:
-            _add_account(page, account, providers.get(account.name, UNKNOWN_PROVIDER), figures.at)
+            provider = providers.get(account.name, UNKNOWN_PROVIDER)
+            _add_account(page, account, provider, figures.at)
+            if account.name in self._budgets_rows:
+                page.add(f.BUDGET, self._budgets_rows[account.name], provider, account.name)
         _add_server(page, figures)
         self._add_outcomes(page, figures.counters)
 
@@ -155,9 +165,12 @@ def _add_account(page: Page, account: AccountFigures, provider: str, now: float)
     page.add(f.ACTIVE, account.active, *names)
     page.add(f.OPEN_ATTEMPTS, account.intents, *names)
     _add_sweep(page, account.sweep, names)
+    page.add(f.BUDGET_USED, account.budget_used_rows, *names)
     record = account.record
-    paused = record is not None and record.paused(now)
-    page.add(f.PAUSED, int(paused), *names, record.pause_reason if record is not None and paused else "")
+    for what in Paused:
+        pause = Pause() if record is None else pause_of(record, what)
+        paused = pause.lasts_until(now) is not None
+        page.add(f.PAUSED, int(paused), *names, what, pause.reason if paused else "")
     if record is not None and record.credits_balance is not None:
         page.add(f.BALANCE, record.credits_balance, *names)
         page.add(f.BALANCE_AT, record.credits_at or 0, *names)

@@ -59,9 +59,15 @@ INTAKE_PAUSED = Family(
 PAUSED = Family(
     "account_paused",
     "gauge",
-    "Whether no call may be made now: 1 with a reason, or 0.",
+    "Whether calls are kept back now, every one (calls) or those that spend (spending): 1 with a reason, or 0.",
     "truth value",
-    (*_ACCOUNT, "reason"),
+    (*_ACCOUNT, "what", "reason"),
+)
+BUDGET = Family(
+    "account_budget_rows", "gauge", "Rows that may be submitted a day (UTC); absent without a limit.", "rows", _ACCOUNT
+)
+BUDGET_USED = Family(
+    "account_budget_used_rows", "gauge", "Rows reserved or submitted on the present day (UTC).", "rows", _ACCOUNT
 )
 BALANCE = Family("credits_balance", "gauge", "Credits left, as the provider last told.", "credits", _ACCOUNT)
 BALANCE_AT = Family(
@@ -104,7 +110,9 @@ UPLOADS_ENDED = Family(
 )
 ROWS = Family("rows_total", "counter", "Rows by what became of them.", "rows", ("provider", "kind", "disposition"))
 REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
-PART_EVENTS = Family("part_events_total", "counter", "Parts submitted, adopted or quarantined.", "parts", ("event",))
+PART_EVENTS = Family(
+    "part_events_total", "counter", "Parts submitted, adopted, reused or quarantined.", "parts", ("event",)
+)
 DRIFT_DETECTED = Family(
     "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)
 )
@@ -135,7 +143,7 @@ MEMORY_LIMIT = Family("redis_memory_limit_bytes", "gauge", "The state server's m
 STATE_FAMILIES = (
     *(BUILD_INFO, REDIS_UP, SCRAPE_DURATION, ERRORS),
     *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
-    *(PAUSED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
+    *(PAUSED, BUDGET, BUDGET_USED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
     *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
     *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
     *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
@@ -153,7 +161,7 @@ OUTCOMES = {
 }
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
-    *(("parts", event) for event in ("submitted", "adopted", "quarantined")),
+    *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
     *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),

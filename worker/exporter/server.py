@@ -47,8 +47,10 @@ STOP_LOOK_SECONDS = 0.1
 class Exporter:
     """One HTTP server over the metrics of one installation. Use it as a context manager, or call `start` and `stop`."""
 
-    def __init__(self, settings: Settings, providers: Mapping[str, str]) -> None:
-        """`settings` name both Redis databases; `providers`: the provider of each configured account."""
+    def __init__(
+        self, settings: Settings, providers: Mapping[str, str], budgets_rows: Mapping[str, int] | None = None
+    ) -> None:
+        """`settings` name both Redis databases; `providers`, `budgets_rows`: of each configured account that has it."""
         if settings.redis_url is None or settings.broker_url is None:
             raise ValueError("The exporter needs the URL of a Redis server: settings.on_server(url).")
         timeout_seconds = min(settings.redis_timeout_seconds, REDIS_SECONDS_MAX)
@@ -66,6 +68,7 @@ class Exporter:
                 Queues(self._clients["broker"], tuple(Lane)),
                 failures,
                 providers=providers,
+                budgets_rows=budgets_rows or {},
                 grace_seconds=settings.rearm_grace_seconds,
                 version=version(),
             )

@@ -77,6 +77,7 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         method=request.method,
         segments=tuple(request.segments),
         result_place=request.result,
+        reuse_hours=request.reuse,
         request_digest=request_digest(request),
         content_digest=content,
     )
@@ -95,7 +96,7 @@ def check_same(known: UploadRecord | Tombstone, upload: UploadRecord) -> None:
         raise NotAcceptable(
             "conflict",
             f"The upload id {upload.upload_id!r} belongs to another request.",
-            "Use another upload_id for another list; leave it out to have one derived from the content.",
+            "Use another upload_id for another list or reuse; leave it out to have one derived from the content.",
         )
     if isinstance(known, UploadRecord) and (missing := sorted(set(upload.segments) - set(known.segments))):
         raise NotAcceptable(

@@ -5,7 +5,8 @@
     ├── CredentialsRejected   the account's key is wrong, revoked or not allowed to do this
     ├── OutOfCredits          the account cannot pay for it
     ├── Throttled             too many calls; carries `retry_after_seconds` when the provider named one
-    │   └── OwnRateReached    … by our own limit: nothing was sent, and the provider knows nothing of it
+    │   ├── OwnRateReached    … by our own limit: nothing was sent, and the provider knows nothing of it
+    │   └── QuotaUsedUp       … by the account's plan, which takes no more lists for a longer time
     ├── Unavailable           the provider cannot be reached or cannot answer now
     ├── Malformed             an answer that cannot be understood
     ├── NotSent               submit only: the request was provably never fully sent
@@ -68,6 +69,12 @@ class OwnRateReached(Throttled):
     """The account's own call rate is used up for now."""
 
     reason = "own_rate"
+
+
+class QuotaUsedUp(Throttled):
+    """The account's plan takes no more lists before its quota is reset."""
+
+    reason = "quota"
 
 
 class Unavailable(ProviderError):

@@ -9,7 +9,15 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from worker.providers.answer import THROTTLE_CODES
-from worker.providers.errors import CredentialsRejected, OutOfCredits, ProviderError, Refused, Throttled, Unavailable
+from worker.providers.errors import (
+    CredentialsRejected,
+    OutOfCredits,
+    ProviderError,
+    QuotaUsedUp,
+    Refused,
+    Throttled,
+    Unavailable,
+)
 from worker.providers.port import Kind, RemoteStatus, VerdictWord
 from worker.providers.refusals import Refusal
 from worker.providers.verdict_rules import Rule, is_at_least, is_false, is_true, is_word
@@ -36,12 +44,12 @@ _QUOTA_REMEDY = "the plan's quota is used up: wait for its reset or upgrade the 
 #: |----------|------------------------------------|-----------------------|--------------------------------------|
 #: | 200      | Invalid or unauthorized key        | `CredentialsRejected` | seen on single lookups               |
 #: | 200      | You have insufficient credits      | `OutOfCredits`        | seen on single lookups               |
-#: | 200      | You have exceeded your request q…  | `Throttled`           | seen on single lookups               |
+#: | 200      | You have exceeded your request q…  | `QuotaUsedUp`         | seen on single lookups               |
 #: | 429, 509 | anything                           | `Throttled`           | the vendor's own connector (509)     |
 SUBMIT_REFUSALS = (
     Refusal(frozenset({200}), "invalid or unauthorized key", CredentialsRejected, _KEY_REMEDY),
     Refusal(frozenset({200}), "you have insufficient credits", OutOfCredits, _CREDITS_REMEDY),
-    Refusal(frozenset({200}), "you have exceeded your request quota", Throttled, _QUOTA_REMEDY, QUOTA_PAUSE_SECONDS),
+    Refusal(frozenset({200}), "you have exceeded your request quota", QuotaUsedUp, _QUOTA_REMEDY, QUOTA_PAUSE_SECONDS),
     Refusal(THROTTLE_CODES, "", Throttled, "lower requests_per_second"),
 )
 

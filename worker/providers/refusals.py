@@ -56,7 +56,7 @@ def submit_failure(
         )
     for refusal in () if odd_id else refusals:
         if answer.status in refusal.statuses and message.strip().lower().startswith(refusal.begins):
-            seconds = answer.retry_after_seconds if refusal.error is Throttled else None
+            seconds = answer.retry_after_seconds if issubclass(refusal.error, Throttled) else None
             return refusal.error(
                 f"{told}; {refusal.remedy}",
                 retry_after_seconds=refusal.retry_after_seconds if seconds is None else seconds,

@@ -75,6 +75,8 @@ class PartSection(_Section):
     finished_at: AwareDatetime | None
     collected_at: AwareDatetime | None
     credits: NonNegativeInt
+    #: The part (`<upload_id>/<index>`) that was verified in its place, at `finished_at`; `None`: it was itself.
+    reused_from: str | None = None
     #: The segments that were asked for, empty ones too; nothing before the part was collected.
     segments: tuple[SegmentSection, ...] = ()
 
@@ -107,6 +109,8 @@ class Manifest(_Section):
     parts: tuple[PartSection, ...]
     #: What the provider charged for all parts, in credits.
     credits: NonNegativeInt
+    #: Values of the parts that were not sent because others had brought their verdicts.
+    reused_values: NonNegativeInt = 0
     #: Verdicts on values that were not sent, and further verdicts on one value: reported, and not in the result.
     extra_verdicts: NonNegativeInt = 0
     duplicate_verdicts: NonNegativeInt = 0

@@ -12,6 +12,7 @@ import redis
 
 from producers.contract import UPLOADS_STREAM
 from worker.core.records import AccountRecord
+from worker.core.retention import DAY_SECONDS
 from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED
@@ -56,6 +57,8 @@ class AccountFigures:
     intents: int
     #: What the last walk over the remote list showed (see `Store.write_sweep`); empty before the first one.
     sweep: Mapping[str, str]
+    #: Rows that its parts have reserved or committed on the present day (UTC).
+    budget_used_rows: int
     #: Work items that are due for longer than the grace, by lane; every lane of `WAITING_LANES` is there.
     overdue: Mapping[Lane, int]
 
@@ -120,7 +123,7 @@ class Census:
                 pipe.zcard(key("index", *name))
                 pipe.zrange(key("index", *name), 0, 0, withscores=True)
             for account in known:
-                self._ask_account(pipe, account, now - grace_seconds)
+                self._ask_account(pipe, account, now, grace_seconds)
             answers = iter(pipe.execute())
         used, limit = Memory.of(memory)
         return Figures(
@@ -135,15 +138,16 @@ class Census:
             memory_limit_bytes=limit,
         )
 
-    def _ask_account(self, pipe: Pipeline, account: str, overdue_before: float) -> None:
+    def _ask_account(self, pipe: Pipeline, account: str, now: float, grace_seconds: float) -> None:
         key = self._store.key
         pipe.get(key("account", account))
         pipe.hgetall(key("ledger", account))
         pipe.scard(key("active", account))
         pipe.scard(key("intents", account))
         pipe.hgetall(key("sweep", account))
+        pipe.hget(key("budget", str(int(now // DAY_SECONDS))), account)
         for lane in WAITING_LANES:
-            pipe.zcount(key("due", account, lane), "-inf", overdue_before)
+            pipe.zcount(key("due", account, lane), "-inf", now - grace_seconds)
 
 
 def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
@@ -153,7 +157,7 @@ def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
 
 
 def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
-    raw, ledger, active, intents, sweep = (next(answers) for _ in range(5))
+    raw, ledger, active, intents, sweep, budget_used = (next(answers) for _ in range(6))
     record, unread = _record(raw)
     return AccountFigures(
         name=name,
@@ -163,6 +167,7 @@ def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
         active=int(active),
         intents=int(intents),
         sweep=sweep,
+        budget_used_rows=int(budget_used or 0),
         overdue={lane: int(next(answers)) for lane in WAITING_LANES},
     )
 

@@ -49,6 +49,8 @@ def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: 
         payload["timeline"] = _timeline_entry(change)
     if change.quota is not None:
         payload["quota"] = {"producer": change.quota.producer, "rows": change.quota.rows, "most": change.quota.most}
+    if change.budget is not None:
+        payload["budget"] = {"day": change.budget.day, "most": change.budget.most}
     if change.acknowledge is not None:
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:
@@ -126,4 +128,9 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "active": attempted or part.state is PartState.SUBMITTED,
         # One that was adopted by its time has its job: others may be attempted beside it.
         "intent": attempted and not part.provisional,
+        "credits_reserved": part.credits_reserved,
+        "credits_committed": part.credits_committed,
+        "budget_day": part.budget_day,
+        "reuse_key": part.reuse_key if part.reusable else None,
+        "verified_at": part.verified_at,
     }

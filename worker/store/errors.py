@@ -6,11 +6,13 @@
     ├── Stale              the record moved on since it was read; nothing was written
     ├── Taken              the remote id belongs to another part; nothing was written
     ├── Full               a limit of the account is reached; nothing was written
-    ├── OverQuota          the producer has used up its rows of the day; nothing was written
+    ├── OverDay            the rows do not fit into the day; nothing was written
+    │   ├── OverQuota      … that the producer may have verified
+    │   └── OverBudget     … that the account may submit
     └── Unreadable         a record is damaged; it is left as it is
         └── Later          a record was written by a later version of the program; it is left to a newer process
 
-`Stale`, `Taken`, `Full` and `OverQuota` are answers, not failures: the caller decides anew on what is there now.
+`Stale`, `Taken`, `Full` and `OverDay` are answers, not failures: the caller decides anew on what is there now.
 """
 
 from __future__ import annotations
@@ -56,14 +58,29 @@ class Full(StoreError):
         self.guard = guard
 
 
-class OverQuota(StoreError):
-    """The rows do not fit into what the producer may have verified today; nothing was written."""
+class OverDay(StoreError):
+    """The rows do not fit into the day; nothing was written."""
+
+    #: Whose day it is.
+    whose: ClassVar[str]
 
     def __init__(self, used_rows: int, resets_at: float) -> None:
-        """`used_rows` count for the producer already; its next day begins at `resets_at`, epoch seconds."""
-        super().__init__(f"The producer has {used_rows:,} rows today, and these are too many; nothing was written.")
+        """`used_rows` count for the day already; the next one begins at `resets_at`, epoch seconds."""
+        super().__init__(f"The {self.whose} has {used_rows:,} rows today, and these are too many; nothing was written.")
         self.used_rows = used_rows
         self.resets_at = resets_at
+
+
+class OverQuota(OverDay):
+    """The rows do not fit into what the producer may have verified today; nothing was written."""
+
+    whose = "producer"
+
+
+class OverBudget(OverDay):
+    """The rows do not fit into what may be submitted for the account today; nothing was written."""
+
+    whose = "account"
 
 
 class Unreadable(StoreError):

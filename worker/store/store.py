@@ -21,7 +21,7 @@ from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
 from worker.store.commit import encode
-from worker.store.errors import Full, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.errors import Full, OverBudget, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
 from worker.store.reading import read_record
@@ -170,6 +170,11 @@ class Store:
         found = self._ask(self.client.zscore, self.key("remote_purged"), f"{scope}|{remote_id}")
         return found is not None
 
+    def reuse_offer(self, account: str, reuse_key: str) -> str | None:
+        """The part whose verdicts are the newest on what the key stands for, while its record is kept."""
+        offer: str | None = self._ask(self.client.hget, self.key("reuse", account), reuse_key)
+        return offer and offer.partition(" ")[2]
+
     def purged_total(self) -> int:
         """How many uploads have been purged so far."""
         counters: dict[str, str] = self._ask(self.client.hgetall, self.key("counters"))
@@ -207,13 +212,22 @@ class Store:
         key = self.key("quota", str(int(self.now() // DAY_SECONDS)))
         return int(self._ask(self.client.hget, key, producer) or 0)
 
+    def budget_used(self, account: str) -> int:
+        """Rows that an account's parts have reserved or committed on the present day (UTC)."""
+        key = self.key("budget", str(int(self.now() // DAY_SECONDS)))
+        return int(self._ask(self.client.hget, key, account) or 0)
+
+    def active_parts(self, account: str) -> int:
+        """Parts that occupy, or may occupy, a remote job of the account."""
+        return int(self._ask(self.client.scard, self.key("active", account)))
+
     # Writing
 
     def commit(self, change: Change) -> float:
         """Write a decision whole; the store's time of the write.
 
-        Raises `Stale`, `Taken`, `Full` or `OverQuota` when nothing was written, `StoreUnavailable` when that cannot be
-        known.
+        Raises `Stale`, `Taken`, `Full`, `OverQuota` or `OverBudget` when nothing was written, `StoreUnavailable` when
+        that cannot be known.
         """
         text = encode(
             change,
@@ -233,7 +247,8 @@ class Store:
         if outcome == "full":
             raise Full(rest[0])
         if outcome == "over":
-            raise OverQuota(int(rest[0]), float(rest[1]))
+            over = OverBudget if rest[0] == "budget" else OverQuota
+            raise over(int(rest[1]), float(rest[2]))
         return float(rest[0])
 
     def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:

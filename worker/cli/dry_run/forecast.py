@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Self
 from config.redaction import redactor
 from producers.exit_codes import ExitCode
 from producers.report import shown
+from worker.cli.outlook import budget_document, budget_sentence
 from worker.cli.wording import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from worker.cli.dry_run.balance import Balance
+    from worker.core.budget import BudgetDay
+    from worker.core.next_step import NextStep
     from worker.core.quota import Day
     from worker.core.records import UploadRecord
     from worker.rows.dialect import Dialect
@@ -90,6 +93,9 @@ class Forecast:
     part_rows_max: int | None = None
     #: Why the provider may not pull the list itself.
     not_pullable: str = ""
+    #: Values, and the parts that they make up, whose verdicts are there now and would be taken over unpaid.
+    reused_values: int = 0
+    reused_parts: int = 0
     #: At most: what a provider cannot verify some give back.
     credits_max: int | None = None
     balance: Balance | None = None
@@ -97,6 +103,10 @@ class Forecast:
     credits_missing: int = 0
     #: The producer's day before this list, `None` where it has no limit.
     quota: Day | None = None
+    #: The account's day before this list, `None` where it has no limit.
+    budget: BudgetDay | None = None
+    #: What keeps the account's lists back, and when that ends.
+    pauses: tuple[NextStep, ...] = ()
 
     def as_json(self) -> str:
         """One line of JSON."""
@@ -114,10 +124,14 @@ class Forecast:
             "counts": None if self.counts is None else asdict(self.counts),
             "part_rows_max": self.part_rows_max,
             "not_pullable": self.not_pullable,
+            "reused_values": self.reused_values,
+            "reused_parts": self.reused_parts,
             "credits_max": self.credits_max,
             "credits_missing": self.credits_missing,
             "balance": None if self.balance is None else asdict(self.balance),
             "quota": None if self.quota is None else asdict(self.quota) | {"left_rows": self.quota.left_rows},
+            "budget": budget_document(self.budget),
+            "pauses": [{"what": pause.what, "when": pause.when} for pause in self.pauses],
             "exit_code": int(self.code),
         }
         return json.dumps(redactor.redact_value(told, sink="command"), ensure_ascii=False)
@@ -140,6 +154,8 @@ class Forecast:
         if self.counts is not None:
             yield from _rows(self.counts, self.part_rows_max)
         yield "not pulled", self.not_pullable
+        if self.reused_parts:
+            yield "reuse", f"{self.reused_values:,} values of {self.reused_parts:,} parts, unpaid while that is kept"
         if self.credits_max is not None:
             yield "credits", f"{self.credits_max:,} at most"
         if self.balance is not None:
@@ -147,6 +163,14 @@ class Forecast:
         if self.quota is not None:
             left = f"{self.quota.left_rows:,} of {self.quota.most_rows:,} rows left"
             yield "quota", f"{left} before this list, until {moment(self.quota.ends_at)}"
+        if self.budget is not None:
+            yield "budget", budget_sentence(self.budget) + self._over_budget(self.budget)
+        for pause in self.pauses:
+            yield "waits", pause.what if pause.when is None else f"{pause.what} ({moment(pause.when)})"
+
+    def _over_budget(self, budget: BudgetDay) -> str:
+        fits = self.credits_max is None or self.credits_max <= budget.left_rows
+        return "" if fits else ": what does not fit waits for the next days"
 
     def _balance(self, balance: Balance) -> str:
         if balance.credits is None:

@@ -19,10 +19,14 @@ from producers.stages import Stage
 from producers.uploading import same_list
 from worker.actors.list_staging import obstacles_to_pulling, stage_upload
 from worker.actors.names import input_name
+from worker.actors.reuse import is_there, offered
 from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
+from worker.cli.outlook import budget_of, pauses_of
+from worker.context import Connected
 from worker.core.quota import Day, over_quota
 from worker.core.retention import DAY_SECONDS
+from worker.core.reuse import is_wanted
 from worker.core.tombstone import Tombstone
 from worker.gate import StoreGate
 from worker.intake.judging import account_of, asked_before, check_same, check_wishes, upload_of
@@ -48,8 +52,10 @@ if TYPE_CHECKING:
     from producers.display import Display
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
+    from worker.core.budget import BudgetDay
     from worker.core.records import UploadRecord
     from worker.providers.port import Provider
+    from worker.rows.staging import StagedPart
     from worker.store.store import Store
 
 
@@ -57,7 +63,8 @@ class Trial:
     """The lists of one command line, tried out one after the other. It has what `worker.sources.Reach` asks for.
 
     Known limitation: this machine's accounts, limits, input roots and storage are judged by; those of the workers'
-    machines may differ. Opening a storage creates its folder where there is none yet; only `--url` opens it.
+    machines may differ. Opening a storage creates its folder where there is none yet; only `--url` opens it, and
+    `--reuse` where verdicts are known.
     """
 
     def __init__(
@@ -70,8 +77,9 @@ class Trial:
         self._workspace = workspace
         self._accounts: Mapping[str, Account] = load_accounts(settings.accounts_file)
         self._balances: dict[str, Balance] = {}
-        #: Rows to be paid for of the lists before on this command line.
+        #: Of the lists before on this command line: rows that count for a day, and rows to be paid for.
         self._rows_before = 0
+        self._credits_before = 0
 
     @classmethod
     @contextmanager
@@ -124,8 +132,8 @@ class Trial:
         account = account_of(self._accounts, request)
         # The one call, for the balance, counts for the account's rate like every other.
         gate = StoreGate(self._store, account.name, account.requests_per_second, lambda _seconds: None)
-        provider = build(account, gate)
-        check_wishes(request, account.provider, provider.capabilities)
+        connected = Connected(account, build(account, gate), gate)
+        check_wishes(request, account.provider, connected.provider.capabilities)
         with self._workspace.folder() as folder:
             upload, copy = self._taken_in(forecast.name, request, account, folder)
             forecast = replace(forecast, upload_id=upload.upload_id)
@@ -134,7 +142,7 @@ class Trial:
                 check_same(known, upload)
                 return self._known(forecast, known)
             try:
-                return self._staged(forecast, upload, copy, account, provider)
+                return self._staged(forecast, upload, copy, connected)
             except InputError as error:
                 ended = replace(forecast, outcome=Outcome.FAILED, code=ExitCode.FAILED)
                 return replace(ended, reason=error.reason, message=str(error))
@@ -182,11 +190,10 @@ class Trial:
         with refusing(), open_input(self, source) as file:
             return source_sha256(file, self.settings.input_bytes_max, shown(next(iter(source.values()))), copy)
 
-    def _staged(
-        self, forecast: Forecast, upload: UploadRecord, copy: Path, account: Account, provider: Provider
-    ) -> Forecast:
+    def _staged(self, forecast: Forecast, upload: UploadRecord, copy: Path, connected: Connected) -> Forecast:
         """What prepare would find. Raises `InputError`."""
-        limits, caps = Limits.of(self.settings), (provider.capabilities.batch_rows_max, account.max_part_rows)
+        batch_rows_max = connected.provider.capabilities.batch_rows_max
+        limits, caps = Limits.of(self.settings), (batch_rows_max, connected.account.part_rows_max)
 
         def show(rows: int) -> None:
             self._display.show(forecast.name, Stage("staging", 0, None, f"{rows:,} rows staged"))
@@ -199,9 +206,24 @@ class Trial:
             counts=Counts.of_staged(staged),
             part_rows_max=limits.part_rows_max(*caps),
             not_pullable="; ".join(obstacles),
+            budget=self._budget(connected.account),
+            pauses=pauses_of(self._store, upload.account, upload.provider),
         )
         allowed = self._allowed(found, upload, staged.distinct)
-        return self._priced(allowed, provider, staged.distinct) if allowed.outcome is Outcome.ACCEPTED else allowed
+        if allowed.outcome is not Outcome.ACCEPTED:
+            return allowed
+        self._rows_before += staged.distinct
+        reused = [part.rows for part in staged.parts if self._is_offered(upload, part, connected)]
+        told = replace(allowed, reused_values=sum(reused), reused_parts=len(reused))
+        return self._priced(told, connected.provider, staged.distinct - told.reused_values)
+
+    def _is_offered(self, upload: UploadRecord, part: StagedPart, connected: Connected) -> bool:
+        """Whether the part would take over verdicts that are there now."""
+        if not is_wanted(upload):
+            return False
+        key = connected.reuse_key(upload.kind, part.rows, part.values_digest)
+        source = offered(self._store, upload, key, self._store.now())
+        return source is not None and is_there(self.storage, source, upload)
 
     def _allowed(self, forecast: Forecast, upload: UploadRecord, rows: int) -> Forecast:
         """The forecast with its producer's day, and with its end if the list does not fit into that."""
@@ -217,12 +239,17 @@ class Trial:
         ended = replace(forecast, quota=day, outcome=Outcome.FAILED, code=ExitCode.FAILED)
         return replace(ended, reason=failed.reason, message=failed.message)
 
+    def _budget(self, account: Account) -> BudgetDay | None:
+        """The account's day as it is when the lists before on this command line have been submitted."""
+        day = budget_of(self._store, account)
+        return None if day is None else replace(day, used_rows=day.used_rows + self._rows_before)
+
     def _priced(self, forecast: Forecast, provider: Provider, rows: int) -> Forecast:
         """The forecast with what the list costs at most, and the account's balance, which is asked for once."""
         balance = self._balances.get(forecast.account)
         if balance is None:
             self._display.show(forecast.name, Stage("asking for the balance"))
             balance = self._balances[forecast.account] = balance_of(provider)
-        self._rows_before += rows
-        missing = 0 if balance.credits is None else max(self._rows_before - balance.credits, 0)
+        self._credits_before += rows
+        missing = 0 if balance.credits is None else max(self._credits_before - balance.credits, 0)
         return replace(forecast, credits_max=rows, balance=balance, credits_missing=missing)

@@ -5,7 +5,7 @@
 -- ARGV[2]  seconds to add to the server's time (tests only)
 --
 -- Returns {"ok", now} | {"repeated", now} | {"stale", key} | {"taken", remote id, part id} | {"full", guard name}
---         | {"over", rows used today, epoch seconds of the next day}
+--         | {"over", "quota" or "budget", rows used today, epoch seconds of the next day}
 
 local prefix = KEYS[1]
 local change = cjson.decode(ARGV[1])
@@ -50,12 +50,38 @@ for _, guard in ipairs(change.guards) do
     return {'full', guard.name}
   end
 end
+
+-- What the change takes of the day: rows of its producer's quota, and rows of its account's budget. A part has what it
+-- has reserved or committed from the budget of the day of its reservation; what it gives back to a day before today is
+-- of no use to anybody.
 local today = math.floor(now / 86400)
-local quota_key = key('quota', string.format('%d', today))
+if change.budget and change.budget.day ~= today then
+  return {'stale', key('budget', string.format('%d', change.budget.day))}
+end
+
+local function number(value)
+  return type(value) == 'number' and value or 0
+end
+
+local function taken_today(part)
+  return part.budget_day == today and number(part.credits_reserved) + number(part.credits_committed) or 0
+end
+
+local budget_rows = 0
+for i, new in ipairs(change.records) do
+  if new.type == 'part' then
+    budget_rows = budget_rows + taken_today(new) - taken_today(olds[i])
+  end
+end
+local takes = {{name = 'budget', whose = change.account, rows = budget_rows, most = change.budget and change.budget.most}}
 if change.quota then
-  local used = tonumber(redis.call('HGET', quota_key, change.quota.producer) or 0)
-  if change.quota.most ~= cjson.null and used + change.quota.rows > change.quota.most then
-    return {'over', used, (today + 1) * 86400}
+  takes[2] = {name = 'quota', whose = change.quota.producer, rows = change.quota.rows, most = change.quota.most}
+end
+for _, take in ipairs(takes) do
+  take.key = key(take.name, string.format('%d', today))
+  local used = tonumber(redis.call('HGET', take.key, take.whose) or 0)
+  if type(take.most) == 'number' and take.rows > 0 and used + take.rows > take.most then
+    return {'over', take.name, used, (today + 1) * 86400}
   end
 end
 
@@ -129,6 +155,17 @@ local function count_part(old, new)
   end
 end
 
+-- The newest verdicts on each set of values; of equal ones those that were written last, whose files stay longer.
+local function offer_verdicts(new)
+  if nonnull(new.reuse_key) then
+    local offers, at = key('reuse', new.account), string.format('%.6f', new.verified_at)
+    local known = redis.call('HGET', offers, new.reuse_key)
+    if not known or tonumber(string.match(known, '^%S+')) <= tonumber(at) then
+      redis.call('HSET', offers, new.reuse_key, at .. ' ' .. new.id)
+    end
+  end
+end
+
 for i, new in ipairs(change.records) do
   local old = olds[i]
   redis.call('SET', key(new.type, new.id), new.doc)
@@ -144,6 +181,7 @@ for i, new in ipairs(change.records) do
     count_part(old, new)
     member('active', new.account, new.id, new.active)
     member('intents', new.account, new.id, new.intent)
+    offer_verdicts(new)
   end
 end
 for name, lane in pairs(lanes) do
@@ -196,9 +234,11 @@ end
 for entry, credits in pairs(change.ledger) do
   redis.call('HINCRBY', key('ledger', change.account), entry, credits)
 end
-if change.quota then
-  redis.call('HINCRBY', quota_key, change.quota.producer, change.quota.rows)
-  redis.call('EXPIRE', quota_key, 2 * 86400)
+for _, take in ipairs(takes) do
+  if take.rows ~= 0 then
+    redis.call('HINCRBY', take.key, take.whose, take.rows)
+    redis.call('EXPIRE', take.key, 2 * 86400)
+  end
 end
 for counter, by in pairs(change.counters) do
   redis.call('HINCRBY', key('counters'), counter, by)

@@ -64,6 +64,10 @@ local function forget(id, part)
   redis.call('ZREM', key('index', 'part', part.account, part.kind, part.state), id)
   redis.call('SREM', key('active', part.account), id)
   redis.call('SREM', key('intents', part.account), id)
+  local offer = part.reuse_key and redis.call('HGET', key('reuse', part.account), part.reuse_key)
+  if offer and string.match(offer, ' (.*)$') == id then
+    redis.call('HDEL', key('reuse', part.account), part.reuse_key)
+  end
   redis.call('DEL', key('part', id))
 end
 

@@ -1,0 +1,109 @@
+"""`bulkverify accounts`: what each account has at work, may submit today, and what is kept back until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from producers.exit_codes import ExitCode
+from worker.cli.epilog import exit_codes
+from worker.cli.tables import Column, print_heading, print_json, print_table
+from worker.cli.wording import duration, when
+
+if TYPE_CHECKING:
+    from config.account import Account
+    from worker.cli.door import Door
+    from worker.core.budget import BudgetDay
+    from worker.core.next_step import NextStep
+    from worker.core.records import AccountRecord
+    from worker.store.store import Store
+
+COLUMNS = (
+    Column("account"),
+    Column("provider"),
+    Column("jobs", right=True),
+    Column("most jobs", right=True),
+    Column("rows today", right=True),
+    Column("most rows", right=True),
+    Column("credits", right=True),
+    Column("told", right=True),
+)
+PAUSE_COLUMNS = (Column("account"), Column("when"), Column("what happens next"))
+
+
+class Row(NamedTuple):
+    """An account as the store knows it."""
+
+    account: Account
+    record: AccountRecord
+    active_parts: int
+    used_rows: int
+    budget: BudgetDay | None
+    pauses: tuple[NextStep, ...]
+
+    def as_document(self) -> dict[str, object]:
+        """The same for programs."""
+        from worker.cli.outlook import budget_document  # noqa: PLC0415 - slow to import; the help does without it
+
+        return {
+            "account": self.account.name,
+            "provider": self.account.provider,
+            "active_parts": self.active_parts,
+            "active_parts_max": self.account.max_active,
+            "rows_today": self.used_rows,
+            "budget": budget_document(self.budget),
+            "credits": self.record.credits_balance,
+            "credits_at": self.record.credits_at,
+            "pauses": [{"what": pause.what, "when": pause.when} for pause in self.pauses],
+        }
+
+    def cells(self, now: float) -> tuple[object, ...]:
+        """The same for people."""
+        told_at, balance = self.record.credits_at, self.record.credits_balance
+        return (
+            self.account.name,
+            self.account.provider,
+            self.active_parts,
+            self.account.max_active,
+            f"{self.used_rows:,}",
+            None if self.budget is None else f"{self.budget.most_rows:,}",
+            None if balance is None else f"{balance:,}",
+            None if told_at is None else f"{duration(now - told_at)} ago",
+        )
+
+
+@click.command(epilog=exit_codes(ExitCode.OK, ExitCode.USAGE, ExitCode.UNAVAILABLE))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else; times are epoch seconds.")
+@click.pass_obj
+def accounts(door: Door, *, as_json: bool) -> None:
+    """Tell what each configured account has at work, may submit today (UTC), and what is kept back until when.
+
+    Asks no provider: credits are those that it told last. A pause ends by itself; `retry` ends one at once.
+    """
+    from config.accounts import load_accounts  # noqa: PLC0415 - slow to import; the help does without it
+
+    store = door.store()
+    rows = [_row(store, account) for account in load_accounts(door.settings().accounts_file).values()]
+    if as_json:
+        print_json([row.as_document() for row in rows])
+        return
+    now = store.now()
+    print_table(COLUMNS, [row.cells(now) for row in rows])
+    pauses = [(row.account.name, when(pause.when, now), pause.what) for row in rows for pause in row.pauses]
+    if pauses:
+        print_heading("What is kept back")
+        print_table(PAUSE_COLUMNS, pauses)
+
+
+def _row(store: Store, account: Account) -> Row:
+    from worker.cli.outlook import budget_of, pauses_of  # noqa: PLC0415 - as above
+
+    return Row(
+        account=account,
+        record=store.account(account.name, account.provider),
+        active_parts=store.active_parts(account.name),
+        used_rows=store.budget_used(account.name),
+        budget=budget_of(store, account),
+        pauses=pauses_of(store, account.name, account.provider),
+    )

@@ -1,0 +1,54 @@
+"""What holds an account's lists back: its pauses, its budget of the day, and what of it is used."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from worker.cli.wording import moment
+from worker.core.budget import BudgetDay, budget_day
+from worker.core.next_step import account_pauses
+from worker.core.retention import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from config.account import Account
+    from config.settings import Settings
+    from worker.core.next_step import NextStep
+    from worker.store.store import Store
+
+
+def accounts_here(settings: Settings) -> Mapping[str, Account]:
+    """The accounts that are configured on this machine; none where they cannot be used, as without their keys."""
+    from config.accounts import load_accounts  # noqa: PLC0415 - slow to import; the help does without it
+    from config.errors import AccountsInvalid  # noqa: PLC0415 - as above
+
+    try:
+        return load_accounts(settings.accounts_file)
+    except AccountsInvalid:
+        return {}
+
+
+def budget_of(store: Store, account: Account | None) -> BudgetDay | None:
+    """How much of the present day is used for an account; `None` where nothing limits it, or it is not known here."""
+    if account is None or account.rows_per_day_max is None:
+        return None
+    ends_at = (budget_day(store.now()) + 1) * DAY_SECONDS
+    return BudgetDay(store.budget_used(account.name), account.rows_per_day_max, ends_at)
+
+
+def pauses_of(store: Store, name: str, provider: str) -> tuple[NextStep, ...]:
+    """What ends each pause of an account, and when. Raises `Unreadable`."""
+    return tuple(account_pauses(store.account(name, provider), store.now()))
+
+
+def budget_document(budget: BudgetDay | None) -> dict[str, object] | None:
+    """A budget for programs."""
+    return None if budget is None else asdict(budget) | {"left_rows": budget.left_rows}
+
+
+def budget_sentence(budget: BudgetDay) -> str:
+    """A budget for people."""
+    left = f"{budget.left_rows:,} of {budget.most_rows:,} rows left"
+    return f"{left} for its account until {moment(budget.ends_at)}"

@@ -54,6 +54,8 @@ class FaultKind:
     beyond_protocol: bool = False
     #: Whether rows may end without a verdict because of it: the provider gave the job up.
     loses_rows: bool = False
+    #: The only account whose provider can do it; empty: both can.
+    only_on: str = ""
 
     def can_strike(self, effect: Effect) -> bool:
         """Whether it can strike at this effect."""
@@ -156,6 +158,7 @@ FAULTS: dict[str, FaultKind] = {
         leaves_evidence=fault.leaves_evidence,
         beyond_protocol=fault.beyond_protocol,
         loses_rows=fault.loses_rows,
+        only_on=fault.only_on,
     )
     for name, fault in PROVIDER_FAULTS.items()
 }

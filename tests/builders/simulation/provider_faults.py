@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.builders.simulation.world import Step, World
 
+#: The accounts.
+IPQS, WHOISXML = "ipqs-main", "whoisxml-main"
 #: Seconds until a new job is seen that is late within what the protocol waits for.
 LATE_SECONDS_MAX = 500.0
 #: Seconds until a new job is seen that is late beyond it.
@@ -31,6 +33,7 @@ class ProviderFault:
     leaves_evidence: bool = True
     beyond_protocol: bool = False
     loses_rows: bool = False
+    only_on: str = ""
 
 
 #: Turns knobs of one simulator; False when this provider has no such fault.
@@ -117,9 +120,9 @@ PROVIDER_FAULTS: dict[str, ProviderFault] = {
     "key rejected": ProviderFault(_next_call("*", "bad_key")),
     "odd refusal": ProviderFault(_next_call("submit", "refuse", text="We are busy.")),
     "stalled": ProviderFault(_turned(_stall)),
-    "aborted": ProviderFault(_turned(_abort), loses_rows=True),
-    "unknown word": ProviderFault(_set("processing_word", lambda _chance: "ON_HOLD")),
-    "expired links": ProviderFault(_set("link_seconds", lambda _chance: -1.0)),
+    "aborted": ProviderFault(_turned(_abort), loses_rows=True, only_on=IPQS),
+    "unknown word": ProviderFault(_set("processing_word", lambda _chance: "ON_HOLD"), only_on=IPQS),
+    "expired links": ProviderFault(_set("link_seconds", lambda _chance: -1.0), only_on=IPQS),
     "wrong totals": ProviderFault(_set("list_total_error", lambda chance: chance.choice((-2, 1, 5)))),
     "wrong counts": ProviderFault(_set("job_rows_error", lambda chance: chance.choice((-1, 1, 40)))),
     "late in list": ProviderFault(_turned(lambda provider, chance: _late(provider, chance, ("list",)))),
@@ -134,13 +137,16 @@ PROVIDER_FAULTS: dict[str, ProviderFault] = {
     ),
     "scattered ids": ProviderFault(_set("ids", lambda _chance: "scattered")),
     # A list that shows no job of ours proves nothing.
-    "filtered list": ProviderFault(_set("list_only_type", lambda _chance: "proxy"), leaves_evidence=False),
+    "filtered list": ProviderFault(
+        _set("list_only_type", lambda _chance: "proxy"), leaves_evidence=False, only_on=IPQS
+    ),
     "pages shift back": ProviderFault(_shift("list_inserts")),
     "pages shift on": ProviderFault(_shift("list_removals")),
     "page lacks a job": ProviderFault(_shift("list_drops")),
     "equal lists joined": ProviderFault(_set("deduplicate_jobs_seconds", lambda _chance: 3_600.0)),
     "clock skew": ProviderFault(
-        _set("clock_skew_seconds", lambda chance: chance.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX))
+        _set("clock_skew_seconds", lambda chance: chance.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)),
+        only_on=WHOISXML,
     ),
 }
 

@@ -12,16 +12,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
-
 import structlog
 
 from config.accounts import load_accounts
 from config.settings import Settings
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, accounts_file
+from tests.builders.redis_copies import copy_of, put_back
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.provider_faults import PAGE_FAULTS
-from tests.builders.simulation.redis_copies import copy_of, put_back
 from tests.builders.simulation.world import World
+from tests.builders.snapshot import state_of
 from tests.builders.stepping import Stepping
 from tests.builders.watched_redis import VirtualClock
 from tests.builders.watched_storage import watched_files
@@ -39,8 +39,8 @@ from worker.store.client import connect
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.builders.redis_copies import RedisCopy
     from tests.builders.simulation.plan import Plan
-    from tests.builders.simulation.redis_copies import RedisCopy
 
 #: Seconds of the providers' time that a job takes.
 JOB_SECONDS = 120.0
@@ -170,7 +170,7 @@ class Stage:
         storage = self.folder / "storage"
         storage.mkdir(exist_ok=True)
         shutil.copytree(storage, copied, dirs_exist_ok=True)
-        providers = [_state_of(provider) for provider in (self._server.ipqs, self._server.whoisxml)]
+        providers = [state_of(provider) for provider in (self._server.ipqs, self._server.whoisxml)]
         return _Kept(copy_of(self._redis), copied, providers, self.clock.now())
 
     def _set_back(self, kept: _Kept) -> None:
@@ -204,14 +204,6 @@ class _Kept:
     now: float
 
 
-#: What of a simulated provider is no state of its account.
-_FIXED = frozenset({"addresses", "clock", "folder", "key", "lock", "seed"})
-
-
-def _state_of(provider: object) -> dict[str, Any]:
-    return copy.deepcopy({name: value for name, value in vars(provider).items() if name not in _FIXED})
-
-
 def _ask(world: World, plan: Plan) -> None:
     for number, (account, parts) in enumerate(plan.uploads):
         owner = 0 if plan.alike and number == 1 else number
@@ -237,8 +229,8 @@ def _judge(world: World, report: Report) -> None:
         if waits_for_a_person or any(kind.loses_rows for kind in kinds):
             continue
         assert upload.state is UploadState.COMPLETED, f"{upload_id} is {upload.state}: {upload.reason}"
-        counts = upload.result and upload.result.counts
-        assert counts and counts.matched == len(asked["values"]), f"{upload_id} has lost rows: {counts}"
+        matched = 0 if upload.result is None else upload.result.counts.matched
+        assert matched == len(asked["values"]), f"{upload_id} has lost rows: {upload.result}"
     evidence = report.plan.used_before and all(kind.leaves_evidence for kind in kinds)
     assert not (evidence and report.quarantines), f"quarantine though there is evidence: {report.quarantines}"
 

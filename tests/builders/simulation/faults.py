@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.builders.effects import Effect
-    from tests.builders.simulation.world import Step, World
+    from tests.builders.simulation.workers import Step
+    from tests.builders.simulation.world import World
 
     #: Does what a fault does at a step that is about to have an effect; the effect's fate, `None` when it does not
     #: take place now.

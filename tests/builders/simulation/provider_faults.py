@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.builders.simulation.world import Step, World
+    from tests.builders.simulation.workers import Step
+    from tests.builders.simulation.world import World
 
 #: The accounts.
 IPQS, WHOISXML = "ipqs-main", "whoisxml-main"

@@ -6,40 +6,31 @@ the scheduler hands out messages in any order. See `tests.builders.stepping` for
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from tests.builders.effects import Fate
-from tests.builders.invariants import Invariants
-from tests.builders.messages import Messages
-from tests.builders.redis_copies import copy_of, put_back
-from tests.builders.simulation.faults import FAULTS, UNSPLIT
+from tests.builders.simulation.faults import FAULTS
+from tests.builders.simulation.scene import SECOND_CHARGE, Broken, Scene
 from tests.builders.simulation.tasks import Task, stop_before
-from tests.builders.stepping import PAST_DUE_SECONDS, Stepping
+from tests.builders.simulation.workers import Step, Worker
+from tests.builders.stepping import PAST_DUE_SECONDS
 from worker.actors.declare import STEPS
-from worker.core.part import LIMIT_REASONS
-from worker.core.states import Lane, PartState, UploadState
 from worker.intake.stream import STREAM_GONE
-from worker.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.builders.effects import Effect
     from tests.builders.messages import Message
-    from tests.builders.redis_copies import RedisCopy
     from tests.builders.simulation.plan import Injection, Plan
     from tests.builders.stepping import Process
 
 #: Steps that one worker does at a time.
 STEPS_PER_WORKER = 3
-#: Copies of Redis that are kept to go back to, and effects between two of them.
-COPIES_MAX = 3
+#: Effects between two copies of Redis that are kept to go back to.
 EFFECTS_PER_COPY = 60
 #: Seconds of virtual time during which faults are injected.
 FAULTS_SECONDS = 2.5 * 3_600.0
@@ -53,35 +44,7 @@ IDLE_SHARE, IDLE_SECONDS_MAX = 0.02, 20.0
 LOST_WITH_WORKER_SHARE = 0.5
 
 
-class Broken(AssertionError):
-    """An invariant is broken, or something moves without end."""
-
-
-@dataclass(eq=False)
-class Worker:
-    """One working process and the steps that it is at."""
-
-    process: Process
-    steps: list[Step] = field(default_factory=list)
-    #: Until then it stands still, with everything that it holds.
-    frozen_until: float = 0.0
-
-
-@dataclass(eq=False)
-class Step:
-    """What one thread of a worker does: a message, a batch of requests, or one round of the timekeeper."""
-
-    worker: Worker
-    task: Task
-    message: Message | None = None
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """The lane and the item that it is about; both empty where it is about everything."""
-        return ("", "") if self.message is None else (str(self.message.lane), self.message.item)
-
-
-class World(Stepping):
+class World(Scene):
     """A line of several workers under a plan."""
 
     plan: Plan
@@ -89,12 +52,10 @@ class World(Stepping):
     def begin(self, plan: Plan) -> None:
         """Take up a plan; nothing has happened yet."""
         self.plan = plan
-        self.chance = Random(f"{plan.seed} schedule")
-        self.messages = _Bag(self.clock.now, self.chance)
+        self.lay_out(plan.seed)
         self.process.end()
         self.workers = [self._worker() for _ in range(plan.workers)]
         self.process = self.workers[0].process
-        self.invariants = Invariants(self.store, open_storage(self.settings.storage_url), (self.ipqs, self.whoisxml))
         #: Done right after the present effect.
         self.after_effect: Callable[[], None] | None = None
         self.trail: list[str] = []
@@ -103,28 +64,8 @@ class World(Stepping):
         self._pending = list(plan.injections)
         self._passes = {id(injection): injection.passes for injection in plan.injections}
         self._began_at = self.clock.now()
-        self._copies: list[RedisCopy] = []
         #: Effects so far, of all workers.
         self.effects = 0
-        self._parts: dict[str, dict[str, Any]] = {}
-        self._states_known = False
-        self._requests_may_wait = self._may_be_overdue = True
-        self.asked: dict[str, dict[str, Any]] = {}
-
-    # What is asked for
-
-    def ask(self, upload_id: str, account: str, values: list[str]) -> None:
-        """Submit a list as a producer does, and remember it: a producer asks again when Redis has lost its memory."""
-        path = self.folder / "inputs" / f"{upload_id}.csv"
-        path.write_text("".join(f"{value}\n" for value in values))
-        self.asked[upload_id] = {"source": path, "account": account, "values": values}
-        self._send_request(upload_id)
-
-    def _send_request(self, upload_id: str) -> None:
-        asked = self.asked[upload_id]
-        self.client.submit(
-            asked["source"], account=asked["account"], kind="email", upload_id=upload_id, options={"header": False}
-        )
 
     # The scheduler
 
@@ -137,7 +78,7 @@ class World(Stepping):
             if rest_by is None and (now >= faults_end_at or not self._pending):
                 self.end_faults()
                 rest_by = now + REST_SECONDS_MAX
-            if not self._running() and self._at_rest():
+            if not self._running() and self.all_at_rest():
                 if rest_by is not None:
                     return
                 self._pending.clear()
@@ -170,9 +111,9 @@ class World(Stepping):
             yield lambda: self._begin_message(self.chance.choice(free))
         # What costs a question to Redis is asked again only after something has changed it.
         kinds = {step.task.name for worker in awake for step in worker.steps}
-        if "intake" not in kinds and self._requests_may_wait and self._requests_wait():
+        if "intake" not in kinds and self.requests_may_wait and self.request_waits():
             yield lambda: self._begin_round("intake", self._intake, self.chance.choice(free))
-        if "timekeeper" not in kinds and self._may_be_overdue and self._overdue():
+        if "timekeeper" not in kinds and self.may_be_overdue and self.is_overdue():
             yield lambda: self._begin_round("timekeeper", self._keep_time, self.chance.choice(free))
 
     def _begin_message(self, worker: Worker) -> None:
@@ -216,7 +157,7 @@ class World(Stepping):
             return
         self.effects += 1
         if self.effects % EFFECTS_PER_COPY == 1:
-            self._copies = [*self._copies, copy_of(self.redis)][-COPIES_MAX:]
+            self.keep_copy()
         self._note(step, f"{effect}{'' if verdict is Fate.PERFORM else f' -> {verdict}'}")
         charges = len(self.ipqs.ledger) + len(self.whoisxml.ledger)
         step.task.resume(verdict)
@@ -224,9 +165,9 @@ class World(Stepping):
             self.after_effect()
             self.after_effect = None
         if effect.name.startswith("commit"):
-            self._states_known, step.task.wrote = False, True
+            self.parts_known, step.task.wrote = False, True
         if len(self.ipqs.ledger) + len(self.whoisxml.ledger) != charges:
-            self._after_charge()
+            self._show_next_jobs()
         self._settle(step)
 
     def _settle(self, step: Step) -> None:
@@ -234,7 +175,7 @@ class World(Stepping):
         if not step.task.ended:
             return
         step.worker.steps.remove(step)
-        self._requests_may_wait = self._may_be_overdue = True
+        self.requests_may_wait = self.may_be_overdue = True
         if step.task.crashed and not step.worker.process.effects.dead:
             raise Broken(f"{step.task.name} of a living worker has crashed")
         if step.worker.process.effects.dead:
@@ -267,36 +208,10 @@ class World(Stepping):
             vars(vars(connected.provider)["_posts"])["_clock"] = self.clock.now
         return Worker(process)
 
-    # Time
-
-    def advance_to(self, moment: float) -> None:
-        """Turn the clock on to `moment`."""
-        super().advance_to(moment)
-        self._requests_may_wait = self._may_be_overdue = True
-
-    def _requests_wait(self) -> bool:
-        self._requests_may_wait = self.requests.waits()
-        return self._requests_may_wait
-
-    def _overdue(self) -> bool:
-        now = self.clock.now()
-        self._may_be_overdue = False
-        head: Any = self.redis.zrange(self.store.key("due"), 0, 0, withscores=True)
-        late = bool(head) and head[0][1] + self.settings.rearm_grace_seconds <= now
-        period = str(int(now // self.settings.reconcile_period_seconds))
-        ticked = self.store.key("tick", f"reconcile:{next(iter(self._accounts))}", period)
-        self._may_be_overdue = late or not self.redis.exists(ticked)
-        return self._may_be_overdue
-
     def _pass_time(self) -> None:
         """Nothing can be done now: turn the clock to when something can."""
         wakes = [w.frozen_until for w in self.workers if w.frozen_until > self.clock.now() and w.steps]
         self.advance_to(min([self.next_due_at() + PAST_DUE_SECONDS, *wakes]))
-
-    def delay_newest_message(self, seconds: float) -> None:
-        """Let the message that was sent last come later than it should."""
-        if self.messages.waiting:
-            self.messages.waiting[-1].due_at += seconds
 
     # Faults
 
@@ -330,7 +245,7 @@ class World(Stepping):
         self._note(step, f"{effect} is struck by: {injection.fault}")
         self._pending.remove(injection)
         self.struck += [(injection.fault, state) for state in sorted(states)]
-        self._states_known = False
+        self.parts_known = False
         return verdict
 
     def end_faults(self) -> None:
@@ -357,7 +272,7 @@ class World(Stepping):
         until = self.clock.now() + 3 * self.settings.reconcile_period_seconds
         while self.clock.now() < until or self._running():
             self.turn()
-        doubled = [told for told in self.invariants.broken() if " times for " in told]
+        doubled = [told for told in self.invariants.broken() if SECOND_CHARGE in told]
         # Where jobs have no names, a second one is seen in the list and cannot be told from a stranger's.
         named = [told for told in doubled if told.startswith("ipqs")]
         noticed: Any = self.redis.hget(self.store.key("counters"), "drift|duplicate_remote")
@@ -365,93 +280,20 @@ class World(Stepping):
             raise Broken(f"charged twice, and not noticed: {named}")
         return len(doubled)
 
-    def flush_state(self) -> None:
-        """Redis has lost everything; producers ask again for what they have asked for."""
-        self.redis.flushdb()
-        self._after_amnesia()
-
-    def roll_back(self) -> None:
-        """Redis is as it was some time ago; producers ask again for what they have asked for."""
-        put_back(self.redis, self.chance.choice(self._copies)) if self._copies else self.redis.flushdb()
-        self._after_amnesia()
-
-    def _after_amnesia(self) -> None:
-        self.clock.publish()
-        self.invariants.forget()
-        self._requests_may_wait = self._may_be_overdue = True
-        self._parts.clear()
-        for upload_id in self.asked:
-            self._send_request(upload_id)
-
-    def provider_of(self, step: Step) -> Any:
-        """The simulator whose account a step works for; any one where it works for both."""
-        accounts = {part["account"] for part in self._concerned(step)} or {
-            asked["account"] for name, asked in self.asked.items() if name == step.subject[1]
-        }
-        name = self.chance.choice(sorted(accounts)) if accounts else "ipqs-main"
-        return self.ipqs if name.startswith("ipqs") else self.whoisxml
-
-    def states_concerned(self, step: Step) -> set[str]:
-        """The states of the parts that a step is about."""
-        concerned = self._concerned(step)
-        return {part.get("state", "") for part in concerned} or {UNSPLIT}
-
-    def _concerned(self, step: Step) -> list[dict[str, Any]]:
-        self._look()
-        lane, item = step.subject
-        if lane in {Lane.SUBMIT, Lane.COLLECT}:
-            return [part for name, part in self._parts.items() if name == item]
-        if lane in {Lane.PREPARE, Lane.DELIVER}:
-            return [part for part in self._parts.values() if part["upload_id"] == item]
-        if lane:
-            return [part for part in self._parts.values() if part["account"] == item]
-        return [*self._parts.values()]
-
-    def _look(self) -> None:
-        """Read the parts, if anything was written since they were read last."""
-        if self._states_known:
-            return
-        names = [f"{upload_id}/{index}" for upload_id in self.asked for index in range(3)]
-        found: Any = self.redis.mget([self.store.key("part", name) for name in names])
-        self._parts = {name: json.loads(raw) for name, raw in zip(names, found, strict=True) if raw is not None}
-        self._states_known = True
-
-    def _after_charge(self) -> None:
-        for provider in (self.ipqs, self.whoisxml):
-            # Only the job that was just accepted is late or hidden.
-            provider.knobs.job_list_delay_seconds = provider.knobs.job_status_delay_seconds = 0.0
-
-    # Looking in
-
     def check(self) -> None:
         """Raise `Broken` with every invariant that is broken now."""
         tolerated = any(FAULTS[name].beyond_protocol for name, _ in self.struck)
-        broken = [told for told in self.invariants.broken() if not (tolerated and " times for " in told)]
+        broken = [told for told in self.invariants.broken() if not (tolerated and SECOND_CHARGE in told)]
         if broken:
             raise Broken("; ".join(broken))
 
-    def at_rest(self, upload_id: str) -> bool:
-        """Whether nothing moves an upload by itself; a part that waits for the place of one in quarantine does not."""
-        upload = self.store.upload(upload_id)
-        if upload is None or upload.terminal:
-            return upload is not None
-        open_parts = [part for part in self.parts(upload_id) if not part.terminal]
-        quarantined = [part for part in open_parts if part.state is PartState.QUARANTINED]
-        blocked = [p for p in open_parts if p.reason in LIMIT_REASONS and self._is_blocked(p.account)]
-        settled = upload.state is UploadState.ATTENTION or not quarantined
-        return bool(open_parts) and settled and len(quarantined) + len(blocked) == len(open_parts)
-
-    def _is_blocked(self, account: str) -> bool:
-        """Whether a part of the account is in quarantine, and keeps its place there."""
-        uploads = filter(None, map(self.store.upload, self.asked))
-        parts = (part for upload in uploads for part in self.store.parts_of(upload))
-        return any(part.state is PartState.QUARANTINED and part.account == account for part in parts)
+    def _show_next_jobs(self) -> None:
+        """Only the job that was just accepted is late or hidden."""
+        for provider in (self.ipqs, self.whoisxml):
+            provider.knobs.job_list_delay_seconds = provider.knobs.job_status_delay_seconds = 0.0
 
     def _running(self) -> bool:
         return any(worker.steps for worker in self.workers)
-
-    def _at_rest(self) -> bool:
-        return all(self.at_rest(upload_id) for upload_id in self.asked)
 
     def _note(self, step: Step, what: str) -> None:
         name = step.worker.process.effects.process.partition(":")[0]
@@ -467,20 +309,3 @@ class World(Stepping):
             if worker.process is not self.process:
                 worker.process.end()
         super().close()
-
-
-class _Bag(Messages):
-    """Messages on their way; those that are due are taken in any order."""
-
-    def __init__(self, now: Callable[[], float], chance: Random) -> None:
-        super().__init__(now)
-        self._chance = chance
-
-    def take(self) -> Message | None:
-        """One of the messages that are due, which is then nobody else's."""
-        due = [message for message in self.waiting if message.due_at <= self._now()]
-        if not due:
-            return None
-        taken = self._chance.choice(due)
-        self.waiting.remove(taken)
-        return taken

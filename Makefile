@@ -16,18 +16,20 @@ TEST_PROCESSES_MAX = 4
 # Examples that each fuzzer looks at in `make fuzz`, and the seconds after which one that has not ended yet fails.
 EXAMPLES = 2000
 SECONDS = 1800
+# Seeds that `make sim` plays; SEED: one alone, with everything that happened in it.
+SEEDS = 200
+SEED =
 # Crash points that are looked at in `make crashpoints`: all, or those of the effect with one number.
 POINTS = all
 
 # Minutes of `make chaos`, the seed that decides its faults (empty: another one each time), and a file for its figures.
 MINUTES = 5
-SEED =
 REPORT = build/chaos.json
 
 # The one mutation of `make mutations` that is tried; empty: all.
 ONLY =
 
-.PHONY: help demo up test fuzz crashpoints mutations chaos setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test fuzz sim crashpoints mutations chaos setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -40,6 +42,8 @@ help:
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
+	@echo 'make sim      seeded simulations of several workers under faults, on all cores; SEEDS=1000 is the'
+	@echo '              full run; SEED=123 plays one seed and tells everything that happens in it'
 	@echo 'make crashpoints  a crash before and after each single effect, and each reply lost, in every'
 	@echo '              scenario; POINTS=137 looks at that effect alone and shows its logs'
 	@echo 'make mutations  one rule of the program broken at a time, and whether the tests named for it fail;'
@@ -75,6 +79,10 @@ tests: setup-dev
 fuzz: setup-dev
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) --timeout $(SECONDS) \
 	  tests/*/test_fuzz_*.py $(PYTEST_ARGS)
+
+# Many seeds; `make tests` has a few of them.
+sim: setup-dev
+	@$(BIN)/python -m tests.builders.simulation.command --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
 
 # A crash at every point of every scenario; `make tests` has a share of them.
 crashpoints: setup-dev

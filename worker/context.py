@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from worker.providers.port import Provider
     from worker.spending import Spending
     from worker.storage import Storage
+    from worker.store.commit import Written
     from worker.store.store import Store
     from worker.workspace import Workspace
 
@@ -115,16 +116,16 @@ class Context:
         settings = self.settings
         return PollPolicy(settings.poll_floor_seconds, settings.poll_cap_seconds, settings.poll_epsilon)
 
-    def apply(self, change: Change) -> float:
-        """Carry out a decision: write it, count it, log it, and hint at what comes next; the time of the write.
+    def apply(self, change: Change) -> Written:
+        """Carry out a decision: write it, count it, log it, and hint at what comes next.
 
         Raises `Stale`, `Taken`, `Full` or `StoreUnavailable` from the store, and then nothing else was done.
         """
-        now = self.store.commit(change)
+        written = self.store.commit(change)
         self._tell(change)
         for item in written_items(change):
-            self._hint(item, now)
-        return now
+            self._hint(item, written.at)
+        return written
 
     def _tell(self, change: Change) -> None:
         item = next(written_items(change), None)

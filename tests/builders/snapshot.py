@@ -11,7 +11,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from redis.client import NEVER_DECODE
+from tests.builders.redis_copies import copy_of, put_back
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,21 +31,17 @@ class Snapshot:
         self._line = line
         self._now = line.clock.now()
         self._messages = [replace(message) for message in line.messages.waiting]
-        self._keys = _dumped(line.redis)
+        self._keys = copy_of(line.redis)
         self._storage = line.folder / "storage"
         self._copy = line.folder / "snapshot"
         _copy_folder(self._storage, self._copy)
-        self._providers = [_state_of(provider) for provider in (line.ipqs, line.whoisxml)]
+        self._providers = [state_of(provider) for provider in (line.ipqs, line.whoisxml)]
 
     def restore(self) -> None:
         """Set the world back."""
         line = self._line
         line.messages.waiting[:] = [replace(message) for message in self._messages]
-        with line.redis.pipeline(transaction=True) as pipe:
-            pipe.flushdb()
-            for key, ttl_milliseconds, value in self._keys:
-                pipe.restore(key, ttl_milliseconds, value)
-            pipe.execute()
+        put_back(line.redis, self._keys)
         line.clock.turn_to(self._now)
         _copy_folder(self._copy, self._storage)
         for provider, state in zip((line.ipqs, line.whoisxml), self._providers, strict=True):
@@ -53,19 +49,8 @@ class Snapshot:
             vars(provider).update(copy.deepcopy(state))
 
 
-def _dumped(client: Any) -> list[tuple[str, int, bytes]]:
-    """Every key with the milliseconds that it lives (0: for ever) and its value."""
-    keys = sorted(client.keys())
-    with client.pipeline(transaction=True) as pipe:
-        for key in keys:
-            pipe.pttl(key)
-            pipe.execute_command("DUMP", key, **{NEVER_DECODE: True})
-        answers = pipe.execute()
-    dumped = zip(keys, answers[::2], answers[1::2], strict=True)
-    return [(key, max(ttl, 0), value) for key, ttl, value in dumped if value is not None]
-
-
-def _state_of(provider: SimulatedProvider[Any]) -> dict[str, Any]:
+def state_of(provider: SimulatedProvider[Any]) -> dict[str, Any]:
+    """A copy of everything that a simulated provider remembers of its account."""
     return copy.deepcopy({name: value for name, value in vars(provider).items() if name not in FIXED})
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.builders.line import Line
     from worker.core.change import Change
+    from worker.store.commit import Written
 
 EMAILS = 'name,email\n"Doe, Jane",jane@example.com\nZoé,zoe@example.com\nEmpty,\n'
 SHORT_LIVED = 100
@@ -87,7 +88,7 @@ def test_whoever_is_woken_by_the_event_finds_the_rows(tmp_path: Path, redis_url:
         found: list[tuple[str, bool]] = []
         commit = line.plant.context.store.commit
 
-        def watched(change: Change) -> float:
+        def watched(change: Change) -> Written:
             if change.decision == "completed":
                 found.append((change.upload_id, kept(line, change.upload_id) is not None))
             return commit(change)

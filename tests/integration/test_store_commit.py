@@ -98,6 +98,22 @@ def test_a_lost_reply_followed_by_anothers_write_is_stale_and_not_written_again(
     lossy.client.close()
 
 
+def test_a_version_that_was_written_anew_is_not_the_one_that_was_read(store: Store) -> None:
+    """When Redis is set back, another write may make the same version: what was decided on the first one is stale."""
+    store.commit(uploads.later(an_upload(), 1.0, "first", "", 2.0))
+    read = store.upload("list-1")
+    written = an_upload().written(store.commit(uploads.later(an_upload("list-2"), 1.0, "first", "", 2.0)).txn)
+    store.client.flushdb()
+    store.commit(uploads.later(an_upload(), 1.0, "anew", "", 2.0))
+    store.commit(uploads.later(an_upload("list-2"), 1.0, "anew", "", 2.0))
+    before = everything(store)
+    assert read is not None
+    for known in (read, written.model_copy(update={"upload_id": "list-2"})):
+        with pytest.raises(Stale):
+            store.commit(uploads.later(known, 1.0, "second", "", 2.0))
+    assert everything(store) == before
+
+
 @pytest.mark.parametrize("behind", [-1, 1, 5])
 def test_a_stale_version_writes_nothing_at_all(store: Store, behind: int) -> None:
     """A decision on a record that is not the present one changes no key, also when only one of its records is stale."""

@@ -153,6 +153,18 @@ def test_an_upload_is_delivered_when_no_part_can_bring_more(parts: dict[PartStat
     assert settled(parts, UploadState.DELIVERING) == (UploadState.DELIVERING, NOW + 60, True)
 
 
+@pytest.mark.parametrize("before", [UploadState.RUNNING, UploadState.DELIVERING])
+def test_an_upload_with_an_open_part_goes_back_to_waiting(before: UploadState) -> None:
+    """Also from a delivery that had begun: Redis may have been set back under it to where the part was open."""
+    assert settled({P.SUBMITTED: 1, P.COLLECTED: 2}, before) == (UploadState.RUNNING, NOW + 300, False)
+    change = core.not_done(an_upload(state=UploadState.DELIVERING), NOW, NOW + 300)
+    assert (change.uploads[0].state, change.uploads[0].due_at, change.uploads[0].lease) == (
+        UploadState.RUNNING,
+        NOW + 300,
+        None,
+    )
+
+
 def test_a_delivery_that_crashed_keeps_its_crashes() -> None:
     """Delivering again counts on from the crash before, so that a poisonous result is found out."""
     crashed = an_upload(state=UploadState.DELIVERING, crashes=2)

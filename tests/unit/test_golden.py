@@ -76,7 +76,9 @@ def holds(found: Any, known: Any) -> bool:
 def written_back(name: str, record: Any) -> dict[str, Any]:
     """The record as the store writes it."""
     change: dict[str, Any] = {f"{name}s": (record,)}
-    payload = json.loads(encode(Change("golden", "", "", **change), timeline_max=1, events_max=1, rejected_max=1))
+    payload = json.loads(
+        encode(Change("golden", "", "", **change), "nonce", timeline_max=1, events_max=1, rejected_max=1)
+    )
     document: dict[str, Any] = json.loads(payload["records"][0]["doc"])
     return document
 

@@ -55,10 +55,10 @@ def provider_well(context: Context, account: str, provider: str, *, spent: bool 
     for change in (core.recovered(record, spent=spent), core.echo_proven(record) if echoed else None):
         if change is not None:
             try:
-                context.apply(change)
+                written = context.apply(change)
             except Stale:
                 return
-            record = change.accounts[0].written()
+            record = change.accounts[0].written(written.txn)
 
 
 def kept_back(context: Context, connected: Connected, *, spends_rows: int | None = None) -> Waiting | None:

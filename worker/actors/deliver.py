@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from worker.actors.shell import Keeper
     from worker.context import Context
     from worker.core.records import PartRecord, SegmentFile
 
@@ -59,21 +60,38 @@ def _settle(context: Context, upload: UploadRecord) -> None:
         keeping(context, change, UploadRecord) as keeper,
         context.workspace.folder() as folder,
     ):
-        try:
-            found = list(context.store.parts_of(upload))
-            summary = _deliver(context, upload, found, folder)
-            failure = None
-        except (RowsError, StorageError) as error:
-            failure = error
+        # Read under the lease: Redis may have been set back after the parts were counted.
+        found = list(context.store.parts_of(upload))
+        outcome = _outcome(context, upload, found, folder)
     now = context.store.now()
-    if failure is not None:
+    if isinstance(outcome, ResultSummary):
+        _delivered(context, keeper, found, outcome, now)
+    elif outcome is None:
+        keeper.conclude(lambda record: core.not_done(record, now, now + settings.safety_look_seconds))
+    else:
         shortest, longest = RETRY_SECONDS
         until = now + backoff_seconds(upload.tries + 1, floor_seconds=shortest, cap_seconds=longest)
-        reason, message = failure.reason, str(failure)
+        reason, message = outcome.reason, str(outcome)
         keeper.conclude(lambda record: core.later(record, now, reason, message, until))
-        return
+
+
+def _outcome(
+    context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path
+) -> ResultSummary | RowsError | StorageError | None:
+    """The published result, what kept it from being published, or `None` while a part may still bring something."""
+    if len(found) < upload.parts_total or not all(part.terminal for part in found):
+        return None
+    try:
+        return _deliver(context, upload, found, folder)
+    except (RowsError, StorageError) as error:
+        return error
+
+
+def _delivered(
+    context: Context, keeper: Keeper[UploadRecord], found: Sequence[PartRecord], summary: ResultSummary, now: float
+) -> None:
     failed = sum(part.state is PartState.FAILED for part in found)
-    days = settings.retention_days
+    days = context.settings.retention_days
     # Rows may have been asked for meanwhile: then they are put into Redis before the record is written.
     change = keeper.conclude(
         lambda record: core.delivered(record, with_rows(context, record, summary), failed, now, days)

@@ -141,8 +141,8 @@ class Keeper(Generic[R]):
 
     def _write_renewal(self) -> None:
         renewed = self._record.renewed(self._context.store.now(), self._seconds, **self._progress)
-        self._context.apply(lease_change(renewed))
-        self._record = renewed.written()
+        written = self._context.apply(lease_change(renewed))
+        self._record = renewed.written(written.txn)
 
     def _refresh(self) -> bool:
         """Take over what others wrote into the record meanwhile; False when the lease is not ours any more."""
@@ -188,6 +188,6 @@ def lease(context: Context, record: R) -> Change:
 
 def keeping(context: Context, change: Change, shape: type[R]) -> Keeper[R]:
     """Write a change that leases one record of `shape`; the keeper renews that lease. Raises `Stale` when raced."""
-    context.apply(change)
+    written = context.apply(change)
     record = next(item for item in written_items(change) if isinstance(item, shape))
-    return Keeper(context, record.written(), context.settings.work_lease_seconds)
+    return Keeper(context, record.written(written.txn), context.settings.work_lease_seconds)

@@ -173,7 +173,7 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
         rows_per_day_max=connected.account.rows_per_day_max,
     )
     try:
-        context.apply(change)
+        written = context.apply(change)
     except Full as full:
         _put_off(context, part, now, core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
         return None
@@ -181,7 +181,7 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
         day = BudgetDay(over.used_rows, connected.account.rows_per_day_max or 0, over.resets_at)
         _put_off(context, part, now, core.hold(part, now, BUDGET_REASON, day.ends_at, day.why_not(part)))
         return None
-    return change.parts[0].written()
+    return change.parts[0].written(written.txn)
 
 
 def _attempt(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
@@ -195,8 +195,8 @@ def _attempt(context: Context, part: PartRecord, connected: Connected, submissio
             attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)
             if is_new:
                 intent = core.intent(part, attempt, now)
-                context.apply(intent)
-                _spend(context, intent.parts[0].written(), connected, submission)
+                written = context.apply(intent)
+                _spend(context, intent.parts[0].written(written.txn), connected, submission)
                 return
     except NotLocked as error:
         log.warning("attempt_not_begun", error=str(error))

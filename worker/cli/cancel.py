@@ -157,7 +157,7 @@ def _cancelled(store: Store, upload_id: str, *, no_collect: bool) -> Outcome:
             return replace(settled, figures=_figures(parts, no_collect=upload.no_collect))
         change = request_cancel(upload, store.now(), no_collect=no_collect)
         try:
-            now = store.commit(change)
+            now = store.commit(change).at
         except Stale:
             continue
         message = _next(change.uploads[0], now)

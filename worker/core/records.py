@@ -117,12 +117,13 @@ class Record(Value):
 
     schema_version: int = SCHEMA_VERSION
     version: int = 0
-    #: A nonce of the write that made this version, so that a repeated write is recognised as its own.
+    #: A nonce of the write that made this version, so that a repeated write is recognised as its own, and a version
+    #: that was written anew, after Redis was set back, is told from the one that was read.
     txn: str = ""
 
-    def written(self) -> Self:
-        """The record as it stands in the store after it was written."""
-        return self.model_copy(update={"version": self.version + 1})
+    def written(self, txn: str = "") -> Self:
+        """The record as it stands in the store after it was written by the write `txn` (empty: not known)."""
+        return self.model_copy(update={"version": self.version + 1, "txn": txn})
 
 
 class WorkItem(Record):

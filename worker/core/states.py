@@ -74,7 +74,8 @@ UPLOAD_MOVES: dict[UploadState, frozenset[UploadState]] = {
     _U.PREPARING: frozenset({_U.RUNNING, _U.FAILED, _U.CANCELLED}),
     _U.RUNNING: frozenset({_U.DELIVERING, _U.ATTENTION, _U.FAILED, _U.CANCELLED}),
     _U.ATTENTION: frozenset({_U.RUNNING, _U.DELIVERING, _U.FAILED, _U.CANCELLED}),
-    _U.DELIVERING: frozenset({_U.COMPLETED, _U.FAILED, _U.CANCELLED, _U.ATTENTION}),
+    # Back to running: Redis was set back under the delivery, to where a part was not collected yet.
+    _U.DELIVERING: frozenset({_U.RUNNING, _U.COMPLETED, _U.FAILED, _U.CANCELLED, _U.ATTENTION}),
     _U.COMPLETED: frozenset(),
     _U.FAILED: frozenset(),
     _U.CANCELLED: frozenset(),

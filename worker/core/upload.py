@@ -181,6 +181,11 @@ def settle(upload: UploadRecord, standing: Standing, owner: str, now: float, *, 
     return change("wait_for_parts", waiting, details={} if state is not upload.state else None)
 
 
+def not_done(upload: UploadRecord, now: float, due_at: float) -> Change:
+    """A part is open again that was done when the delivery began, as Redis was set back: nothing is delivered yet."""
+    return change("wait_for_parts", upload.moved(UploadState.RUNNING, now, due_at=due_at))
+
+
 def delivered(upload: UploadRecord, result: ResultSummary, failed: int, now: float, retention_days: float) -> Change:
     """The result is published: the upload is completed, or ends with a partial result that says so."""
     counts = result.counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.contract import CONTRACT_VERSION
 from worker.core.retention import staging_kept_since
@@ -24,9 +24,22 @@ TXN_BYTES = 6
 DETAILS_CHARACTERS_MAX = 2_000
 
 
-def encode(change: Change, *, timeline_max: int, events_max: int, rejected_max: int) -> str:
+class Written(NamedTuple):
+    """A write that took place."""
+
+    #: The store's time of it, epoch seconds.
+    at: float
+    #: The nonce that it was known by, and that every record it wrote carries.
+    txn: str
+
+
+def new_txn() -> str:
+    """The nonce of another write."""
+    return secrets.token_hex(TXN_BYTES)
+
+
+def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, rejected_max: int) -> str:
     """The commit script's argument."""
-    txn = secrets.token_hex(TXN_BYTES)
     payload: dict[str, Any] = {
         "txn": txn,
         "upload_id": change.upload_id,
@@ -96,6 +109,7 @@ def _record(kind_of_record: str, record_id: str, record: Record, txn: str) -> di
         "type": kind_of_record,
         "id": record_id,
         "expected": record.version,
+        "read": record.txn,
         "doc": _json(fields),
     }
 

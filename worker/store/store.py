@@ -20,7 +20,7 @@ from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
-from worker.store.commit import encode
+from worker.store.commit import Written, encode, new_txn
 from worker.store.errors import Full, OverBudget, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
@@ -223,14 +223,16 @@ class Store:
 
     # Writing
 
-    def commit(self, change: Change) -> float:
-        """Write a decision whole; the store's time of the write.
+    def commit(self, change: Change) -> Written:
+        """Write a decision whole.
 
         Raises `Stale`, `Taken`, `Full`, `OverQuota` or `OverBudget` when nothing was written, `StoreUnavailable` when
         that cannot be known.
         """
+        txn = new_txn()
         text = encode(
             change,
+            txn,
             timeline_max=self.limits.timeline_entries,
             events_max=self.limits.events_entries,
             rejected_max=self.limits.rejected_entries,
@@ -249,7 +251,7 @@ class Store:
         if outcome == "over":
             over = OverBudget if rest[0] == "budget" else OverQuota
             raise over(int(rest[1]), float(rest[2]))
-        return float(rest[0])
+        return Written(float(rest[0]), txn)
 
     def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:
         """Keep a copy of an upload's result for applications, for `ttl_seconds`; the store's time when it goes."""

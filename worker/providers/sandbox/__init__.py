@@ -12,6 +12,7 @@ The rooms, from the edge inwards:
     ipqs         `IpqsSandbox(key=, clock=, folder=, seed=0, knobs=None).handle(request)`
     whoisxml     `WhoisXmlSandbox(...)`, the same shape, 50,000 values per job, also the balance
     simulated    what both have: `.knobs`, `.ledger`, `.jobs`, `.calls`, `.balance`
+    list_pages   `shown_page(...)`: one page of a list, as it stands when that page is asked for
     knobs        `IpqsKnobs`, `WhoisXmlKnobs`: every choice that the documentation leaves open, and every lasting fault
     faults       `Fault(operation, kind, times=1)`: one-shot faults, queued in `knobs.faults`
     wire, clock  requests and responses; wall and manual time

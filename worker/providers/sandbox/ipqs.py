@@ -22,6 +22,7 @@ from worker.providers.sandbox.ipqs_upload import (
     without_header,
 )
 from worker.providers.sandbox.knobs import IpqsKnobs
+from worker.providers.sandbox.list_pages import shown_page
 from worker.providers.sandbox.simulated import Call, SimulatedProvider
 from worker.providers.sandbox.values import Spool, TooManyRows, spool_values
 from worker.providers.sandbox.wire import Response, html_response
@@ -157,13 +158,16 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
     def _admit(self, spool: Spool, type_word: str, given_name: str) -> Job:
         with self.lock:
             quota, now = self.knobs.quota_rows_per_day, self.clock.now()
+            name = given_name[: self.knobs.name_characters_max] or _made_up_name(type_word, now)
+            if twin := self.twin(spool, name=name, type_word=type_word):
+                spool.discard()
+                return twin
             if quota is not None:
                 today = sum(charge.rows for charge in self.ledger if charge.at > now - DAY_SECONDS)
                 if today + spool.rows > quota:
                     spool.discard()
                     raise Refuse(answers.QUOTA.format(quota=quota))
-            name = given_name[: self.knobs.name_characters_max]
-            job = self.accept(spool, name=name or _made_up_name(type_word, now), type_word=type_word)
+            job = self.accept(spool, name=name, type_word=type_word)
             if job is None:
                 raise Refuse(answers.NO_CREDITS)
             job.abort_at = self.knobs.abort_at
@@ -196,13 +200,14 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
             raise Refuse(answers.BAD_TYPE.format(types=", ".join(TYPES)))
         wanted = type_word or self.knobs.list_only_type
         with self.lock:
-            jobs = [job for job in reversed(self.listed()) if wanted in (None, job.type_word) and not self.expired(job)]
-            pages = max(1, math.ceil(len(jobs) / PAGE_JOBS))
-            if not page_word.isdecimal() or not 1 <= int(page_word) <= pages:
-                raise Refuse(answers.BAD_PAGE.format(pages=pages))
-            page = int(page_word)
-            items = [self._list_item(job) for job in jobs[(page - 1) * PAGE_JOBS : page * PAGE_JOBS]]
-        totals = {"total_csvs": len(jobs), "total_pages": pages, "page": page}
+            page = int(page_word) if page_word.isdecimal() else 0
+            shown = shown_page(
+                self, page, PAGE_JOBS, wanted=lambda job: wanted in (None, job.type_word) and not self.expired(job)
+            )
+            if not 1 <= page <= shown.pages:
+                raise Refuse(answers.BAD_PAGE.format(pages=shown.pages))
+            items = [self._list_item(job) for job in shown.jobs]
+        totals = {"total_csvs": shown.total, "total_pages": shown.pages, "page": page}
         return self._envelope({"csvs": items, **({} if self.knobs.list_without_totals else totals)})
 
     def _list_item(self, job: Job) -> dict[str, object]:
@@ -245,6 +250,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
 
     def _job_fields(self, job: Job) -> dict[str, object]:
         now = self.clock.now()
+        invalid_rows = 0 if job.queued(now) else int(job.spool.counts["malformed"] * job.progress(now))
         return {
             "id": job.remote_id,
             "file_name": job.name + self.knobs.job_note,
@@ -252,7 +258,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
             "strictness": 0,
             "status": self.status_word(job),
             "aborted": job.aborted(now),
-            "invalid_records": 0 if job.queued(now) else int(job.spool.counts["malformed"] * job.progress(now)),
+            "invalid_records": max(invalid_rows + self.knobs.job_rows_error, 0),
         }
 
     def _status_url(self, job: Job) -> str:

@@ -25,6 +25,11 @@ class Job:
     work_seconds: float
     #: Part of the work beyond which the job never gets, `None` if it finishes.
     stall_at: float | None = None
+    #: Seconds after its acceptance in which the list, and its own status, do not show the job.
+    list_delay_seconds: float = 0.0
+    status_delay_seconds: float = 0.0
+    #: Made by somebody else on the account: it was not charged here.
+    of_others: bool = False
     #: IPQS: part of the work at which the job is aborted, `None` if it is not.
     abort_at: float | None = None
     #: IPQS: status calls that find the job still queued.

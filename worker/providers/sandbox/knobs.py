@@ -34,6 +34,9 @@ class Knobs:
     # --- money --------------------------------------------------------------------------------------------------------
     #: Credits at the beginning; what is left is this minus the rows charged.
     credits: int = 10_000_000
+    #: A list equal in name, type and values to one accepted at most so many seconds ago gets that one's job again and
+    #: is not charged; 0: never.
+    deduplicate_jobs_seconds: float = 0.0
 
     # --- what is seen of jobs -----------------------------------------------------------------------------------------
     #: Id of the first job.
@@ -44,6 +47,19 @@ class Knobs:
     list_delay_seconds: float = 0.0
     #: Seconds until a new job answers to its id; `inf`: never.
     status_delay_seconds: float = 0.0
+    #: The same two delays for the jobs accepted meanwhile alone; the longer one counts. Frozen at acceptance.
+    job_list_delay_seconds: float = 0.0
+    job_status_delay_seconds: float = 0.0
+    #: Jobs of others that are added before the next list page after a first one; used up by it.
+    list_inserts: int = 0
+    #: Jobs of others, the first in the list, that are gone before the next page after a first one; used up by it.
+    list_removals: int = 0
+    #: List pages that will lack their last job.
+    list_drops: int = 0
+    #: Added to the number of jobs that a list names.
+    list_total_error: int = 0
+    #: Added to the number of rows that a job names (WhoisXML: all; IPQS: invalid ones).
+    job_rows_error: int = 0
 
     # --- rows ---------------------------------------------------------------------------------------------------------
     #: Rows equal to an earlier one are dropped at acceptance: not charged, not answered. Frozen at acceptance.

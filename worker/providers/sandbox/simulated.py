@@ -6,19 +6,20 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass
+from filecmp import cmp
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from worker.providers.sandbox.echo import echoing
 from worker.providers.sandbox.faults import answer_with, take
 from worker.providers.sandbox.jobs import Job
 from worker.providers.sandbox.knobs import Knobs
+from worker.providers.sandbox.values import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from worker.providers.sandbox.clock import TimeSource
-    from worker.providers.sandbox.values import Spool
     from worker.providers.sandbox.wire import Request, Response
 
 #: Jobs that one simulated account holds at most; the oldest are forgotten first.
@@ -122,26 +123,61 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
                 starts_at=now + knobs.queue_seconds,
                 work_seconds=knobs.job_seconds + spool.rows * knobs.row_seconds,
                 stall_at=knobs.stall_at,
+                list_delay_seconds=knobs.job_list_delay_seconds,
+                status_delay_seconds=knobs.job_status_delay_seconds,
             )
-            self._accepted += 1
-            self.jobs[job.remote_id] = job
-            if len(self.jobs) > JOBS_MAX:
-                self.jobs.pop(next(iter(self.jobs))).spool.discard()
+            self._keep(job)
             self.ledger.append(Charge(job.remote_id, spool.rows, now))
             self._charged_rows += spool.rows
             return job
 
+    def twin(self, spool: Spool, *, name: str = "", type_word: str = "") -> Job | None:
+        """The job of an equal list that was accepted lately, if the knobs make such lists one."""
+        with self.lock:
+            since = self.clock.now() - self.knobs.deduplicate_jobs_seconds
+            for job in reversed(self.jobs.values()) if self.knobs.deduplicate_jobs_seconds else ():
+                alike = (job.name, job.type_word, job.spool.rows) == (name, type_word, spool.rows)
+                if alike and job.accepted_at >= since and cmp(job.spool.path, spool.path, shallow=False):
+                    return job
+            return None
+
+    def add_jobs_of_others(self, count: int, *, rows: int = 1, type_word: str = "email") -> list[Job]:
+        """Jobs that somebody else has made on this account: listed as any other and not charged here.
+
+        Their results have one row, whatever number of `rows` they name.
+        """
+        with self.lock:
+            theirs = self.folder / "of-others.csv"
+            theirs.write_text("somebody@example.net\n", encoding="utf-8")
+            made = []
+            for _ in range(count):
+                now = self.clock.now()
+                spool = Spool(theirs, Counter(processed=rows))
+                job = Job(self._next_id(), "a list of others", type_word, spool, now, now, 0.0, of_others=True)
+                self._keep(job)
+                made.append(job)
+            return made
+
+    def _keep(self, job: Job) -> None:
+        self._accepted += 1
+        self.jobs[job.remote_id] = job
+        if len(self.jobs) > JOBS_MAX:
+            self.jobs.pop(next(iter(self.jobs))).spool.discard()
+
     def find(self, remote_id: int) -> Job | None:
         """The job with this id, if it can be seen by id now."""
         job = self.jobs.get(remote_id)
-        if job is None or self.clock.now() < job.accepted_at + self.knobs.status_delay_seconds:
+        if job is None:
             return None
-        return job
+        delay_seconds = max(self.knobs.status_delay_seconds, job.status_delay_seconds)
+        return job if self.clock.now() >= job.accepted_at + delay_seconds else None
 
     def listed(self) -> list[Job]:
         """The jobs that can be seen in the list now, oldest first."""
-        seen_before = self.clock.now() - self.knobs.list_delay_seconds
-        return [job for job in self.jobs.values() if job.accepted_at <= seen_before]
+        now, delay_seconds = self.clock.now(), self.knobs.list_delay_seconds
+        return [
+            job for job in self.jobs.values() if job.accepted_at <= now - max(delay_seconds, job.list_delay_seconds)
+        ]
 
     def expired(self, job: Job) -> bool:
         """Whether the provider's retention has passed since the job's end."""

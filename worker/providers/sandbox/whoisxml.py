@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.providers.sandbox import whoisxml_answers as answers
 from worker.providers.sandbox.knobs import WhoisXmlKnobs
+from worker.providers.sandbox.list_pages import shown_page
 from worker.providers.sandbox.simulated import Call, SimulatedProvider
 from worker.providers.sandbox.values import spool_values
 from worker.providers.sandbox.whoisxml_answers import Refuse, plain_json, response_json
@@ -105,6 +106,9 @@ class WhoisXmlSandbox(SimulatedProvider[WhoisXmlKnobs]):
         word = partial(judge, self.seed, share)
         spool = spool_values(emails, self.folder, word, deduplicate=self.knobs.deduplicate_rows)
         with self.lock:
+            if twin := self.twin(spool):
+                spool.discard()
+                return self._reply({"id": twin.remote_id})
             job = self.accept(spool)
             if job is None:
                 raise Refuse(402, error=answers.NO_BALANCE)
@@ -120,15 +124,11 @@ class WhoisXmlSandbox(SimulatedProvider[WhoisXmlKnobs]):
     def _list(self, document: Mapping[str, Any]) -> Response:
         page, per_page, only_ids, ascending = page_fields(document)
         with self.lock:
-            jobs = [job for job in self.listed() if self._shown(job)]
-            if not ascending:
-                jobs.reverse()
-            start = (page - 1) * per_page
-            rows = jobs[start : start + per_page]
-            data = [{"id": job.remote_id} if only_ids else self._job_fields(job) for job in rows]
-        ordinals = {"from": start + 1 if rows else None, "to": start + len(rows) if rows else None}
-        last_page = max(1, math.ceil(len(jobs) / per_page))
-        totals = {"last_page": last_page, "per_page": per_page, "total": len(jobs)}
+            shown = shown_page(self, page, per_page, wanted=self._shown, ascending=ascending)
+            data = [{"id": job.remote_id} if only_ids else self._job_fields(job) for job in shown.jobs]
+        start = (page - 1) * per_page
+        ordinals = {"from": start + 1 if data else None, "to": start + len(data) if data else None}
+        totals = {"last_page": shown.pages, "per_page": per_page, "total": shown.total}
         return self._reply({"current_page": page, "data": data, **ordinals, **totals})
 
     def _results(self, operation: str, document: Mapping[str, Any]) -> Response:
@@ -194,7 +194,7 @@ class WhoisXmlSandbox(SimulatedProvider[WhoisXmlKnobs]):
             "id": job.remote_id,
             "api_version": job.api_version,
             "date_start": str(int(job.accepted_at + skew)),
-            "total_emails": job.spool.rows,
+            "total_emails": max(job.spool.rows + self.knobs.job_rows_error, 0),
             "invalid_emails": int(counts["invalid"] * progress),
             "processed_emails": int(counts["processed"] * progress),
             "failed_emails": int(counts["failed"] * progress),

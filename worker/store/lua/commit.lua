@@ -25,7 +25,8 @@ for i, new in ipairs(change.records) do
   local old = raw and cjson.decode(raw) or {version = 0}
   if old.txn == change.txn then
     repeated = repeated + 1
-  elseif old.version ~= new.expected then
+  elseif old.version ~= new.expected or (new.read ~= '' and (old.txn or '') ~= new.read) then
+    -- The same version by another write: Redis was set back, and what was read has not happened.
     return {'stale', key(new.type, new.id)}
   elseif new.live and redis.call('EXISTS', key('removing', new.id)) == 1 then
     -- Its files are being removed at this moment: it may come to life after that.

@@ -16,14 +16,14 @@ SUBMITTING = (
         "            attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)\n"
         "            if is_new:\n"
         "                intent = core.intent(part, attempt, now)\n"
-        "                context.apply(intent)\n"
-        "                _spend(context, intent.parts[0].written(), connected, submission)\n"
+        "                written = context.apply(intent)\n"
+        "                _spend(context, intent.parts[0].written(written.txn), connected, submission)\n"
         "                return\n",
         "            over_at = part.lease.until if part.lease else now\n"
         "            name = attempt_name(part.token, number)\n"
         "            intent = core.intent(part, Attempt(number=number, object=name, at=now, over_at=over_at), now)\n"
-        "            context.apply(intent)\n"
-        "            _spend(context, intent.parts[0].written(), connected, submission)\n"
+        "            written = context.apply(intent)\n"
+        "            _spend(context, intent.parts[0].written(written.txn), connected, submission)\n"
         "            open_attempt(context, part, now, over_at)\n"
         "            return\n",
         (

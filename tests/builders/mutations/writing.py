@@ -28,7 +28,7 @@ WRITING = (
         "version_not_checked",
         "a decision is written over what others have written since",
         "worker/store/lua/commit.lua",
-        "  elseif old.version ~= new.expected then\n",
+        "  elseif old.version ~= new.expected or (new.read ~= '' and (old.txn or '') ~= new.read) then\n",
         "  elseif old.version < 0 then\n",
         (
             f"{COMMIT}::test_a_stale_version_writes_nothing_at_all",

@@ -39,9 +39,14 @@ class StoreGate:
         self._taken = threading.local()
 
     def prepare(self, operation: str) -> None:
-        """Take the token of this thread's next call now, before anything is written for it. Raises as `acquire`."""
-        self._take(operation)
-        self._taken.ahead = True
+        """Take the token of this thread's next call now, before anything is written for it. Raises as `acquire`.
+
+        A token that was taken for a call that did not come is still there: parts that wait for a place on their account
+        would otherwise use up its rate by looking.
+        """
+        if not getattr(self._taken, "ahead", False):
+            self._take(operation)
+            self._taken.ahead = True
 
     def acquire(self, operation: str) -> None:
         """Take a token, sleeping at most a bounded second; raises `OwnRateReached` when that is not enough."""

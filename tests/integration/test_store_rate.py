@@ -132,3 +132,14 @@ def test_the_gate_refuses_a_wait_that_is_too_long(store: Store) -> None:
     with pytest.raises(OwnRateReached) as caught:
         gate.acquire("status")
     assert WAIT_SECONDS_MAX < (caught.value.retry_after_seconds or 0) <= 10.0
+
+
+def test_a_token_that_was_taken_ahead_and_not_used_is_there_for_the_next_call(store: Store) -> None:
+    """Looks that find no place for a part take one token together, and leave the rest to calls that are made."""
+    gate = StoreGate(store, "a", 0.1, lambda _: None)
+    for _ in range(BURST_CALLS * 2):
+        gate.prepare("submit")
+    for _ in range(BURST_CALLS):
+        gate.acquire("status")
+    with pytest.raises(OwnRateReached):
+        gate.acquire("status")

@@ -10,8 +10,9 @@ import pytest
 from tests.builders.effects import Crashed, Effect, Fate
 from tests.builders.stepping import Stepping, stepping
 from worker.actors.attempts import attempt_name
+from worker.actors.declare import STEPS
 from worker.actors.walk import walk
-from worker.core.states import PartState, UploadState
+from worker.core.states import Lane, PartState, UploadState
 from worker.core.sweep import Sweep
 from worker.providers.sandbox.ipqs_types import TYPES
 from worker.providers.sandbox.values import spool_values
@@ -156,6 +157,49 @@ def test_a_strangers_job_of_that_time_is_given_up_for_the_parts_own(line: Steppi
     assert "disown" in [entry["decision"] for entry in line.store.timeline(UPLOAD)]
     assert (line.upload(UPLOAD).state, verified_rows(line)) == (UploadState.COMPLETED, len(VALUES))
     assert len(watcher.submits_at) == 1
+
+
+@pytest.mark.parametrize("account", ["whoisxml-main"], indirect=True)
+def test_a_job_that_is_given_up_under_a_walk_is_not_taken_for_certain(line: Stepping, account: str) -> None:
+    """Between the reading of its owner and that of the owner's record, the values were found to be a stranger's."""
+    ask(line, account, UPLOAD)
+    while not (line.store.upload(UPLOAD) and line.parts(UPLOAD)):
+        line.step()
+    stranger(line, account, ["x@example.org", "y@example.org", "z@example.org"])
+    line.process.effects.watcher = FirstSubmit(line, Fate.LOSE_REPLY)
+    while part_of(line).state is not PartState.FINISHED:
+        line.step()
+    taken = part_of(line)
+    walking = line.start()
+
+    seen: list[str] = []
+
+    def given_up(effect: Effect) -> Fate:
+        seen.append(str(effect))
+        # The owner of the second job in the list; the first one is of the earlier upload.
+        if seen[-1] == "redis GET part" and seen.count("redis GET part") == 2:
+            STEPS[Lane.COLLECT](line.process.context, taken.part_id, taken.epoch)
+        return Fate.PERFORM
+
+    walking.effects.watcher = given_up
+    walk(walking.context, walking.context.accounts[account], Sweep(began_at=line.clock.now()))
+    assert taken.provisional
+    assert (part_of(line).state, part_of(line).remote_id) == (PartState.INTENT, None)
+    walking.end()
+    line.settle(UPLOAD)
+    assert (line.upload(UPLOAD).state, verified_rows(line)) == (UploadState.COMPLETED, len(VALUES))
+
+
+@pytest.mark.parametrize("account", ["whoisxml-main"], indirect=True)
+def test_a_job_found_by_its_time_may_answer_to_its_id_later_than_it_is_listed(line: Stepping, account: str) -> None:
+    """Nobody is asked about it while its values may still come."""
+    line.whoisxml.knobs.job_status_delay_seconds = 1_200.0
+    line.process.effects.watcher = FirstSubmit(line, Fate.LOSE_REPLY)
+    ask(line, account, UPLOAD)
+    line.settle(UPLOAD)
+    assert "adopt_by_time" in [entry["decision"] for entry in line.store.timeline(UPLOAD)]
+    assert (line.upload(UPLOAD).state, verified_rows(line)) == (UploadState.COMPLETED, len(VALUES))
+    assert charges(line) == 1
 
 
 @pytest.mark.parametrize("account", ["ipqs-main"], indirect=True)

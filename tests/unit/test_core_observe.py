@@ -10,6 +10,7 @@ from tests.builders.core_records import POLICY, sent
 from tests.builders.records import NOW, an_attempt
 from worker.core.errors import IllegalMove
 from worker.core.observe import MISSING_LOOKS_MAX, Seen, not_seen, observed
+from worker.core.search import ANSWERS_WITHIN_SECONDS
 from worker.core.states import Lane, PartState
 
 LATER = NOW + 100
@@ -118,8 +119,10 @@ def test_a_missing_job_that_was_found_by_its_time_is_a_persons_matter() -> None:
     """It will bring no values that tell whose it is: the attempt stays open, and the part asks for help."""
     part = sent(provisional=True, attempt=an_attempt(), credits_reserved=100)
     for _ in range(MISSING_LOOKS_MAX):
-        change = not_seen(part, LATER, POLICY)
-        part = change.parts[0]
+        part = not_seen(part, LATER, POLICY).parts[0]
+    assert (part.state, part.remote_id) == (PartState.SUBMITTED, "77"), "it may not answer to its id yet"
+    change = not_seen(part, LATER + ANSWERS_WITHIN_SECONDS, POLICY)
+    part = change.parts[0]
     assert (part.state, part.reason, part.remote_id) == (PartState.QUARANTINED, "adoption_doubtful", None)
     assert part.attempt is not None
     assert [claim.remote_id for claim in change.disclaims] == ["77"]

@@ -13,7 +13,7 @@ from worker.core.account import Waiting
 from worker.core.cancel import dropped
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
-from worker.core.search import disown
+from worker.core.search import disown, still_unseen
 from worker.core.states import Lane
 from worker.providers.errors import OwnRateReached, ProviderError, Refused
 from worker.providers.port import Kind
@@ -159,7 +159,7 @@ def _later(
     context: Context, keeper: Keeper[PartRecord], part: PartRecord, failure: ProviderError | StorageError
 ) -> None:
     now = context.store.now()
-    if isinstance(failure, Refused) and part.provisional:
+    if isinstance(failure, Refused) and part.provisional and not still_unseen(part, now):
         # It was found by its time alone, and has no values to tell whose it is.
         change = keeper.conclude(lambda record: disown(record, now, shared=None))
         context.nudge(change.upload_id)

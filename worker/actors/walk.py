@@ -110,6 +110,9 @@ class _Walker:
         token = token_in(job.name) or matching(job.name, self.open_attempts)
         try:
             owner = self.context.store.part(owner_id) if owner_id is not None else None
+            if owner is not None and owner.remote_id != job.remote_id:
+                # It has given the job up since its claim was read: what was its own then is nobody's now.
+                owner = None
             part = owner or self._named_by(token)
         except (Unreadable, Later) as error:
             self._leave(owner_id or token or "", error)

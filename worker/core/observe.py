@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from worker.core.change import Change, Event
 from worker.core.part import change
 from worker.core.schedule import PollPolicy, next_look_seconds
-from worker.core.search import disown
+from worker.core.search import disown, still_unseen
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
     age_seconds = now - (part.submitted_at or now)
     looks = part.looks + 1
     reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
-    if part.provisional and reason == "missing_remote":
+    if part.provisional and reason == "missing_remote" and not still_unseen(part, now):
         return disown(part, now, shared=None)
     waiting = part.moved(
         PartState.SUBMITTED,

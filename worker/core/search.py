@@ -49,6 +49,9 @@ NOBODYS: Mapping[str, object] = {
     "finished_at": None,
 }
 
+#: Seconds after its submit within which a job that the list shows answers to its id at last.
+ANSWERS_WITHIN_SECONDS = 3_600.0
+
 #: How a remote id was learned that was found by the time of its job alone.
 BY_TIME = "time"
 
@@ -294,6 +297,11 @@ def _absent(part: PartRecord, attempt: Attempt, now: float) -> Change:
     walks = ", ".join(f"{absence.jobs} jobs, {absence.control} among them" for absence in part.absences)
     details = {"attempt": attempt.object, "walks": walks}
     return parts.change("absent", free, ledger=parts.released(part), details=details)
+
+
+def still_unseen(part: PartRecord, now: float) -> bool:
+    """Whether a job that was found by its time may just not answer to its id yet, so that its values are waited for."""
+    return part.submitted_at is not None and now < part.submitted_at + ANSWERS_WITHIN_SECONDS
 
 
 def disown(part: PartRecord, now: float, *, shared: float | None) -> Change:

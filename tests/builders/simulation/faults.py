@@ -131,8 +131,8 @@ _MESSAGES = frozenset({EffectKind.MESSAGE})
 _REDIS = frozenset({EffectKind.REDIS})
 #: While the provider works on a part, nothing of it is read or written in storage.
 _NOT_IN_STORAGE = frozenset({str(PartState.SUBMITTED)})
-#: Before an upload has parts no provider is called for it.
-_NOT_CALLED = frozenset({UNSPLIT})
+#: Before a part has a place on its account no provider is called for it, but for a walk that happens to fall there.
+_NOT_CALLED = frozenset({UNSPLIT, str(PartState.PENDING)})
 
 FAULTS: dict[str, FaultKind] = {
     "crash before": FaultKind(_fated(Fate.CRASH_BEFORE)),

@@ -28,8 +28,14 @@ STATES: Sequence[str] = (
         ),
     ),
 )
-#: Faults that a seed plans at most; the next seed goes on where this one ends.
-FAULTS_PER_SEED = 8
+#: States that last for few effects, and that other faults keep some runs from: they are aimed at twice as often.
+BRIEF_STATES = frozenset(map(str, (PartState.FINISHED, PartState.COLLECTED)))
+#: Faults that a seed plans.
+FAULTS_PER_SEED = 10
+#: Of so many seeds one has faults that take the evidence away.
+SEEDS_PER_LOSS = 4
+#: How often the accounts were used before.
+USED_BEFORE_SHARE = 0.9
 #: Moments at which a fault could strike and that are let pass, one of these numbers of them.
 PASSED_MOMENTS = (0, 0, 0, 1, 2, 4, 7)
 #: The accounts of both providers.
@@ -62,9 +68,44 @@ class Plan:
 
 @cache
 def cells() -> list[tuple[str, str]]:
-    """Every fault at every state at which it can strike, in an order in which neighbours differ in both."""
-    found = [(name, state) for state in STATES for name, fault in FAULTS.items() if state not in fault.never_at]
-    return sorted(found, key=lambda cell: Random(f"{cell[0]} at {cell[1]}").random())
+    """Every fault at every state at which it can strike."""
+    return [(name, state) for name, fault in FAULTS.items() for state in STATES if state not in fault.never_at]
+
+
+def _targets(seed: int) -> list[tuple[str, str]]:
+    """The cells that a seed aims at.
+
+    In most seeds every fault leaves evidence, so that nothing may end in quarantine; in the others half of them do.
+    """
+    aims = [cell for cell in cells() for _ in range(2 if cell[1] in BRIEF_STATES else 1)]
+    kept = [cell for cell in aims if FAULTS[cell[0]].leaves_evidence]
+    lost = [cell for cell in aims if not FAULTS[cell[0]].leaves_evidence]
+    number, place = divmod(seed, SEEDS_PER_LOSS)
+    if place:
+        return _next(kept, "kept", number * (SEEDS_PER_LOSS - 1) + place - 1, FAULTS_PER_SEED)
+    half = FAULTS_PER_SEED // 2
+    return _next(kept, "beside", number, half) + _next(lost, "lost", number, FAULTS_PER_SEED - half)
+
+
+def _next(order: Sequence[tuple[str, str]], name: str, number: int, count: int) -> list[tuple[str, str]]:
+    """The cells of draw `number`, `count` in each: all come before any comes again, each time in a new order."""
+    found = []
+    for index in range(number * count, (number + 1) * count):
+        turn, place = divmod(index, len(order))
+        found.append(_shuffled(tuple(order), f"{name} {turn}")[place])
+    return found
+
+
+@cache
+def _shuffled(order: tuple[tuple[str, str], ...], name: str) -> Sequence[tuple[str, str]]:
+    shuffled = [*order]
+    Random(name).shuffle(shuffled)
+    return shuffled
+
+
+def _passes(chance: Random, fault: str) -> int:
+    """Moments that are let pass: few for a fault that seldom has one."""
+    return chance.choice(PASSED_MOMENTS if len(FAULTS[fault].at) > 1 else PASSED_MOMENTS[:4])
 
 
 def _uploads(chance: Random, targets: Sequence[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
@@ -77,16 +118,15 @@ def _uploads(chance: Random, targets: Sequence[tuple[str, str]]) -> tuple[tuple[
 
 
 def plan_of(seed: int) -> Plan:
-    """The plan of a seed: its faults are the next ones in the order of all cells, so that many seeds strike each."""
+    """The plan of a seed. Seeds in a row aim at all cells equally often."""
     chance = Random(seed)
-    order = cells()
-    targets = [order[(seed * FAULTS_PER_SEED + place) % len(order)] for place in range(FAULTS_PER_SEED)]
+    targets = _targets(seed)
     uploads = _uploads(chance, targets)
     return Plan(
         seed=seed,
-        injections=tuple(Injection(name, state, chance.choice(PASSED_MOMENTS)) for name, state in targets),
+        injections=tuple(Injection(name, state, _passes(chance, name)) for name, state in targets),
         uploads=uploads,
-        used_before=chance.random() < 0.8,
+        used_before=chance.random() < USED_BEFORE_SHARE,
         alike=len(uploads) > 1 and chance.random() < 0.3,
         workers=chance.choice((2, 2, 3)),
     )

@@ -42,7 +42,7 @@ class Scene(Stepping):
         self.requests_may_wait = self.may_be_overdue = True
         self.parts_known = False
         self._parts: dict[str, dict[str, Any]] = {}
-        self._copies: list[RedisCopy] = []
+        self._copies: list[RedisCopy] = [copy_of(self.redis)]
 
     # What is asked for
 
@@ -72,7 +72,7 @@ class Scene(Stepping):
 
     def roll_back(self) -> None:
         """Redis is as it was some time ago; producers ask again for what they have asked for."""
-        put_back(self.redis, self.chance.choice(self._copies)) if self._copies else self.redis.flushdb()
+        put_back(self.redis, self.chance.choice(self._copies))
         self._after_amnesia()
 
     def _after_amnesia(self) -> None:

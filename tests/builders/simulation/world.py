@@ -156,7 +156,7 @@ class World(Scene):
         if verdict is None:
             return
         self.effects += 1
-        if self.effects % EFFECTS_PER_COPY == 1:
+        if self.effects % EFFECTS_PER_COPY == 0:
             self.keep_copy()
         self._note(step, f"{effect}{'' if verdict is Fate.PERFORM else f' -> {verdict}'}")
         charges = len(self.ipqs.ledger) + len(self.whoisxml.ledger)
@@ -210,8 +210,9 @@ class World(Scene):
 
     def _pass_time(self) -> None:
         """Nothing can be done now: turn the clock to when something can."""
-        wakes = [w.frozen_until for w in self.workers if w.frozen_until > self.clock.now() and w.steps]
-        self.advance_to(min([self.next_due_at() + PAST_DUE_SECONDS, *wakes]))
+        thaws = [worker.frozen_until for worker in self.workers if worker.frozen_until > self.clock.now()]
+        awake = len(thaws) < len(self.workers)
+        self.advance_to(min([*thaws, self.next_due_at() + PAST_DUE_SECONDS] if awake else thaws))
 
     # Faults
 

@@ -33,6 +33,8 @@ SEEDS_OF_A_FULL_RUN = 1_000
 STRIKES_MIN = 20
 #: Lines of its trail that a run which failed is told with.
 TRAIL_LINES = 40
+#: Seeds between two lines about how far it is, where there is no terminal for a progress bar.
+SEEDS_PER_LINE = 50
 #: Columns of the terminal that the table needs.
 TABLE_COLUMNS = 110
 #: Seconds of a year.
@@ -122,8 +124,14 @@ def _many(console: Console, seeds: Sequence[int], processes: int) -> Totals:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("seeds", total=len(seeds), told="")
         while totals.seeds < len(seeds):
-            totals.add(reports.get())
-            progress.update(task, advance=1, told=f"{len(totals.failures)} failed")
+            report = reports.get()
+            totals.add(report)
+            told = f"{len(totals.failures)} failed"
+            progress.update(task, advance=1, told=told)
+            if report.failure:
+                console.print(f"FAILED  make sim SEED={report.plan.seed}", markup=False)
+            if not console.is_terminal and totals.seeds % SEEDS_PER_LINE == 0:
+                console.print(f"{totals.seeds} of {len(seeds)} seeds, {told}", markup=False)
     for player in players:
         player.join()
     return totals

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.plan import STATES, cells, plan_of
+from tests.builders.simulation.provider_faults import JOINED
 from tests.builders.simulation.stage import Report, Stage
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Totals:
         lacking = sorted({name for name, _ in report.struck if not FAULTS[name].leaves_evidence})
         why = ", ".join(lacking) if lacking else "an account without jobs of its own" * (not report.plan.used_before)
         for _, reason, _ in report.quarantines:
-            self.quarantines[reason, why or "none: a defect"] += 1
+            joined = reason == "identity_collision" and report.plan.alike
+            self.quarantines[reason, why or (JOINED if joined else "none: a defect")] += 1
         if report.failure:
             self.failures[report.plan.seed] = report.failure
 

@@ -24,6 +24,8 @@ LATE_SECONDS_MAX = 500.0
 BEYOND_SECONDS = (3 * 3_600.0, 12 * 3_600.0)
 #: Seconds that a provider's clock is off at most; less than the setting allows for.
 SKEW_SECONDS_MAX = 250.0
+#: The provider answers the submit of an equal list with the job that it has: whose it is, a person decides.
+JOINED = "equal lists joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ PROVIDER_FAULTS: dict[str, ProviderFault] = {
     "pages shift back": ProviderFault(_shift("list_inserts")),
     "pages shift on": ProviderFault(_shift("list_removals")),
     "page lacks a job": ProviderFault(_shift("list_drops")),
-    "equal lists joined": ProviderFault(_set("deduplicate_jobs_seconds", lambda _chance: 3_600.0)),
+    JOINED: ProviderFault(_set("deduplicate_jobs_seconds", lambda _chance: 3_600.0)),
     "clock skew": ProviderFault(
         _set("clock_skew_seconds", lambda chance: chance.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)),
         only_on=WHOISXML,

@@ -304,8 +304,11 @@ def test_what_is_known_is_shown_before_anybody_decides(stopped: Stopped) -> None
 
 
 def check_the_list(stopped: Stopped) -> None:
-    """With --list, jobs without an owner that were begun near the attempt are named with their rows."""
+    """With --list, the jobs that a search would consider, which may appear late, are named with their rows."""
     object.__setattr__(stopped.line.whoisxml.knobs, "list_delay_seconds", 0.0)
+    settings = stopped.line.settings
+    late_seconds = settings.settle_unnamed_seconds + settings.clock_skew_seconds
+    object.__setattr__(stopped.line.whoisxml.knobs, "clock_skew_seconds", late_seconds)
     shown = stopped.command("resolve", "one", "--list", "--json")
     listed = printed(shown.stdout)["evidence"]["listed"]
     assert [(job["remote_id"], job["rows"]) for job in listed["jobs"]] == [(stopped.job, 3)]

@@ -183,7 +183,7 @@ def test_a_part_that_only_found_a_job_by_its_time_gives_way_to_the_one_that_was_
     job = Unproven(str(line.ipqs.knobs.first_id), lost.kind, lost.rows, now)
     found = Walked(began_at=now, complete=True, jobs=1, controls={}, named_controls={}, unproven=(job,))
     unnamed = Grounds(named=False, ask=False, alive=False)
-    context.apply(judge(lost, found, search_rules(context), unnamed, now))
+    context.apply(judge(lost, found, search_rules(context.settings), unnamed, now))
     assert line.parts("one")[0].provisional
     answered = pending_part(line, "two")
     submit.run(context, answered.part_id, answered.epoch)

@@ -165,7 +165,8 @@ class _Walker:
         except Taken as taken:
             log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
         else:
-            if change.parts[0].remote_id == job.remote_id and not change.parts[0].provisional:
+            learned = part.remote_id != job.remote_id and change.parts[0].remote_id == job.remote_id
+            if learned and not change.parts[0].provisional:
                 close_found(self.context.storage, part, job.remote_id)
 
     def _leave(self, part_id: str, error: Unreadable) -> None:

@@ -135,7 +135,7 @@ class Context:
         )
         details = dict(change.details) if change.details is not None else {}
         write = log.info if change.details is not None else log.debug
-        if change.decision in {"quarantine", "duplicate_remote", "failed", "refused", "aborted"}:
+        if change.decision in {"quarantine", "duplicate_remote", "charged_late", "failed", "refused", "aborted"}:
             write = log.warning
         part = change.parts[0].index if len(change.parts) == 1 and not change.uploads else None
         bound = {"upload_id": change.upload_id, "account": change.account, "part": part, "reason": change.reason}

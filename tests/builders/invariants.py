@@ -162,7 +162,7 @@ def _spent_twice(seen: Seen) -> Iterator[str]:
     for part in seen.parts:
         if part.credits_committed not in {0, part.rows}:
             yield f"{part.part_id} of {part.rows} rows has {part.credits_committed} credits committed"
-        if part.credits_committed and part.remote_id is None:
+        if part.credits_committed and part.remote_id is None and not (part.terminal and part.evidence):
             yield f"{part.part_id} is paid for and has no remote job"
         if part.attempt is not None and part.attempt.number < part.attempts:
             yield f"{part.part_id} has attempt {part.attempts} while attempt {part.attempt.number} is open"

@@ -213,9 +213,18 @@ def test_a_job_that_cannot_be_looked_at_is_refused(stopped: Stopped) -> None:
     assert stopped.line.upload("one").state is UploadState.COMPLETED
 
 
-@pytest.mark.parametrize("decision", [["--resubmit", "--yes-spend", "3"], ["--fail"]], ids=["resubmitted", "failed"])
-def test_an_answer_that_comes_after_all_is_evidence_of_a_second_charge(stopped: Stopped, decision: list[str]) -> None:
-    """The late job is never used: it is kept as evidence, counted as wasted, and changes nothing of the outcome."""
+@pytest.mark.parametrize(
+    ("decision", "word", "counted"),
+    [
+        (["--resubmit", "--yes-spend", "3"], "duplicate_remote", {"reserved": 6, "committed": 3, "wasted": 3}),
+        (["--fail"], "charged_late", {"reserved": 6, "committed": 3}),
+    ],
+    ids=["resubmitted", "failed"],
+)
+def test_an_answer_that_comes_after_all_is_evidence_of_a_charge(
+    stopped: Stopped, decision: list[str], word: str, counted: dict[str, int]
+) -> None:
+    """The late job is never used: it changes nothing of the outcome, and is wasted only if there was another charge."""
     job = stopped.job
     stopped.resolve(*decision)
     stopped.line.finish("one")
@@ -223,8 +232,11 @@ def test_an_answer_that_comes_after_all_is_evidence_of_a_second_charge(stopped: 
     submit.learn(stopped.line.plant.context, "one/0", job, "late_answer")
     assert (stopped.part.state, stopped.part.remote_id) == (state, remote_id)
     assert stopped.part.evidence[-1].remote_id == job
-    assert stopped.store.client.hget("bulkverify:ledger:whoisxml-main", "wasted") == "3"
-    assert "duplicate_remote" in stopped.line.decisions("one")
+    ledger: Any = stopped.store.client.hgetall("bulkverify:ledger:whoisxml-main")
+    assert {entry: int(ledger.get(entry, 0)) for entry in counted} == counted
+    assert ("wasted" in ledger) is ("wasted" in counted)
+    assert word in stopped.line.decisions("one")
+    check_coherent(stopped.store)
 
 
 @pytest.mark.parametrize("way", ["adopt", "resubmit"])
@@ -292,8 +304,11 @@ def test_what_is_known_is_shown_before_anybody_decides(stopped: Stopped) -> None
 
 
 def check_the_list(stopped: Stopped) -> None:
-    """With --list, jobs without an owner that were begun near the attempt are named with their rows."""
+    """With --list, the jobs that a search would consider, which may appear late, are named with their rows."""
     object.__setattr__(stopped.line.whoisxml.knobs, "list_delay_seconds", 0.0)
+    settings = stopped.line.settings
+    late_seconds = settings.settle_unnamed_seconds + settings.clock_skew_seconds
+    object.__setattr__(stopped.line.whoisxml.knobs, "clock_skew_seconds", late_seconds)
     shown = stopped.command("resolve", "one", "--list", "--json")
     listed = printed(shown.stdout)["evidence"]["listed"]
     assert [(job["remote_id"], job["rows"]) for job in listed["jobs"]] == [(stopped.job, 3)]

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.coherence import check_coherent
 from tests.builders.line import Line, running_line
-from worker.actors import prepare, submit
-from worker.actors.attempts import Outcome, attempt_name, close_attempt, outcome_of
+from worker.actors import prepare, reconcile, submit
+from worker.actors.attempts import FOLLOWED, Outcome, attempt_name, close_attempt, outcome_of
 from worker.actors.unresolved import search_rules
 from worker.core.account import echo_proven
 from worker.core.part import intent, reserve
 from worker.core.records import Attempt
 from worker.core.search import Grounds, Unproven, Walked, judge
 from worker.core.states import PartState
+from worker.core.token import remote_name
 from worker.providers.errors import OwnRateReached
 from worker.providers.sandbox.faults import Fault
+from worker.providers.sandbox.values import spool_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +97,44 @@ def test_a_refusal_that_only_storage_remembers_frees_the_part_for_another_attemp
     submitted = step(line, held)
     assert (submitted.state, submitted.attempts) == (PartState.SUBMITTED, 2)
     assert len(line.ipqs.ledger) == 1
+
+
+def test_a_job_that_turned_up_late_is_remembered_by_storage_whatever_the_store_has_forgotten(line: Line) -> None:
+    """An attempt that was followed by another, and answered after all, is adopted by a store that is empty."""
+    part, storage = pending_part(line), line.plant.context.storage
+    assert storage.create(attempt_name(part.token, 1), b"{}")
+    close_attempt(storage, part.token, 1, Outcome(unspent=FOLLOWED))
+    close_attempt(storage, part.token, 1, Outcome(remote_id="4711"))
+    adopted = step(line, part)
+    assert (adopted.state, adopted.remote_id) == (PartState.SUBMITTED, "4711")
+    assert not line.ipqs.ledger
+
+
+def test_a_store_that_was_set_back_does_not_follow_a_job_that_turned_up_late(line: Line) -> None:
+    """Back at a time when the next attempt was due, it adopts the job that storage knows of, with one charge."""
+    part, storage = abandoned_attempt(line), line.plant.context.storage
+    close_attempt(storage, part.token, 1, Outcome(unspent=FOLLOWED))
+    due = step(line, part)
+    assert (due.state, due.attempts) == (PartState.HELD, 1)
+    close_attempt(storage, part.token, 1, Outcome(remote_id="4711"))
+    adopted = step(line, due)
+    assert (adopted.state, adopted.remote_id, adopted.credits_reserved) == (PartState.SUBMITTED, "4711", 0)
+    assert not line.ipqs.ledger
+    check_coherent(line.plant.context.store)
+
+
+def test_a_job_that_the_list_shows_late_is_remembered_by_storage(line: Line) -> None:
+    """A walk that shows the job of an attempt which was closed without one writes that down."""
+    part, context = pending_part(line), line.plant.context
+    context.storage.create(attempt_name(part.token, 1), b'{"upload_id": "one", "part": 0}')
+    close_attempt(context.storage, part.token, 1, Outcome(unspent=FOLLOWED))
+    assert step(line, part).attempts == 1
+    spool = spool_values(["one@example.com"], line.ipqs.folder, lambda _: "clean", deduplicate=False)
+    job = line.ipqs.accept(spool, name=remote_name(part.token, ""), type_word="email")
+    assert job is not None
+    reconcile.run(context, "ipqs-main", 0)
+    assert line.parts("one")[0].remote_id == str(job.remote_id)
+    assert outcome_of(context.storage, part.token, 1) == Outcome(remote_id=str(job.remote_id))
 
 
 def test_an_attempt_without_a_known_outcome_is_never_followed_by_another(line: Line) -> None:
@@ -183,7 +224,7 @@ def test_a_part_that_only_found_a_job_by_its_time_gives_way_to_the_one_that_was_
     job = Unproven(str(line.ipqs.knobs.first_id), lost.kind, lost.rows, now)
     found = Walked(began_at=now, complete=True, jobs=1, controls={}, named_controls={}, unproven=(job,))
     unnamed = Grounds(named=False, ask=False, alive=False)
-    context.apply(judge(lost, found, search_rules(context), unnamed, now))
+    context.apply(judge(lost, found, search_rules(context.settings), unnamed, now))
     assert line.parts("one")[0].provisional
     answered = pending_part(line, "two")
     submit.run(context, answered.part_id, answered.epoch)

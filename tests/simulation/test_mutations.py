@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.builders.deadline import wait_until
 from tests.builders.mutations.catalog import MUTATIONS
 from tests.builders.mutations.trial import Run, Verdict, try_out
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 NAME = "one_absence_is_enough"
 
 
@@ -45,3 +48,16 @@ def test_what_says_nothing_about_the_rule_does_not_count(run: Run, problem: str)
     verdict = Verdict(MUTATIONS[NAME], 1.0, run)
     assert not verdict.caught
     assert problem in verdict.problems[0]
+
+
+@pytest.mark.parametrize("stage", ["unbroken", NAME])
+def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path, stage: str) -> None:
+    """SIGTERM ends the tests that are running, before or with the mutation, and removes the folder of the run."""
+    command = [sys.executable, "-m", "tests.builders.mutations.run", "--only", NAME]
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as run:
+        copied = f"bulkverify-mutations-*/{stage}/program/pyproject.toml"
+        wait_until(lambda: bool([*tmp_path.glob(copied)]) or run.poll() is not None, seconds=60, what="a copy")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not [*tmp_path.iterdir()]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.core.records import PartRecord
+    from worker.providers.port import ListPage
 
 EARLIER, UPLOAD = "crm-0", "crm-1"
 VALUES = ("ann@example.com", "bob@example.com", "cyd@example.com")
@@ -213,3 +214,33 @@ def test_a_walk_that_ends_at_the_watermark_is_incomplete(line: Stepping, account
     assert not walk(context, connected, short, until=max(line.ipqs.jobs)).complete
     assert walk(context, connected, whole).complete
     assert (short.pages, whole.pages) == (1, 3)
+
+
+@pytest.mark.parametrize("account", ["ipqs-main", "whoisxml-main"], indirect=True)
+def test_a_job_that_is_added_does_not_hide_that_another_has_slipped(
+    line: Stepping, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of the second page is deleted before the third is read, and one is added that moves none: incomplete."""
+    for number in range(2 * STRANGERS):
+        stranger(line, account, [f"{number}@example.org"])
+    connected = line.process.context.accounts[account]
+    sandbox = line.ipqs if account == "ipqs-main" else line.whoisxml
+    ask_page, asked = connected.provider.list_page, list[str | None]()
+
+    def shifting(cursor: str | None = None) -> ListPage:
+        is_third = cursor not in asked and len(set(asked)) == 2
+        asked.append(cursor)
+        if is_third:
+            del sandbox.jobs[sorted(sandbox.jobs)[STRANGERS]]
+        if is_third and not connected.provider.capabilities.list_newest_first:
+            stranger(line, account, ["new@example.org"])
+        page = ask_page(cursor)
+        if is_third and connected.provider.capabilities.list_newest_first:
+            stranger(line, account, ["new@example.org"])
+        return page
+
+    monkeypatch.setattr(connected.provider, "list_page", shifting)
+    shifted, whole = Sweep(began_at=line.clock.now()), Sweep(began_at=line.clock.now())
+    walk(line.process.context, connected, shifted)
+    walk(line.process.context, connected, whole)
+    assert (shifted.complete, whole.complete, len(set(asked))) == (False, True, 3)

@@ -134,7 +134,8 @@ def test_a_remote_id_that_is_known_is_learned_once() -> None:
 @pytest.mark.parametrize("state", [PartState.SUBMITTED, PartState.FINISHED, *PART_TERMINAL])
 def test_a_second_job_for_a_part_is_evidence_of_a_wasted_charge(state: PartState) -> None:
     """Another remote id of a part that has one is kept and counted as wasted, and moves nothing."""
-    part = a_part(state=state, remote_id="77", evidence=(Evidence(remote_id="77", how="answer", at=NOW),))
+    known = (Evidence(remote_id="77", how="answer", at=NOW),)
+    part = a_part(state=state, remote_id="77", evidence=known, credits_committed=100)
     change = core.learn(part, "78", "late_answer", LATER, look_at=LATER)
     assert change is not None
     kept = change.parts[0]
@@ -142,6 +143,25 @@ def test_a_second_job_for_a_part_is_evidence_of_a_wasted_charge(state: PartState
     assert [known.remote_id for known in kept.evidence] == ["77", "78"]
     assert change.ledger == {Entry.WASTED: 100}
     assert change.claims == ()
+
+
+@pytest.mark.parametrize("state", [PartState.FAILED, PartState.CANCELLED])
+@pytest.mark.parametrize("named", [(), (Evidence(remote_id="77", how="unclear_answer", at=NOW),)])
+def test_the_first_job_of_a_part_that_ended_unpaid_is_a_charge_and_no_waste(
+    state: PartState, named: tuple[Evidence, ...]
+) -> None:
+    """Its credits are committed once, though an unclear answer had named it before; only another job is wasted."""
+    part = a_part(state=state, attempt=an_attempt(), evidence=named)
+    change = core.learn(part, "77", "list", LATER, look_at=LATER)
+    assert change is not None
+    (paid,) = change.parts
+    assert change.ledger == {Entry.RESERVED: 100, Entry.COMMITTED: 100}
+    assert (paid.state, paid.remote_id, paid.credits_committed, paid.attempt) == (state, None, 100, None)
+    assert change.claims == ()
+    assert core.learn(paid, "77", "list", LATER, look_at=LATER) is None
+    second = core.learn(paid, "78", "list", LATER, look_at=LATER)
+    assert second is not None
+    assert (second.decision, second.ledger) == ("duplicate_remote", {Entry.WASTED: 100})
 
 
 @pytest.mark.parametrize("part", [attempted(), reserved(a_part())], ids=["intent", "reserved"])

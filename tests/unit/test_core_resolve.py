@@ -175,7 +175,7 @@ def test_a_job_that_is_learned_after_a_part_was_given_up_is_evidence_of_a_charge
     part = changed(give_up(STUCK, LATER)).parts[0].written()
     late = parts.learn(part, "77", "late_answer", LATER, look_at=LATER)
     assert late is not None
-    assert (late.decision, late.parts[0].state) == ("duplicate_remote", part.state)
+    assert (late.decision, late.parts[0].state) == ("charged_late", part.state)
     assert [known.remote_id for known in late.parts[0].evidence] == ["77"]
 
 

@@ -1,7 +1,8 @@
 """Attempt records: what is kept in storage before anything is spent, and what became of it.
 
 `attempts/<token>/<n>.json` is created before attempt n is sent, `attempts/<token>/<n>.outcome.json` when its outcome is
-known. They outlive Redis: an attempt that the store has forgotten is found here, and never followed by another unseen.
+known, and `attempts/<token>/<n>.found.outcome.json` when its job turns up although that said otherwise. They
+outlive Redis: an attempt that the store has forgotten is found here, and never followed by another unseen.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 RECORD_BYTES_MAX = 64 * 1024
 #: Why an attempt is closed whose outcome nobody knew when the next one was allowed: it may have been spent.
 FOLLOWED = "followed_by_another"
+#: How the name ends of what is kept of a job that turned up after its attempt was closed without one.
+FOUND_SUFFIX = ".found.outcome.json"
 _ATTEMPT = re.compile(r".*/([1-9][0-9]*)\.json")
 
 
@@ -50,6 +53,11 @@ def attempt_name(token: str, number: int) -> str:
 def outcome_name(token: str, number: int) -> str:
     """The storage name of an attempt's outcome."""
     return f"attempts/{token}/{number}.outcome.json"
+
+
+def found_name(token: str, number: int) -> str:
+    """The storage name of the job that turned up for an attempt after it was closed without one."""
+    return f"attempts/{token}/{number}{FOUND_SUFFIX}"
 
 
 def open_attempt(context: Context, part: PartRecord, now: float, over_at: float) -> tuple[Attempt, bool]:
@@ -83,14 +91,33 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
 
 
 def close_attempt(storage: Storage, token: str, number: int, outcome: Outcome) -> None:
-    """Record what became of an attempt; the first word stands."""
+    """Record what became of an attempt; the first word stands, but for a job, which is a fact however late it comes."""
     text = {"schema_version": SCHEMA_VERSION, "remote_id": outcome.remote_id, "unspent": outcome.unspent}
-    storage.create(outcome_name(token, number), json.dumps(text).encode())
+    said = json.dumps(text).encode()
+    if not storage.create(outcome_name(token, number), said) and outcome.remote_id is not None:
+        storage.create(found_name(token, number), said)
 
 
 def outcome_of(storage: Storage, token: str, number: int) -> Outcome | None:
     """What became of an attempt, or `None` when nobody knows. Raises `Later` when a newer program wrote it."""
-    name = outcome_name(token, number)
+    known = _outcome(storage, outcome_name(token, number))
+    if known is None or known.remote_id is not None:
+        return known
+    return _outcome(storage, found_name(token, number)) or known
+
+
+def found_late(storage: Storage, token: str) -> str | None:
+    """The job that turned up for an attempt of a part after that was closed without one; `None`: there is no such job.
+
+    To be asked before another attempt: the store may be back at a time when it was not known. Raises `Later`.
+    """
+    for name in storage.list(f"attempts/{token}"):
+        if name.endswith(FOUND_SUFFIX) and (known := _outcome(storage, name)) is not None:
+            return known.remote_id
+    return None
+
+
+def _outcome(storage: Storage, name: str) -> Outcome | None:
     if not storage.exists(name):
         return None
     try:
@@ -161,15 +188,14 @@ def _seconds(value: object) -> float | None:
 
 
 def close_found(storage: Storage, part: PartRecord, remote_id: str) -> None:
-    """Close the open attempt of a part with the job that was found to be its own; without an attempt nothing is done.
+    """Close the last attempt of a part with the job that was found to be its own, though it was closed otherwise.
 
     The provider's list forgets jobs: a store that forgets the part could not find it there again. What storage refuses
     is logged: the store knows the job.
     """
-    if part.attempt is None:
-        return
+    number = part.attempt.number if part.attempt is not None else max(part.attempts, 1)
     try:
-        close_attempt(storage, part.token, part.attempt.number, Outcome(remote_id=remote_id))
+        close_attempt(storage, part.token, number, Outcome(remote_id=remote_id))
     except StorageError as error:
         log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
 

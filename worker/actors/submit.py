@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.accounts import kept_back, pause_account, provider_well
-from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
+from worker.actors.attempts import (
+    Outcome,
+    attempt_name,
+    close_attempt,
+    found_late,
+    open_attempt,
+    outcome_of,
+    remembered_attempt,
+)
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import gives_way, is_named, search
@@ -190,6 +198,10 @@ def _attempt(context: Context, part: PartRecord, connected: Connected, submissio
     number = part.attempts + 1
     if part.watermark is None:
         part = part.model_copy(update={"watermark": context.store.highest_remote(part.remote_scope) or 0})
+    remote_id = found_late(context.storage, part.token) if part.attempts else None
+    if remote_id is not None:
+        _write(context, part, core.submitted(part, remote_id, "attempt_record", now, look_at=now))
+        return
     try:
         with context.spending.held(attempt_name(part.token, number)):
             attempt, is_new = open_attempt(context, part, now, part.lease.until if part.lease else now)

@@ -22,6 +22,7 @@ from worker.store.errors import Stale, Taken, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from config.settings import Settings
     from worker.context import Connected, Context
     from worker.core.change import Change
     from worker.core.records import AccountRecord, PartRecord
@@ -49,7 +50,7 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
         context.metrics.message_stale(Lane.SUBMIT, "early")
         return
     account = context.store.account(part.account, part.provider)
-    rules = search_rules(context)
+    rules = search_rules(context.settings)
     named = is_named(connected, account)
     waiting = kept_back(context, connected)
     if waiting is not None:
@@ -87,9 +88,8 @@ def _walk_for(context: Context, connected: Connected, part: PartRecord, rules: S
     context.metrics.stage_finished("search", provider=part.provider, account=part.account, kind="", seconds=seconds)
 
 
-def search_rules(context: Context) -> SearchRules:
+def search_rules(settings: Settings) -> SearchRules:
     """How long to search, by the settings."""
-    settings = context.settings
     return SearchRules(
         settle_seconds=settings.settle_seconds,
         settle_unnamed_seconds=settings.settle_unnamed_seconds,
@@ -130,7 +130,7 @@ def _open_attempts(context: Context, connected: Connected) -> Iterator[PartRecor
 def decide(context: Context, connected: Connected, walked: Walked, alive: frozenset[str]) -> None:
     """What a walk means for each attempt of the account that is open still; `alive` were so when it began."""
     account = context.store.account(connected.account.name, connected.account.provider)
-    rules, named = search_rules(context), is_named(connected, account)
+    rules, named = search_rules(context.settings), is_named(connected, account)
     for part in _open_attempts(context, connected):
         now = context.store.now()
         if part.state is not PartState.INTENT or part.leased_now(now) or part.service != connected.service:

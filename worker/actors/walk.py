@@ -35,6 +35,12 @@ UNPROVEN_MAX = 10_000
 def walk(context: Context, connected: Connected, sweep: Sweep, *, until: int | None = None) -> Walked:
     """Read the list page by page; where it shifts meanwhile, a job is counted once.
 
+    Jobs move to earlier pages when others are deleted, and a total does not tell, as one may have been added as well.
+    Oldest first, where added ones move nothing, each page is therefore read again once the next one is there: as long
+    as it is what it was, no job lies between the two. That is 2n - 1 calls for n pages, and one for the usual one.
+
+    Known limitation: newest first, deletions are seen only by the provider's total, where it gives one.
+
     `until` ends the walk, incomplete, at a page without any id above it: enough to find a new job, and never to prove
     that there is none. Raises `ProviderError`; what was shown before that has moved.
     """
@@ -68,17 +74,18 @@ class _Walker:
     def read(self, until: int | None) -> None:
         attempted = self.context.store.open_attempts(self.connected.account.name, self._leave)
         self.open_attempts = {part.token: part for part in attempted if part.service == self.connected.service}
-        first: ListPage | None = None
+        newest_first = self.connected.provider.capabilities.list_newest_first
         cursor: str | None = None
-        while self.sweep.pages < PAGES_MAX:
-            page = self._page(cursor)
-            first = first or page
-            cursor = page.next_cursor
-            if cursor is None:
-                self.sweep.complete = self._is_steady(first) and self.readable and len(self.unproven) <= UNPROVEN_MAX
-                return
+        first = page = self._page(cursor)
+        joined = True
+        while page.next_cursor is not None and self.sweep.pages < PAGES_MAX:
             if until is not None and not any(_above(job.remote_id, until) for job in page.jobs):
                 return
+            before, cursor_before, cursor = page, cursor, page.next_cursor
+            page = self._page(cursor)
+            joined = joined and (newest_first or _ids(self._page(cursor_before)) == _ids(before))
+        whole = page.next_cursor is None and joined and self._is_steady(first, newest_first=newest_first)
+        self.sweep.complete = whole and self.readable and len(self.unproven) <= UNPROVEN_MAX
 
     def _page(self, cursor: str | None) -> ListPage:
         page = self.connected.provider.list_page(cursor)
@@ -91,18 +98,21 @@ class _Walker:
                 self._sighted(job)
         return page
 
-    def _is_steady(self, first: ListPage) -> bool:
-        """Whether no job can have slipped from one page to another that had been read before.
+    def _is_steady(self, first: ListPage, *, newest_first: bool) -> bool:
+        """Whether as many jobs were seen as were counted, so that none has slipped to a page that had been read before.
 
-        The head is read again: newest first until it shows nothing new; oldest first it must be what it was.
+        Newest first, those that `first` counted must be there before the head is read again, until it shows nothing
+        new: one that was added meanwhile must not make up for one that has slipped.
         """
-        newest_first = self.connected.provider.capabilities.list_newest_first
+        if not newest_first:
+            return len(self.known) >= self.jobs_said
+        if len(self.known) < (first.total_jobs or 0):
+            return False
         for _ in range(HEADS_MAX):
             before = len(self.known)
-            head = self._page(None)
-            gone = {job.remote_id for job in first.jobs} - {job.remote_id for job in head.jobs}
+            self._page(None)
             if len(self.known) == before:
-                return len(self.known) >= self.jobs_said and (newest_first or not gone)
+                return len(self.known) >= self.jobs_said
         return False
 
     def _sighted(self, job: Observation) -> None:
@@ -155,13 +165,18 @@ class _Walker:
         except Taken as taken:
             log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
         else:
-            if change.parts[0].remote_id == job.remote_id and not change.parts[0].provisional:
+            learned = part.remote_id != job.remote_id and change.parts[0].remote_id == job.remote_id
+            if learned and not change.parts[0].provisional:
                 close_found(self.context.storage, part, job.remote_id)
 
     def _leave(self, part_id: str, error: Unreadable) -> None:
         # What only a newer program can read may have a job that is in question.
         self.readable = False
         self.context.leave(Lane.RECONCILE, part_id, error)
+
+
+def _ids(page: ListPage) -> list[str]:
+    return [job.remote_id for job in page.jobs]
 
 
 def _above(remote_id: str, watermark: int) -> bool:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from worker.core.account import waiting
 from worker.core.resolve import Job
-from worker.core.token import token_in
+from worker.core.search import Unproven, is_possible
+from worker.core.token import matching, token_in
 
 if TYPE_CHECKING:
     from worker.cli.door import Door
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 PAGES_MAX = 40
 #: Jobs that are told of at most.
 JOBS_TOLD_MAX = 20
-#: Seconds by which a provider's clock may differ from ours.
-SKEW_SECONDS = 300.0
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class RemoteJobs:
         return Job(known=True, rows=seen.total_rows, token=token_in(seen.name), service=connected.service)
 
     def candidates(self, part: PartRecord) -> Listed:
-        """Jobs that may be the part's: with its token in their name, or without names and begun near the attempt."""
+        """Jobs that a search considers: with the part's token in their name, or where names do not tell by time."""
         from worker.providers.errors import ProviderError  # noqa: PLC0415 - as above
 
         connected, listed = self._connected(part), Listed()
@@ -80,14 +79,18 @@ class RemoteJobs:
         return listed
 
     def _may_be(self, part: PartRecord, job: Observation, connected: Connected) -> bool:
-        if self._door.store().part_of_remote(connected.remote_scope, job.remote_id) is not None:
+        from worker.actors.unresolved import is_named, search_rules  # noqa: PLC0415 - as above
+
+        store = self._door.store()
+        if store.part_of_remote(connected.remote_scope, job.remote_id) is not None:
             return False
-        token = token_in(job.name)
-        if token is not None or connected.provider.capabilities.name_echo:
-            return token == part.token
-        if part.attempt is None or job.started_at is None:
+        if matching(job.name, [part.token]) is not None:
             return True
-        return part.attempt.at - SKEW_SECONDS <= job.started_at <= part.attempt.over_at + SKEW_SECONDS
+        if token_in(job.name) is not None or is_named(connected, store.account(part.account, part.provider)):
+            return False
+        unproven = Unproven(job.remote_id, job.kind, job.total_rows, job.started_at)
+        purged = store.was_purged(connected.remote_scope, job.remote_id)
+        return not purged and is_possible(part, unproven, search_rules(self._door.server_settings()))
 
     def _connected(self, part: PartRecord) -> Connected | str:
         """The part's account, or why it is not asked."""

@@ -94,7 +94,8 @@ def resolve(
     for, to the row. --fail: the upload is delivered without the part's verdicts.
 
     A job that is found before the part is submitted again is used instead; one that is found later is kept as evidence,
-    and counted as wasted. A command that is given again changes nothing.
+    and counted as wasted, or as the one charge of a part that was given up. A command that is given again changes
+    nothing.
     """
     decision = _decision(remote_id, spend_rows, resubmit=resubmit, fail=fail, unchecked=unchecked)
     remote_jobs, parts = RemoteJobs(door), _parts(door.store(), target)

@@ -32,6 +32,7 @@ DECISIONS: Mapping[str, str] = {
     "quarantine": "the part was put into quarantine",
     "resubmit": "somebody had the part submitted again",
     "give_up": "somebody gave the part up",
+    "charged_late": "the part had ended unpaid, and its job was seen at the provider: it was charged",
     "duplicate_remote": "a second job for this part was seen at the provider",
     "look_again": "the provider is working on it",
     "not_seen": "the provider does not show the job",

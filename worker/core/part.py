@@ -140,9 +140,11 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     """A remote id that can only be the part's was learned, however late; `None` when that is nothing new.
 
     It resolves an open attempt, saves the next one, and takes the place of a job that was only found by its time. A
-    part without any attempt has one that the store has forgotten. For a part that has its job it is a second charge,
-    and kept as evidence of that.
+    part without any attempt has one that the store has forgotten. A part that ended unpaid was charged once after all,
+    and stays as it ended. For any other it is a second charge, and kept as evidence of that.
     """
+    if part.state in {PartState.FAILED, PartState.CANCELLED} and not part.credits_committed:
+        return _charged_late(part, remote_id, how, now)
     open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
     if open_attempt or part.provisional or part.state in PART_UNSPENT:
         return submitted(part, remote_id, how, now, look_at=look_at)
@@ -157,6 +159,19 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
         details={"remote_id": remote_id, "how": how},
         counters={("drift", "duplicate_remote"): 1},
     )
+
+
+def _charged_late(part: PartRecord, remote_id: str, how: str, now: float) -> Change:
+    """The job of a part that has ended without one: its credits are committed, and nobody fetches its verdicts.
+
+    It is not claimed: no end changes its remote id. The attempt is not open any more, so that its rows count once for
+    whoever wants to know what was paid.
+    """
+    evidence = known_too(part, remote_id, how, now)
+    paid = {"credits_committed": part.rows, "budget_day": budget_day(now), "attempt": None}
+    kept = part.model_copy(update={"evidence": evidence, "updated_at": now} | paid)
+    details = {"remote_id": remote_id, "how": how, "rows": part.rows}
+    return change("charged_late", kept, reason=part.reason, ledger=_spent(part), details=details)
 
 
 def refused(part: PartRecord, now: float, reason: str, message: str) -> Change:

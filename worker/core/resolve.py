@@ -2,7 +2,7 @@
 
 Three ways lead out: a job at the provider is the part's (`adopt`), the part is submitted once more and perhaps paid
 twice (`resubmit`), or it ends without verdicts (`give_up`). Each returns the `Change` to write, or a `Refusal`. A job
-that turns up later for a part that has left quarantine is evidence of a second charge: see `worker.core.part.learn`.
+that turns up later for a part that has left quarantine is evidence of a charge: see `worker.core.part.learn`.
 """
 
 from __future__ import annotations

@@ -192,18 +192,23 @@ def _open(part: PartRecord) -> Attempt:
 def _possible(part: PartRecord, attempt: Attempt, walked: Walked, rules: SearchRules) -> tuple[Unproven, ...]:
     """The jobs that may be the attempt's, likeliest first. A count only ranks: providers drop and merge rows."""
     hinted = {known.remote_id for known in part.evidence}
-    earliest = attempt.at - rules.clock_skew_seconds
-    latest = settled(attempt, rules, named=False) + rules.clock_skew_seconds
-
-    def possible(job: Unproven) -> bool:
-        timely = job.started_at is None or earliest <= job.started_at <= latest
-        return timely and job.kind in {None, part.kind} and job.remote_id not in part.excluded
 
     def doubts(job: Unproven) -> tuple[bool, bool, float]:
         apart = abs(job.started_at - attempt.at) if job.started_at is not None else 0.0
         return job.remote_id not in hinted, job.rows != part.rows, apart
 
-    return tuple(sorted(filter(possible, walked.unproven), key=doubts))
+    return tuple(sorted((job for job in walked.unproven if is_possible(part, job, rules)), key=doubts))
+
+
+def is_possible(part: PartRecord, job: Unproven, rules: SearchRules) -> bool:
+    """Whether a job without our token may be the part's: of its kind, begun near its attempt, and never found wrong."""
+    attempt = part.attempt
+    if job.kind not in {None, part.kind} or job.remote_id in part.excluded:
+        return False
+    if attempt is None or job.started_at is None:
+        return True
+    latest = settled(attempt, rules, named=False) + rules.clock_skew_seconds
+    return attempt.at - rules.clock_skew_seconds <= job.started_at <= latest
 
 
 def _adoptable(part: PartRecord, job: Unproven) -> bool:

@@ -6,6 +6,8 @@ Run as `python -m tests.builders.mutations.run [--only NAME] [--json]`. First th
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,11 +18,12 @@ import click
 
 from tests.builders.mutations.catalog import MUTATIONS
 from tests.builders.mutations.mutation import DoesNotApply
-from tests.builders.mutations.trial import Run, Verdict, copy_program, run_tests, try_out
+from tests.builders.mutations.trial import RUNNING, Run, Verdict, copy_program, run_tests, try_out
 from worker.cli.tables import Column, plain_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import FrameType
 
     from tests.builders.mutations.mutation import Mutation
 
@@ -46,11 +49,15 @@ def try_all(mutations: Sequence[Mutation], folder: Path, processes: int, say: Ca
     source = folder / "unbroken" / "program"
     with ThreadPoolExecutor(processes) as pool:
         trials = [pool.submit(try_out, mutation, folder / mutation.name, source) for mutation in mutations]
-        for done, trial in enumerate(as_completed(trials), 1):
-            verdict = trial.result()
-            verdicts[verdict.mutation.name] = verdict
-            word = "caught" if verdict.caught else "NOT caught"
-            say(f"{done}/{len(trials)} {verdict.mutation.name}: {word} in {verdict.seconds:.1f} s")
+        try:
+            for done, trial in enumerate(as_completed(trials), 1):
+                verdict = trial.result()
+                verdicts[verdict.mutation.name] = verdict
+                word = "caught" if verdict.caught else "NOT caught"
+                say(f"{done}/{len(trials)} {verdict.mutation.name}: {word} in {verdict.seconds:.1f} s")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [verdicts[mutation.name] for mutation in mutations]
 
 
@@ -87,12 +94,19 @@ def document(verdicts: Sequence[Verdict], seconds: float) -> dict[str, Any]:
     }
 
 
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Leave no process and no folder behind: the trials end, and then whoever waits for them."""
+    RUNNING.interrupt()
+    sys.exit(128 + number)
+
+
 @click.command()
 @click.option("--only", type=click.Choice(list(MUTATIONS)), multiple=True, help="This mutation; may be repeated.")
 @click.option("--processes", type=click.IntRange(1, 16), default=PROCESSES, show_default=True, help="At the same time.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
 def main(only: tuple[str, ...], processes: int, *, as_json: bool) -> None:
     """Break one rule at a time, and see whether the tests notice. Exits with 1 when one is not caught."""
+    signal.signal(signal.SIGTERM, _leave)
     mutations = [MUTATIONS[name] for name in only or MUTATIONS]
     began = time.monotonic()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tests.builders.mutations.mutation import Mutation
 
@@ -116,23 +119,45 @@ def run_tests(program: Path, tests: Collection[str], folder: Path) -> Run:
     # Whoever runs this may be a test too; and no module but the copy's may be found.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(program)}
-    try:
-        ended = subprocess.run(
-            command,
-            cwd=program,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TRIAL_SECONDS_MAX,
-        )
-    except subprocess.TimeoutExpired:
-        return Run(frozenset(), {}, f"the tests did not end within {TRIAL_SECONDS_MAX} s")
-    if ended.returncode not in {0, 1} or not report.exists():
-        return Run(
-            frozenset(), {}, f"pytest ended with {ended.returncode}: {ended.stdout[-1000:]}{ended.stderr[-1000:]}"
-        )
+    with RUNNING.started(command, cwd=program, env=environment) as process:
+        try:
+            out, err = process.communicate(timeout=TRIAL_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return Run(frozenset(), {}, f"the tests did not end within {TRIAL_SECONDS_MAX} s")
+    if process.returncode not in {0, 1} or not report.exists():
+        return Run(frozenset(), {}, f"pytest ended with {process.returncode}: {out[-1000:]}{err[-1000:]}")
     return _read(report)
+
+
+class Running:
+    """The processes that run tests now, which have to be told when nobody waits for them any more."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._interrupted = threading.Event()
+
+    @contextlib.contextmanager
+    def started(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+        """A process whose output is kept; at the end it is waited for."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True) as process:
+            self._processes.add(process)
+            try:
+                if self._interrupted.is_set():
+                    process.kill()
+                yield process
+            finally:
+                self._processes.discard(process)
+
+    def interrupt(self) -> None:
+        """Have each process end as at Ctrl-C, so that it stops its servers; one that starts later ends at once."""
+        self._interrupted.set()
+        for process in tuple(self._processes):
+            process.send_signal(signal.SIGINT)
+
+
+RUNNING = Running()
 
 
 def _read(report: Path) -> Run:

@@ -116,11 +116,11 @@ class Installation:
         return self._started(0)[name]
 
     def log(self) -> list[dict[str, Any]]:
-        """Everything that `up` and its processes have logged so far."""
+        """What `up` and its processes have logged so far. One that could not start says so in plain words."""
         if not self._log.exists():
             return []
         whole_lines = self._log.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole_lines.splitlines()]
+        return [json.loads(line) for line in whole_lines.splitlines() if not line.startswith("Error: ")]
 
     def running(self) -> list[str]:
         """Processes of this installation that run now: those whose current folder is the installation's."""

@@ -7,7 +7,6 @@ so repeating is safe; nothing else is ever repeated.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
@@ -20,11 +19,12 @@ from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
-from worker.store.commit import Written, encode, new_txn
-from worker.store.errors import Full, OverBudget, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.commit import Written, encode, new_txn, outcome_of
+from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
 from worker.store.reading import read_record
+from worker.store.turns import PollTurns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -60,26 +60,21 @@ class Limits(NamedTuple):
     rejected_entries: int = 10_000
 
 
-class Store:
+class Store(PollTurns):
     """The records of one installation in one Redis database. Safe to use from several threads."""
 
     def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
-        self.client = client
+        super().__init__(client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token"))
         self.limits = limits or Limits()
         self.clock_offset_seconds = clock_offset_seconds
-        folder = files("worker.store") / "lua"
-        self._scripts = {
-            name: client.register_script((folder / f"{name}.lua").read_text())
-            for name in ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token")
-        }
         self._repeat: Retry = Retry(
             ExponentialBackoff(cap=COMMIT_BACKOFF_SECONDS_MAX, base=0.05),
             COMMIT_REPEATS,
             supported_errors=(redis.ConnectionError, redis.TimeoutError),
         )
 
-    # Time and keys
+    # Time and room
 
     def now(self) -> float:
         """The store's time, epoch seconds."""
@@ -89,11 +84,6 @@ class Store:
     def memory(self) -> Memory:
         """How full the server is."""
         return Memory.of(self._ask(self.client.info, "memory"))
-
-    @staticmethod
-    def key(*words: str) -> str:
-        """The Redis key made of `words`."""
-        return KEY_PREFIX + ":".join(words)
 
     # Reading
 
@@ -154,6 +144,11 @@ class Store:
     def schema_version(self) -> int:
         """The latest schema version that any process has written; 0 before anything was written."""
         return int(self._ask(self.client.get, self.key("schema")) or 0)
+
+    def parts_of_remotes(self, scope: str, remote_ids: Sequence[str]) -> list[str]:
+        """The parts that remote ids of one account at one service belong to; ids that are nobody's are left out."""
+        owners = self._ask(self.client.hmget, self.key("remote", scope), list(remote_ids)) if remote_ids else []
+        return [owner for owner in owners if owner is not None]
 
     def part_of_remote(self, scope: str, remote_id: str) -> str | None:
         """The part that a remote id of one account at one service (`PartRecord.remote_scope`) belongs to."""
@@ -229,29 +224,38 @@ class Store:
         Raises `Stale`, `Taken`, `Full`, `OverQuota` or `OverBudget` when nothing was written, `StoreUnavailable` when
         that cannot be known.
         """
-        txn = new_txn()
-        text = encode(
+        (outcome,) = self.commit_many([change])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def commit_many(self, changes: Sequence[Change]) -> list[Written | StoreError]:
+        """Write decisions in one round trip, each whole or not at all, whatever becomes of the others.
+
+        For each, in order, what `commit` would return or raise. Raises `StoreUnavailable` when for one of them that
+        cannot be known.
+        """
+        txns = [new_txn() for _ in changes]
+        texts = [self._encoded(change, txn) for change, txn in zip(changes, txns, strict=True)]
+        replies = self._ask(self._repeat.call_with_retry, lambda: self._run_commits(texts), lambda _error: None)
+        return [_outcome(reply, txn) for reply, txn in zip(replies, txns, strict=True)]
+
+    def _encoded(self, change: Change, txn: str) -> str:
+        return encode(
             change,
             txn,
             timeline_max=self.limits.timeline_entries,
             events_max=self.limits.events_entries,
             rejected_max=self.limits.rejected_entries,
         )
-        outcome, *rest = self._ask(
-            self._repeat.call_with_retry,
-            lambda: self._run("commit", [KEY_PREFIX], text, self.clock_offset_seconds),
-            lambda _error: None,
-        )
-        if outcome == "stale":
-            raise Stale(f"{rest[0]} moved on; nothing was written.")
-        if outcome == "taken":
-            raise Taken(rest[0], rest[1])
-        if outcome == "full":
-            raise Full(rest[0])
-        if outcome == "over":
-            over = OverBudget if rest[0] == "budget" else OverQuota
-            raise over(int(rest[1]), float(rest[2]))
-        return Written(float(rest[0]), txn)
+
+    def _run_commits(self, texts: Sequence[str]) -> list[Any]:
+        if len(texts) == 1:
+            return [self._run("commit", [KEY_PREFIX], texts[0], self.clock_offset_seconds)]
+        pipeline = self.client.pipeline(transaction=False)
+        for text in texts:
+            self._scripts["commit"](keys=[KEY_PREFIX], args=[text, self.clock_offset_seconds], client=pipeline)
+        return pipeline.execute(raise_on_error=False)
 
     def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:
         """Keep a copy of an upload's result for applications, for `ttl_seconds`; the store's time when it goes."""
@@ -288,29 +292,6 @@ class Store:
         claimed = [flat[i : i + 3] for i in range(0, len(flat), 3)]
         return [Due(account, Lane(lane), item) for account, lane, item in claimed if lane in known]
 
-    def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
-        """(epoch, delay in seconds) of a poll message to send, or `None` if the live one will do; `None` wants now."""
-        return self._arm_poll(account, wanted_at, slack_seconds, "offer")
-
-    def plan_poll(self, account: str, wanted_at: float) -> tuple[int, float]:
-        """(epoch, delay in seconds) of the account's next poll message; every earlier message is stale from now on."""
-        return self._arm_poll(account, wanted_at, 0.0, "plan") or (0, 0.0)
-
-    def _arm_poll(self, account: str, wanted: float | None, slack: float, mode: str) -> tuple[int, float] | None:
-        at = "now" if wanted is None else wanted
-        keys = [self.key("poll", account)]
-        epoch, delay = self._ask(self._run, "arm_poll", keys, at, slack, mode, self.clock_offset_seconds)
-        return (int(epoch), float(delay)) if epoch else None
-
-    def begin_poll(self, account: str, epoch: int, turn_seconds: float) -> bool:
-        """Take the account's poll turn for at most `turn_seconds`; False for a stale message."""
-        keys = [self.key("poll", account)]
-        return bool(self._ask(self._run, "begin_poll", keys, epoch, turn_seconds, self.clock_offset_seconds))
-
-    def end_poll(self, account: str) -> None:
-        """Nothing is waiting: no poll message is live any more."""
-        self._ask(self.client.hdel, self.key("poll", account), "at")
-
     def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
         """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
         keys = [self.key("rate", account)]
@@ -346,14 +327,13 @@ class Store:
             pipeline.hset(key, field, value)
         self._ask(pipeline.execute)
 
-    # Inside
 
-    def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
-        return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded
-
-    def _ask(self, command: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's commands are untyped
-        try:
-            return command(*args, **options)
-        except OUTAGES as error:
-            reason = type(error).__name__
-        raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
+def _outcome(reply: Any, txn: str) -> Written | StoreError:  # noqa: ANN401 - whatever the script returns
+    if isinstance(reply, OUTAGES):
+        raise StoreUnavailable(f"Redis took not all of several writes ({type(reply).__name__}).")
+    if isinstance(reply, redis.RedisError):
+        return Unreadable(f"The server could not compare a record with what was read ({type(reply).__name__}).")
+    try:
+        return outcome_of(reply, txn)
+    except StoreError as answer:
+        return answer

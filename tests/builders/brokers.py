@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def a_broker(url: str) -> Iterator[SortedSetBroker]:
-    """A broker of its own connection; closed at the end of the block."""
+def a_broker(url: str, **options: Any) -> Iterator[SortedSetBroker]:
+    """A broker of its own connection, with these options; closed at the end of the block."""
     client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=5.0)
-    broker = SortedSetBroker(client)
+    broker = SortedSetBroker(client, **options)
     try:
         yield broker
     finally:
@@ -82,6 +82,8 @@ class Queues:
                 found += self._client.lrange(key, 0, -1)
             elif kind == b"zset":
                 found += self._client.zrange(key, 0, -1)
+            elif kind == b"string":
+                found.append(self._client.get(key))
             else:
                 found += self._client.smembers(key)
         return b"\n".join(found)

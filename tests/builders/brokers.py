@@ -15,6 +15,8 @@ from worker.broker.sorted_set import NAMESPACE, SortedSetBroker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dramatiq.brokers.redis import RedisBroker
+
 
 @contextlib.contextmanager
 def a_broker(url: str, **options: Any) -> Iterator[SortedSetBroker]:
@@ -49,7 +51,7 @@ def working(broker: SortedSetBroker, threads: int = 1) -> Iterator[dramatiq.Work
 class Queues:
     """What stands in the broker's database."""
 
-    def __init__(self, broker: SortedSetBroker) -> None:
+    def __init__(self, broker: RedisBroker) -> None:
         self._client: Any = broker.client
 
     def ready(self) -> int:

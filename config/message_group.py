@@ -12,6 +12,8 @@ from config.fields import Doc
 class Messages(BaseModel):
     """Messages on their way to a process."""
 
+    # Both together are how long the messages of a process that died may be gone: by their bounds a minute at most.
+
     heartbeat_timeout_seconds: Annotated[
         float,
         Doc(
@@ -24,5 +26,5 @@ class Messages(BaseModel):
     consumer_wait_seconds: Annotated[
         float,
         Doc("Longest time between two looks of an idle process into a queue: how late it may begin", "seconds"),
-        Field(ge=0.01, le=10),
+        Field(ge=0.01, le=5),
     ] = 0.1

@@ -80,17 +80,23 @@ def _assemble(settings: Settings) -> Plant:
     return plant
 
 
-def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
-    plant = _assemble(settings)
+def dramatiq_worker(plant: Plant, settings: Settings, queues: Iterable[str], threads: int) -> dramatiq.Worker:
+    """The threads that take messages out of the queues and run them; not started."""
     worker = dramatiq.Worker(
         plant.broker,
         queues={str(queue) for queue in queues},
         worker_threads=threads,
-        worker_timeout=max(int(settings.consumer_wait_seconds * 1000), 1),
+        worker_timeout=int(settings.consumer_wait_seconds * 1000),
     )
     # One message of a queue for each thread, those that run included: all threads can be busy, and what a busy process
     # has fetched is not there for an idle one. More would save round trips, which are nothing beside a provider's call.
     worker.queue_prefetch = threads
+    return worker
+
+
+def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
+    plant = _assemble(settings)
+    worker = dramatiq_worker(plant, settings, queues, threads)
     heartbeat = Heartbeat(plant.broker, settings.heartbeat_timeout_seconds)
     timekeeper, housekeeper = Timekeeper(plant.context, plant.broker), Housekeeper(plant.context)
     heartbeat.start()

@@ -2,8 +2,9 @@
 
     python -m tests.builders.broker_process ours|plain BROKER_URL RAN_URL HEARTBEAT_TIMEOUT_SECONDS
 
-The actor `act` appends its argument to the list `ran` at RAN_URL; the actor `leak` fails with a key in its error. Like
-the program's own processes, ours moves what is due, and beats its heart in a thread of its own.
+The actor `act` appends its argument to the list `ran` at RAN_URL; `hold` does so too, and the first time that it is run
+it does not end; `leak` fails with a key in its error. Like the program's own processes, ours moves what is due, and
+beats its heart in a thread of its own.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ def declare(broker: RedisBroker, ran: redis.Redis) -> dict[str, dramatiq.Actor[.
     def act(number: int) -> None:
         ran.rpush(RAN, number)
 
+    def hold(number: int) -> None:
+        ran.rpush(RAN, number)
+        if ran.incr("held") == 1:
+            threading.Event().wait()
+
     def leak() -> NoReturn:
         raise requests.HTTPError(f"404 for url: https://example.invalid/api/json/{KEY}/csv")
 
@@ -60,6 +66,7 @@ def declare(broker: RedisBroker, ran: redis.Redis) -> dict[str, dramatiq.Actor[.
     # A leak is retried in an hour: what the message holds meanwhile can be looked at.
     return {
         "act": declared(actor_name="act")(act),
+        "hold": declared(actor_name="hold")(hold),
         "leak": declared(actor_name="leak", max_retries=1, min_backoff=3_600_000)(leak),
     }
 

@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from config.logs import configure_logging
 from config.redaction import redactor
+from config.settings import Settings
 from tests.builders.brokers import a_broker, working
 from tests.builders.plain_dramatiq import a_plain_broker, working_plainly
 from worker.heartbeat import Heartbeat
@@ -44,6 +45,8 @@ KEY = "Probe0Canary1Key2Of3ThirtyTwo4Ch"
 THREADS = 4
 #: Seconds between two moves of due messages.
 MOVE_SECONDS = 0.02
+#: Milliseconds that an idle consumer waits, as in production.
+CONSUMER_WAIT_MILLISECONDS = int(Settings().consumer_wait_seconds * 1000)
 #: Key of the list of what was run.
 RAN = "ran"
 
@@ -77,7 +80,7 @@ def _run_ours(url: str, ran: redis.Redis, timeout_seconds: float) -> None:
     with a_broker(url, heartbeat_timeout_milliseconds=int(timeout_seconds * 1000)) as broker:
         declare(broker, ran)
         Heartbeat(broker, timeout_seconds).start()
-        with working(broker, threads=THREADS):
+        with working(broker, threads=THREADS, wait_milliseconds=CONSUMER_WAIT_MILLISECONDS):
             while True:
                 with contextlib.suppress(BrokerConnectionError):
                     broker.move_due()

@@ -37,9 +37,9 @@ def an_actor(broker: SortedSetBroker, act: Callable[..., object], **options: Any
 
 
 @contextlib.contextmanager
-def working(broker: SortedSetBroker, threads: int = 1) -> Iterator[dramatiq.Worker]:
+def working(broker: SortedSetBroker, threads: int = 1, wait_milliseconds: int = 10) -> Iterator[dramatiq.Worker]:
     """A worker that runs the broker's actors until the end of the block."""
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=10)
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=wait_milliseconds)
     worker.queue_prefetch = threads * 2
     worker.start()
     try:

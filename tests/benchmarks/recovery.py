@@ -129,6 +129,8 @@ class BrokerAlone:
         killed_at = time.monotonic()
         self._until(lambda: self._ran()[1] == 2)
         taken = time.monotonic() - killed_at
+        # Killed before it has acknowledged the message, it would leave it to the next try.
+        self._until(lambda: self._broker.client.hlen("dramatiq:work.msgs") == 0)
         second.kill()
         return taken
 
@@ -157,11 +159,11 @@ def measured(folder: Path, tries: int, faults: Sequence[str], say: Callable[[str
     with ExitStack() as stack:
         alone = BrokerAlone(folder / "alone", stack)
         idle, dead = sorted(alone.idle_seconds()), [alone.dead_seconds() for _ in range(tries)]
-    for what, taken, goal_seconds in (
-        ("an idle process begins with a message", idle, IDLE_SECONDS),
-        ("the message of a killed process is run by another", dead, DEAD_SECONDS),
+    for what, word, taken, value, goal_seconds in (
+        ("an idle process begins with a message", "95th percentile", idle, idle[len(idle) * 95 // 100], IDLE_SECONDS),
+        ("the message of a killed process is run by another", "longest", dead, max(dead), DEAD_SECONDS),
     ):
-        figures.append(_longest(what, taken, goal_seconds))
+        figures.append(_held_to(f"{what}, {word}", value, goal_seconds))
         rows.append(_row(what, taken))
         say(_told(rows[-1]))
     for fault, recoveries in on_the_line(folder / "line", tries, faults):
@@ -179,15 +181,9 @@ def measured(folder: Path, tries: int, faults: Sequence[str], say: Callable[[str
     return Report(name="recovery", settings=settings, figures=figures, tables=[table])
 
 
-def _longest(what: str, taken: Sequence[float], goal_seconds: float) -> Figure:
-    longest = max(taken)
-    return Figure(
-        what=f"{what}, longest",
-        unit="s",
-        value=round(longest, 3),
-        goal=f"at most {goal_seconds:g} s",
-        met=longest <= goal_seconds,
-    )
+def _held_to(what: str, seconds: float, goal_seconds: float) -> Figure:
+    goal = f"at most {goal_seconds:g} s"
+    return Figure(what=what, unit="s", value=round(seconds, 3), goal=goal, met=seconds <= goal_seconds)
 
 
 def _row(what: str, taken: Sequence[float]) -> list[str | int | float | bool | None]:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import environment, redis_urls
 from config.limit_groups import Keeping, Limits
+from config.message_group import Messages
 from config.redaction import redactor
 from config.setting_groups import Places, Polling, Submitting, Watching, Working
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 #: The groups in the order in which they are documented, checked and shown.
-GROUPS: tuple[type[BaseModel], ...] = (Places, Watching, Polling, Submitting, Working, Limits, Keeping)
+GROUPS: tuple[type[BaseModel], ...] = (Places, Watching, Polling, Submitting, Working, Messages, Limits, Keeping)
 
 #: Fields that may not be smaller than another one of their own or an earlier group.
 NOT_BELOW: Mapping[str, str] = {
     "lease_margin_seconds": "redis_timeout_seconds",
     "work_lease_seconds": "redis_timeout_seconds",
     "poll_cap_seconds": "poll_floor_seconds",
+    "heartbeat_timeout_seconds": "redis_timeout_seconds",
     "rearm_grace_seconds": "timekeeper_period_seconds",
     "rearm_period_seconds": "timekeeper_period_seconds",
     "input_bytes_max": "cell_bytes_max",
@@ -37,7 +39,7 @@ S = TypeVar("S", bound="Settings")
 
 
 # pydantic collects fields from the last base to the first, hence the reversed order.
-class Settings(Keeping, Limits, Working, Submitting, Polling, Watching, Places, BaseSettings):
+class Settings(Keeping, Limits, Messages, Working, Submitting, Polling, Watching, Places, BaseSettings):
     """Every setting, checked. An instance made by hand depends on its arguments only; `load` reads the environment."""
 
     model_config = SettingsConfigDict(

@@ -85,6 +85,13 @@ QUEUE_WAIT = Family(
 MESSAGE_FAILURES = Family(
     "message_failures_total", "counter", "Messages whose actor raised an error.", "messages", ("queue",)
 )
+UNREADABLE_MESSAGES = Family(
+    "unreadable_messages_total",
+    "counter",
+    "Messages that nobody can read, moved to the dead letters.",
+    "messages",
+    ("queue",),
+)
 POLLS = Family("polls_total", "counter", "Looks at remote jobs, by what they showed.", "looks", (*_ACCOUNT, "outcome"))
 POLL_LATENESS = Family(
     "poll_lateness_seconds",
@@ -132,6 +139,17 @@ REDACTIONS = Family(
 LOG_EVENTS = Family("log_events_total", "counter", "Log events written.", "events", ("event", "level"))
 
 PROCESS_FAMILIES = (
-    *(DECISIONS, STAGE_DURATION, COMPLETION_LAG, STALE_MESSAGES, QUEUE_WAIT, MESSAGE_FAILURES, POLLS, POLL_LATENESS),
-    *(RATE_WAIT, HTTP_REQUESTS, HTTP_DURATION, SOFT_ERRORS, UNKNOWN_WORDS, REDACTIONS, LOG_EVENTS),
+    *(DECISIONS, STAGE_DURATION, COMPLETION_LAG, STALE_MESSAGES, QUEUE_WAIT, MESSAGE_FAILURES),
+    *(
+        UNREADABLE_MESSAGES,
+        POLLS,
+        POLL_LATENESS,
+        RATE_WAIT,
+        HTTP_REQUESTS,
+        HTTP_DURATION,
+        SOFT_ERRORS,
+        UNKNOWN_WORDS,
+        REDACTIONS,
+        LOG_EVENTS,
+    ),
 )

@@ -35,6 +35,7 @@ from worker.metric_families import (
     STAGE_DURATION,
     STALE_MESSAGES,
     UNKNOWN_WORDS,
+    UNREADABLE_MESSAGES,
 )
 from worker.providers.port import Reporter
 
@@ -97,6 +98,10 @@ class Metrics:
         """An actor raised an error."""
         self._add(MESSAGE_FAILURES, 1, (queue,))
 
+    def message_unreadable(self, queue: str) -> None:
+        """A message was moved to the dead letters because nobody can read it."""
+        self._add(UNREADABLE_MESSAGES, 1, (queue,))
+
     # Looking at remote jobs
 
     def looks(self, provider: str, account: str, outcome: str, by: int = 1) -> None:
@@ -155,6 +160,7 @@ class Metrics:
         """Make what is known from the start exist, so that its first increase is seen as one."""
         for lane in Lane:
             self._add(MESSAGE_FAILURES, 0, (lane,))
+            self._add(UNREADABLE_MESSAGES, 0, (lane,))
             self._histograms[QUEUE_WAIT].labels(lane)
         for lane, reason in product(Lane, STALE_REASONS):
             self._add(STALE_MESSAGES, 0, (lane, reason))

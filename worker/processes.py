@@ -16,6 +16,7 @@ from config.accounts import load_accounts
 from config.logs import configure_logging
 from worker.actors.declare import POLLER_QUEUES, WORKER_QUEUES
 from worker.exporter.server import Exporter
+from worker.heartbeat import Heartbeat
 from worker.intake.stream import Intake
 from worker.retention.housekeeper import Housekeeper
 from worker.timekeeper import Timekeeper
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Milliseconds that an idle consumer waits between two looks into its queue: the latency of an idle worker.
-CONSUMER_WAIT_MILLISECONDS = 100
 #: Seconds between two looks at the threads of this process.
 WATCH_SECONDS = 1.0
 #: Most seconds to wait for all threads to have begun, and between two looks.
@@ -81,28 +80,38 @@ def _assemble(settings: Settings) -> Plant:
     return plant
 
 
-def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
-    plant = _assemble(settings)
+def dramatiq_worker(plant: Plant, settings: Settings, queues: Iterable[str], threads: int) -> dramatiq.Worker:
+    """The threads that take messages out of the queues and run them; not started."""
     worker = dramatiq.Worker(
         plant.broker,
         queues={str(queue) for queue in queues},
         worker_threads=threads,
-        worker_timeout=CONSUMER_WAIT_MILLISECONDS,
+        worker_timeout=int(settings.consumer_wait_seconds * 1000),
     )
-    # One message for each thread: what a busy process has fetched is not there for an idle one.
+    # One message of a queue for each thread, those that run included: all threads can be busy, and what a busy process
+    # has fetched is not there for an idle one. More would save round trips, which are nothing beside a provider's call.
     worker.queue_prefetch = threads
+    return worker
+
+
+def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
+    plant = _assemble(settings)
+    worker = dramatiq_worker(plant, settings, queues, threads)
+    heartbeat = Heartbeat(plant.broker, settings.heartbeat_timeout_seconds)
     timekeeper, housekeeper = Timekeeper(plant.context, plant.broker), Housekeeper(plant.context)
+    heartbeat.start()
     worker.start()
     _await_threads(worker)
     timekeeper.start()
     housekeeper.start()
-    _wait(name, lambda: [timekeeper, housekeeper, *worker.consumers.values(), *worker.workers])
+    _wait(name, lambda: [heartbeat, timekeeper, housekeeper, *worker.consumers.values(), *worker.workers])
     housekeeper.stop()
-    # The timekeeper beats the process's heart until the last step has ended.
-    worker.stop(timeout=int(settings.shutdown_seconds * 1000))
     timekeeper.stop()
-    timekeeper.join(settings.shutdown_seconds)
-    housekeeper.join(settings.shutdown_seconds)
+    worker.stop(timeout=int(settings.shutdown_seconds * 1000))
+    # The heart beats until the last step has ended.
+    heartbeat.stop()
+    for thread in (heartbeat, timekeeper, housekeeper):
+        thread.join(settings.shutdown_seconds)
     plant.close()
     log.info("process_stopped", process=name)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from dramatiq.errors import BrokerConnectionError
 
+from worker.broker.sorted_set import MOVE_MESSAGES_MAX
 from worker.core.states import Lane
 from worker.store.errors import StoreError, Unreadable
 
@@ -24,14 +25,14 @@ log = structlog.get_logger()
 REARM_SECONDS = 1.0
 #: Most items re-armed by one search.
 REARM_ITEMS_MAX = 500
-#: Seconds between two heartbeats of this process.
-HEARTBEAT_SECONDS = 5.0
+#: Most moves at once: when more is due than one move takes, the next follows without a wait.
+MOVES_MAX = 20
 #: Seconds to leave a Redis alone that does not answer.
 OUTAGE_SECONDS = 1.0
 
 
 class Timekeeper(threading.Thread):
-    """Moves due messages, re-arms overdue work, and beats the process's heart."""
+    """Moves due messages and re-arms overdue work."""
 
     def __init__(self, context: Context, broker: SortedSetBroker) -> None:
         """Starts when asked to; stops with `stop`."""
@@ -43,22 +44,29 @@ class Timekeeper(threading.Thread):
 
     def run(self) -> None:
         """Keep time until stopped. An outage of Redis is waited out."""
-        next_rearm = next_beat = 0.0
+        next_rearm = 0.0
         elapsed = 0.0
         while not self._stopping.wait(self._period_seconds):
             elapsed += self._period_seconds
             try:
-                self._broker.move_due()
+                self.move()
                 if elapsed >= next_rearm:
                     next_rearm = elapsed + REARM_SECONDS
                     self.rearm()
                     self.tick()
-                if elapsed >= next_beat:
-                    next_beat = elapsed + HEARTBEAT_SECONDS
-                    self._broker.beat()
             except (StoreError, BrokerConnectionError) as error:
                 log.warning("timekeeper_waits", error=str(error), seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)
+
+    def move(self) -> int:
+        """Hand everything that is due to its queue, as far as `MOVES_MAX` moves do; how many messages."""
+        moved = 0
+        for _ in range(MOVES_MAX):
+            messages = self._broker.move_due()
+            moved += messages
+            if messages < MOVE_MESSAGES_MAX:
+                break
+        return moved
 
     def rearm(self) -> int:
         """Send a fresh hint for everything that should have been looked at and was not; how many."""

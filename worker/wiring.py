@@ -76,7 +76,13 @@ def open_broker(settings: Settings, metrics: Metrics, leaving: Leaving) -> Sorte
         socket_connect_timeout=settings.redis_timeout_seconds,
         retry=Retry(NoBackoff(), 0),
     )
-    return SortedSetBroker(client, [Watch(metrics)], leaving)
+    return SortedSetBroker(
+        client,
+        [Watch(metrics)],
+        leaving,
+        on_unreadable=metrics.message_unreadable,
+        heartbeat_timeout_milliseconds=int(settings.heartbeat_timeout_seconds * 1000),
+    )
 
 
 def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapping[str, Connected]:

@@ -15,12 +15,14 @@ from worker.broker.sorted_set import NAMESPACE, SortedSetBroker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dramatiq.brokers.redis import RedisBroker
+
 
 @contextlib.contextmanager
-def a_broker(url: str) -> Iterator[SortedSetBroker]:
-    """A broker of its own connection; closed at the end of the block."""
+def a_broker(url: str, **options: Any) -> Iterator[SortedSetBroker]:
+    """A broker of its own connection, with these options; closed at the end of the block."""
     client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=5.0)
-    broker = SortedSetBroker(client)
+    broker = SortedSetBroker(client, **options)
     try:
         yield broker
     finally:
@@ -35,9 +37,9 @@ def an_actor(broker: SortedSetBroker, act: Callable[..., object], **options: Any
 
 
 @contextlib.contextmanager
-def working(broker: SortedSetBroker, threads: int = 1) -> Iterator[dramatiq.Worker]:
+def working(broker: SortedSetBroker, threads: int = 1, wait_milliseconds: int = 10) -> Iterator[dramatiq.Worker]:
     """A worker that runs the broker's actors until the end of the block."""
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=10)
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=wait_milliseconds)
     worker.queue_prefetch = threads * 2
     worker.start()
     try:
@@ -49,7 +51,7 @@ def working(broker: SortedSetBroker, threads: int = 1) -> Iterator[dramatiq.Work
 class Queues:
     """What stands in the broker's database."""
 
-    def __init__(self, broker: SortedSetBroker) -> None:
+    def __init__(self, broker: RedisBroker) -> None:
         self._client: Any = broker.client
 
     def ready(self) -> int:
@@ -82,6 +84,8 @@ class Queues:
                 found += self._client.lrange(key, 0, -1)
             elif kind == b"zset":
                 found += self._client.zrange(key, 0, -1)
+            elif kind == b"string":
+                found.append(self._client.get(key))
             else:
                 found += self._client.smembers(key)
         return b"\n".join(found)

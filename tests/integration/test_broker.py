@@ -96,6 +96,19 @@ def test_messages_run_in_the_order_in_which_they_are_due(broker: SortedSetBroker
     assert done == ["first", "second", "third", "fourth"]
 
 
+def test_messages_due_at_the_same_time_run_in_the_order_in_which_they_were_sent(broker: SortedSetBroker) -> None:
+    """Of a crowd that is due at one millisecond, what was sent first is handed over first, over several moves."""
+    actor = an_actor(broker, print)
+    numbers = list(range(MOVE_MESSAGES_MAX + 100))
+    for number in numbers:
+        actor.send_with_options(args=(number,), delay=HOUR_MILLISECONDS)
+    client: Any = broker.client
+    client.zadd("dramatiq:delayed", dict.fromkeys(client.zrange("dramatiq:delayed", 0, -1), 1))
+    assert [broker.move_due(), broker.move_due()] == [MOVE_MESSAGES_MAX, 100]
+    handed_over = [client.hget("dramatiq:work.msgs", message) for message in client.lrange("dramatiq:work", 0, -1)]
+    assert [dramatiq.Message.decode(text).args[0] for text in handed_over] == numbers
+
+
 def test_two_movers_move_every_message_exactly_once(broker: SortedSetBroker, broker_url: str) -> None:
     """Two processes that move at the same time share the messages without a double and without a loss."""
     done: list[str] = []

@@ -8,6 +8,7 @@ import dramatiq.worker
 import pytest
 import redis
 from dramatiq.errors import BrokerConnectionError
+from structlog.testing import capture_logs
 
 from tests.builders.brokers import Queues, a_broker, an_actor, working
 from tests.builders.deadline import wait_until
@@ -119,19 +120,37 @@ def _actor_of_the_poll_lane(broker: SortedSetBroker) -> None:
     dramatiq.actor(actor_name=Lane.POLL, queue_name=Lane.POLL, broker=broker)(lambda item, epoch: None)
 
 
-def test_a_message_nobody_can_read_does_not_strand_its_neighbours(
-    broker: SortedSetBroker, quick_restarts: None
-) -> None:
-    """Of eight messages fetched together the third is damaged: the other seven run in the same process."""
-    done: list[int] = []
-    actor = an_actor(broker, done.append)
-    for number in range(8):
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_message_nobody_can_read_becomes_a_dead_letter(broker_url: str, ready: bool) -> None:
+    """Damaged or foreign, in a queue or delayed, it is moved aside by whoever fetches it, counted, and told of once."""
+    buried: list[str] = []
+    with a_broker(broker_url, on_unreadable=buried.append) as broker:
+        actor, queues = an_actor(broker, print), Queues(broker)
+        actor.send_with_options(args=(1,), delay=None if ready else 1)
+        wait_until(lambda: broker.move_due() == 1 or queues.ready() == 1, what="the message in its queue")
+        (message_id,) = broker.client.lrange("dramatiq:work", 0, -1)
+        broker.client.hset("dramatiq:work.msgs", message_id, b'{"queue_name":')
+        with capture_logs() as told:
+            assert fetched(broker) is None
+        assert (queues.ready(), queues.kept(), queues.dead(), broker.fetched_ids("work")) == (0, 0, 1, set())
+        assert (
+            broker.client.hget("dramatiq:work.XQ.msgs", message_id) == b'{"unreadable":"{\\"queue_name\\":","bytes":14}'
+        )
+    assert buried == ["work"]
+    assert [entry["event"] for entry in told] == ["message_unreadable"]
+
+
+def test_each_unreadable_message_is_a_dead_letter_of_its_own(broker: SortedSetBroker) -> None:
+    """Several with the same text, and one with another, are all moved; those between them are fetched."""
+    actor, queues = an_actor(broker, print), Queues(broker)
+    for number in range(6):
         actor.send(number)
-    third = broker.client.lindex("dramatiq:work", 2)
-    broker.client.hset("dramatiq:work.msgs", third, b'{"queue_name":')
-    with working(broker, threads=8):
-        wait_until(lambda: len(done) == 7, seconds=5, what="the seven good messages")
-    assert sorted(done) == [0, 1, 3, 4, 5, 6, 7]
+    ids = broker.client.lrange("dramatiq:work", 0, -1)
+    for place, text in ((0, b"same"), (2, b"same"), (5, b"other")):
+        broker.client.hset("dramatiq:work.msgs", ids[place], text)
+    consumer = broker.consume("work", prefetch=6, timeout=1)
+    assert [next(consumer).args[0] for _ in range(3)] == [1, 3, 4]
+    assert (queues.dead(), len(broker.fetched_ids("work"))) == (3, 3)
 
 
 def test_flushing_the_broker_database_does_not_stop_its_workers(broker: SortedSetBroker) -> None:
@@ -157,6 +176,41 @@ def test_a_server_that_does_not_answer_counts_as_gone(broker: SortedSetBroker, m
         with pytest.raises(BrokerConnectionError):
             next(consumer)
     assert fetched(broker).args == ("a",)
+
+
+def test_messages_whose_fetch_was_not_answered_are_put_back(
+    broker: SortedSetBroker, quick_restarts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the answer to a fetch is lost the process that lives on puts the messages back, and runs each once."""
+    done: list[int] = []
+    actor = an_actor(broker, done.append)
+    fetch = broker.do_fetch
+    lost: list[int] = []
+
+    def answer_lost(queue_name: str, messages_max: int) -> list[bytes]:
+        texts = fetch(queue_name, messages_max)
+        if texts and not lost:
+            lost.append(len(texts))
+            raise redis.TimeoutError("no answer in time")
+        return texts
+
+    monkeypatch.setattr(broker, "do_fetch", answer_lost)
+    for number in range(8):
+        actor.send(number)
+    with working(broker, threads=4):
+        wait_until(lambda: len(done) == 8 and not broker.fetched_ids("work"), what="all messages")
+    assert (sorted(done), lost) == (list(range(8)), [8])
+
+
+def test_messages_that_run_are_not_put_back(broker: SortedSetBroker) -> None:
+    """A consumer that begins anew leaves alone what its process has and has not acknowledged yet."""
+    actor = an_actor(broker, print)
+    actor.send(1)
+    message = fetched(broker)
+    assert fetched(broker) is None
+    consumer = broker.consume("work", prefetch=1, timeout=1)
+    consumer.ack(message)
+    assert broker.fetched_ids("work") == set()
 
 
 def _too_late(*_: object, **__: object) -> object:

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
+from worker.broker.sorted_set import MOVE_MESSAGES_MAX
 from worker.core.change import lease_change
 from worker.core.states import Lane, PartState, UploadState
 from worker.host.embedded import EmbeddedServer
-from worker.timekeeper import Timekeeper
+from worker.timekeeper import MOVES_MAX, Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,19 +183,48 @@ def test_each_account_is_walked_once_in_a_period(line: Line) -> None:
     assert hints(line) == sorted(once * 2)
 
 
-def test_the_running_thread_moves_beats_and_arms(line: Line) -> None:
-    """The thread does it all: due messages reach their queue, the process beats, lost work is hinted at."""
+def test_the_running_thread_moves_and_arms(line: Line) -> None:
+    """The thread does it all: due messages reach their queue, and lost work is hinted at."""
     one_of_each(line)
     let_time_pass(line)
-    client: Any = line.plant.broker.client
     line.plant.context.hints.send(Lane.SUBMIT, "old/0", 99, 0.05)
     line.timekeeper.start()
     wait_until(lambda: ("submit", ("old/0", 99)) in hints(line), what="the delayed message in its queue")
     wait_until(lambda: set(EVERYTHING) <= set(hints(line)), what="a hint for everything overdue")
-    wait_until(lambda: client.zscore("dramatiq:__heartbeats__", line.plant.broker.broker_id), what="a heartbeat")
     line.timekeeper.stop()
     line.timekeeper.join(5)
     assert not line.timekeeper.is_alive()
+
+
+def test_a_crowd_that_is_due_at_once_is_moved_at_once(line: Line) -> None:
+    """When more is due than one move takes, one act moves all of it, up to a bound that leaves time for the rest."""
+    broker, hinted = line.plant.broker, line.plant.context.hints
+    for number in range(2 * MOVE_MESSAGES_MAX + 1):
+        hinted.send(Lane.COLLECT, f"old/{number}", 0, 0.001)
+    wait_until(
+        lambda: broker.client.zcount("dramatiq:delayed", "-inf", _now_milliseconds(line)) == 1001, what="all due"
+    )
+    assert line.timekeeper.move() == 2 * MOVE_MESSAGES_MAX + 1
+    assert line.timekeeper.move() == 0
+
+
+def test_moving_ends_after_a_bounded_number_of_moves(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While messages become due as fast as they are moved, the timekeeper still comes to its other work."""
+    moves: list[int] = []
+
+    def endless() -> int:
+        moves.append(MOVE_MESSAGES_MAX)
+        return MOVE_MESSAGES_MAX
+
+    monkeypatch.setattr(line.plant.broker, "move_due", endless)
+    assert line.timekeeper.move() == sum(moves)
+    assert len(moves) == MOVES_MAX
+
+
+def _now_milliseconds(line: Line) -> int:
+    client: Any = line.plant.broker.client
+    seconds, microseconds = client.time()
+    return int(seconds * 1000 + microseconds // 1000)
 
 
 @pytest.mark.parametrize("outage", ["gone", "full"])

@@ -45,6 +45,7 @@ COUNTED: dict[str, tuple[Callable[[Metrics], None], dict[str, str], float]] = {
     ),
     "stale_messages_total": (lambda m: m.message_stale("poll", "epoch"), {"queue": "poll", "reason": "epoch"}, 1),
     "message_failures_total": (lambda m: m.message_failed("submit"), {"queue": "submit"}, 1),
+    "unreadable_messages_total": (lambda m: m.message_unreadable("submit"), {"queue": "submit"}, 1),
     "polls_total": (lambda m: m.looks("ipqs", "main", "running", 7), {**AT, "outcome": "running"}, 7),
     "rate_limit_wait_seconds_total": (lambda m: m.rate_waited("ipqs", "main", 0.5), AT, 0.5),
     "redactions_total": (lambda m: m.redacted("log"), {"sink": "log"}, 1),

@@ -195,6 +195,7 @@ CONTRADICTIONS = {
     "lease_margin_seconds": ("4", "5"),
     "work_lease_seconds": ("4", "5"),
     "poll_cap_seconds": ("9", "10"),
+    "heartbeat_timeout_seconds": ("4", "5"),
     "rearm_grace_seconds": ("0.1", "0.2"),
     "rearm_period_seconds": ("0.1", "0.2"),
     "input_bytes_max": ("500", "501"),

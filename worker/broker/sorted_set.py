@@ -15,13 +15,14 @@ from uuid import uuid4
 
 import dramatiq
 import structlog
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.brokers.redis import RedisBroker
 from dramatiq.encoder import JSONEncoder
-from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.middleware import AgeLimit, CurrentMessage, Retries, ShutdownNotifications
 
 from config.redaction import redactor
+from worker.broker.consumer import Consumer, closed
 from worker.broker.newer import RETURNS_OPTION, for_newer, return_seconds
+from worker.broker.poison import dead_letter, readable
 from worker.outages import OUTAGES
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ log = structlog.get_logger()
 
 #: dramatiq's key prefix in the broker database.
 NAMESPACE = "dramatiq"
-#: Milliseconds without a heartbeat after which a process counts as dead and its messages go back to their queues.
+#: Milliseconds without a heartbeat after which a process counts as dead and its messages go back to their queues, where
+#: nothing else is asked for.
 HEARTBEAT_TIMEOUT_MILLISECONDS = 30_000
-#: Commands out of a million that look for dead processes: all of them. Cheap, because the database holds only messages.
+#: Commands out of a million that look for dead processes: all of them, so that how long a dead process's messages are
+#: gone is decided by its heartbeat and not by chance (one command in a thousand, dramatiq's default, makes it a quarter
+#: of an hour on a quiet queue). Cheap, because the database holds only messages: the look that costs most reads the
+#: names of all its keys, of which there are tens.
 MAINTENANCE_PER_MILLION = 1_000_000
 #: Milliseconds that a dead-lettered message is kept.
 DEAD_MESSAGE_MILLISECONDS = 7 * 86_400_000
@@ -55,43 +60,6 @@ class RedactingEncoder(JSONEncoder):
         return json.dumps(redactor.redact_value(data, sink="message"), separators=(",", ":")).encode()
 
 
-class Consumer(_RedisConsumer):
-    """dramatiq's consumer, to which a Redis that cannot serve is one that is gone, and which outlives a bad message."""
-
-    def ack(self, message: MessageProxy) -> None:
-        """Forget a message that was processed."""
-        self._closing_on_outage(super().ack, message)
-
-    def nack(self, message: MessageProxy) -> None:
-        """Move a message that failed to the dead letters."""
-        self._closing_on_outage(super().nack, message)
-
-    def requeue(self, messages: Any) -> None:  # noqa: ANN401 - as in dramatiq
-        """Put messages back that were fetched and not begun."""
-        self._closing_on_outage(super().requeue, messages)
-
-    def __next__(self) -> Any:  # noqa: ANN401 - as in dramatiq
-        """The next message, or `None`. One that cannot be read is passed over, and those fetched with it are not.
-
-        One for a newer program goes back to its queue.
-        """
-        while True:
-            try:
-                message = self._closing_on_outage(super().__next__)
-                if message is None or not self.broker.put_back(message):
-                    return message
-                self.ack(message)
-            except DecodeError:
-                log.error("message_unreadable", queue=self.queue_name, remedy="what it was about is re-armed")  # noqa: TRY400 - the error repeats the message
-
-    @staticmethod
-    def _closing_on_outage(command: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - as in dramatiq
-        try:
-            return command(*args)
-        except OUTAGES as error:
-            raise _closed(error) from None
-
-
 class SortedSetBroker(RedisBroker):
     """dramatiq on Redis; `delay` puts a message into one sorted set by the time it is due (milliseconds)."""
 
@@ -100,30 +68,42 @@ class SortedSetBroker(RedisBroker):
         client: redis.Redis,
         middleware: list[dramatiq.Middleware] | None = None,
         leaving: Leaving | None = None,
+        on_unreadable: Callable[[str], None] | None = None,
+        heartbeat_timeout_milliseconds: int = HEARTBEAT_TIMEOUT_MILLISECONDS,
     ) -> None:
         """`client` must not decode responses. `middleware` is added to the few this program needs.
 
-        `leaving` is told of messages that only a newer program understands.
+        `leaving` is told of messages that only a newer program understands, `on_unreadable` the queue of each message
+        that nobody can read.
         """
         self._leaving = leaving
+        self._on_unreadable = on_unreadable
+        #: Ids by queue of the messages that this process has, waiting for a thread or running.
+        self._held: dict[str, set[str]] = {}
         chosen = [AgeLimit(), ShutdownNotifications(), CurrentMessage(), Retries(max_retries=0), *(middleware or [])]
         super().__init__(  # type: ignore[no-untyped-call]  # dramatiq's broker is untyped
             client=client,
             middleware=chosen,
             namespace=NAMESPACE,
             maintenance_chance=MAINTENANCE_PER_MILLION,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT_MILLISECONDS,
+            heartbeat_timeout=heartbeat_timeout_milliseconds,
             dead_message_ttl=DEAD_MESSAGE_MILLISECONDS,
         )
         folder = files("worker.broker") / "lua"
         self._delay = client.register_script((folder / "delay.lua").read_text())
         self._move_due = client.register_script((folder / "move_due.lua").read_text())
+        self._dead_letter = client.register_script((folder / "dead_letter.lua").read_text())
         self._keys = [f"{NAMESPACE}:delayed", f"{NAMESPACE}:delayed.msgs"]
+        self._sent = f"{NAMESPACE}:delayed.sent"
 
-    @property
-    def consumer_class(self) -> type[Consumer]:
-        """The consumer of a queue."""
-        return Consumer
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """A consumer of the queue that has at most `prefetch` messages and waits up to `timeout` milliseconds for one.
+
+        Raises `ConnectionClosed` when Redis does not answer.
+        """
+        consumer = Consumer(self, queue_name, prefetch, timeout, self._held.setdefault(queue_name, set()))
+        consumer.hand_back_unseen()
+        return consumer
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; unlike dramatiq's, it has no delay queue beside it."""
@@ -139,9 +119,12 @@ class SortedSetBroker(RedisBroker):
                 return super().enqueue(message)
             message = message.copy(options={"redis_message_id": str(uuid4())})
             self.emit_before("enqueue", message, delay)
-            self._delay(self._keys, [delay, message.options["redis_message_id"], message.queue_name, message.encode()])
+            self._delay(
+                [*self._keys, self._sent],
+                [delay, message.options["redis_message_id"], message.queue_name, message.encode()],
+            )
         except OUTAGES as error:
-            raise _closed(error) from None
+            raise closed(error) from None
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -161,23 +144,49 @@ class SortedSetBroker(RedisBroker):
             self.enqueue(again, delay=int(wait_seconds * 1000))
         return True
 
+    def do_fetch(self, queue_name: str, messages_max: int) -> list[bytes]:
+        """Fetch messages for this process; one that nobody can read becomes a dead letter, and the others do not."""
+        fetch: Any = self._dispatch("fetch")  # type: ignore[no-untyped-call]  # dramatiq's broker is untyped
+        texts = (text for text in fetch(queue_name, messages_max) if text is not None)
+        return [text for text in texts if not self._bury_unreadable(queue_name, text)]
+
+    def fetched_ids(self, queue_name: str) -> set[str]:
+        """Ids of the queue's messages that Redis counts as fetched by this process and not acknowledged."""
+        client: Any = self.client
+        return {message_id.decode() for message_id in client.smembers(self._fetched_key(queue_name))}
+
+    def _fetched_key(self, queue_name: str) -> str:
+        return f"{NAMESPACE}:__acks__.{self.broker_id}.{queue_name}"
+
+    def _bury_unreadable(self, queue_name: str, text: bytes) -> bool:
+        if readable(queue_name, text):
+            return False
+        queue = f"{NAMESPACE}:{queue_name}"
+        keys = [self._fetched_key(queue_name), f"{queue}.msgs", f"{queue}.XQ", f"{queue}.XQ.msgs"]
+        for _ in range(int(self._dead_letter(keys, [text, dead_letter(text)]))):
+            log.error(
+                "message_unreadable", queue=queue_name, remedy="what it was about is re-armed; see the dead letter"
+            )
+            if self._on_unreadable is not None:
+                self._on_unreadable(queue_name)
+        return True
+
     def move_due(self) -> int:
-        """Hand delayed messages that are due to their queues, those due first first; how many were moved."""
+        """Hand delayed messages that are due to their queues; how many were moved, at most `MOVE_MESSAGES_MAX`.
+
+        Those due first go first, and of those due at the same millisecond those that were sent first.
+        """
         try:
             return int(self._move_due([*self._keys, NAMESPACE], [MOVE_MESSAGES_MAX]))
         except OUTAGES as error:
-            raise _closed(error) from None
+            raise closed(error) from None
 
     def beat(self) -> None:
         """Say that this process lives, also while all its threads are busy and nothing is fetched."""
         try:
             self.client.zadd(f"{NAMESPACE}:__heartbeats__", {self.broker_id: int(time.time() * 1000)})
         except OUTAGES as error:
-            raise _closed(error) from None
-
-
-def _closed(error: Exception) -> ConnectionClosed:
-    return ConnectionClosed(type(error).__name__)  # type: ignore[no-untyped-call]  # dramatiq's errors are untyped
+            raise closed(error) from None
 
 
 dramatiq.set_encoder(RedactingEncoder())

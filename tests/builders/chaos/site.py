@@ -94,8 +94,13 @@ class ChaosSite:
 
 
 @contextmanager
-def running_chaos_site(folder: Path, chance: Random, *, period_seconds: float) -> Iterator[ChaosSite]:
-    """Everything that the chaos needs, running until the end of the block; a list is sent every `period_seconds`."""
+def running_chaos_site(
+    folder: Path, chance: Random, *, period_seconds: float, **settings: object
+) -> Iterator[ChaosSite]:
+    """Everything that the chaos needs, running until the end of the block; a list is sent every `period_seconds`.
+
+    `settings` replace those of `SETTINGS`; one of `None` is left as it is in production.
+    """
     redis, storage = ChaosRedis(folder / "redis"), folder / "storage"
     with SandboxProcess(folder / "sandbox") as sandbox:
         site: ChaosSite
@@ -105,7 +110,7 @@ def running_chaos_site(folder: Path, chance: Random, *, period_seconds: float) -
             redis_url=redis.url(STATE_DB),
             broker_url=redis.url(BROKER_DB),
             storage_url=storage.as_uri(),
-            **SETTINGS,
+            **(SETTINGS | settings),
         )
         with a_small_disk(storage, lambda: site.pids(*WORKING)) as disk:
             load = Load(redis, installation.lists, period_seconds)

@@ -6,7 +6,6 @@ and its defaults until SIGTERM; then FILE gets a line `number lateness` for each
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -74,7 +73,7 @@ def main() -> None:
         session: requests.Session = local.__dict__.setdefault("session", requests.Session())
         body = {"apiKey": WHOISXML_KEY, "ids": [FIRST_REMOTE_ID + number]}
         url = f"{provider_url}/whoisxml/api/bevService/request/status"
-        answer = session.post(url, data=json.dumps(body), timeout=TIMEOUT_SECONDS)
+        answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         now = time.time()
         looked.append((number, max(now - due_at, 0.0)))

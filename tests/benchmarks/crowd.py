@@ -18,7 +18,6 @@ import redis
 from producers.contract import CONTRACT_VERSION
 from producers.request import UploadRequest
 from worker.actors.attempts import attempt_name
-from worker.actors.names import input_name, values_name
 from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.observe import Seen, observed
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from worker.core.change import Change
     from worker.core.records import UploadRecord
+    from worker.rows.dialect import Dialect
 
 #: Rows of each list.
 ROWS = 3
@@ -91,7 +91,7 @@ class Crowd:
         return looked_at + next_look_seconds(POLICY, age_seconds=age_seconds)
 
 
-def decisions(crowd: Crowd, number: int, moment: float, dialect: dict[str, object]) -> Iterator[Change]:
+def decisions(crowd: Crowd, number: int, moment: float, dialect: Dialect) -> Iterator[Change]:
     """Everything that was decided about one upload before `moment`, in order; each is to be written before the next.
 
     Records that were read are made here as the store would give them back, but for the nonce of their write.
@@ -111,9 +111,7 @@ def decisions(crowd: Crowd, number: int, moment: float, dialect: dict[str, objec
         part, "line-host:4711:a1b2c3", began_at, LEASE_SECONDS, active_max=ACCOUNT_PARTS_MAX, intents_max=None
     )
     yield reserved
-    attempt = Attempt(
-        number=1, object=attempt_name(part.token, 1), at=began_at, over_at=began_at + LEASE_SECONDS
-    )
+    attempt = Attempt(number=1, object=attempt_name(part.token, 1), at=began_at, over_at=began_at + LEASE_SECONDS)
     intent = parts.intent(reserved.parts[0].written(), attempt, began_at)
     yield intent
     answered_at = began_at + ANSWER_SECONDS
@@ -146,25 +144,16 @@ def _upload(crowd: Crowd, number: int, now: float) -> UploadRecord:
     return upload_of(request, "whoisxml", _sha256(f"list {number}"), now)
 
 
-def _found(upload: UploadRecord, dialect: dict[str, object]) -> uploads.Prepared:
+def _found(upload: UploadRecord, dialect: Dialect) -> uploads.Prepared:
     return uploads.Prepared(
-        dialect=dialect,
-        input_object=input_name(upload),
+        dialect=dialect.kept,
         input_bytes=80,
         rows=ROWS,
         empty=0,
         folded=0,
         withheld=0,
         distinct=ROWS,
-        details={
-            "rows": ROWS,
-            "empty": 0,
-            "folded": 0,
-            "withheld": 0,
-            "to_send": ROWS,
-            "parts": 1,
-            "why": dialect["why"],
-        },
+        details={"rows": ROWS, "to_send": ROWS, "parts": 1, "why": dialect.why},
     )
 
 
@@ -192,7 +181,6 @@ def _part(crowd: Crowd, upload: UploadRecord, now: float) -> PartRecord:
         index=0,
         rows=ROWS,
         digest=digest,
-        values_object=values_name(upload.upload_id, 0),
         token=token,
     )
 
@@ -207,11 +195,11 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def usual_dialect(folder: Path) -> dict[str, object]:
+def usual_dialect(folder: Path) -> Dialect:
     """How a list of `ROWS` addresses with two columns is read."""
     path = folder / f"usual-{os.getpid()}.csv"
     path.write_text("email,signed_up\n" + "".join(f"person-{row}@example.com,2026-11-21\n" for row in range(ROWS)))
-    return detect(path, Kind.EMAIL, Options()).model_dump(mode="json")
+    return detect(path, Kind.EMAIL, Options())
 
 
 def write_uploads(redis_url: str, crowd: Crowd, moment: float, folder: Path, numbers: Sequence[int]) -> int:

@@ -100,7 +100,7 @@ class UnderWay:
         """Status calls that the provider has answered."""
         assert self.provider.stdin is not None
         assert self.provider.stdout is not None
-        print(file=self.provider.stdin, flush=True)  # noqa: T201 - how the provider is asked
+        print(file=self.provider.stdin, flush=True)
         return int(json.loads(self.provider.stdout.readline()).get("status", 0))
 
     @contextlib.contextmanager
@@ -119,7 +119,9 @@ class UnderWay:
             yield process
             ended = process.poll()
             if ended is not None:
-                raise RuntimeError(f"{module} ended with {ended}: {(self.folder / 'log').read_text()[-LOG_CHARACTERS:]}")
+                raise RuntimeError(
+                    f"{module} ended with {ended}: {(self.folder / 'log').read_text()[-LOG_CHARACTERS:]}"
+                )
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
         finally:

@@ -14,6 +14,7 @@ import structlog
 
 from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
+from worker.actors.names import sent_values
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import gives_way, is_named, search
@@ -114,7 +115,7 @@ def _submit(context: Context, part: PartRecord) -> None:
         return
     try:
         with context.workspace.folder() as folder:
-            values = local_file(context.storage, part.values_object, folder)
+            values = local_file(context.storage, sent_values(part), folder)
             submission = _submission(context, upload, reserved, values, since)
             _attempt(context, reserved, connected, submission)
     except StorageError as error:

@@ -232,7 +232,7 @@ class UploadRecord(WorkItem):
     content_digest: str
     #: How the input was read, decided once by prepare.
     dialect: dict[str, object] | None = None
-    #: Storage name of the staged copy of the input.
+    #: Storage name of the staged copy of the input, where it is not the usual one.
     input_object: str | None = None
     input_bytes: int = 0
     #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
@@ -276,8 +276,8 @@ class PartRecord(WorkItem):
     #: Values in the part, which is also its price in credits.
     rows: int
     digest: str
-    #: Storage name of the values to send.
-    values_object: str
+    #: Storage name of the values to send, where it is not the usual one.
+    values_object: str | None = None
     token: str
     attempts: int = 0
     #: Attempts that do not count against the most there may be: a person has let it go on after them.

@@ -15,7 +15,7 @@ from array import array
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -142,7 +142,9 @@ def watched_ours(place: UnderWay, seconds: float) -> Watched:
         _watch(seen, place, store.client, process.pid, seconds)
         end = place.moment + seconds
         for account in place.crowd.accounts:
-            waiting = store.client.zrangebyscore(store.key("due", account, Lane.POLL), "-inf", end, withscores=True)
+            waiting: Any = store.client.zrangebyscore(
+                store.key("due", account, Lane.POLL), "-inf", end, withscores=True
+            )
             overdue = [end - due_at for _, due_at in waiting]
             seen.latenesses += overdue
             seen.missing += len(overdue)
@@ -271,7 +273,8 @@ def measured(parts: int, few_parts: int, seconds: float, folder: Path, console: 
         with under_way(parts, folder / "plain", ready_in_seconds=ready_in_seconds) as place:
             plain = watched_plain(place, seconds)
     assert weight is not None
-    return report(weight, *seen, plain, seconds)
+    few, many = seen
+    return report(weight, few, many, plain, seconds)
 
 
 @click.command()

@@ -46,7 +46,7 @@ def enqueue_looks(url: str, looks: Iterable[tuple[int, float, float]]) -> None:
         pipeline = client.pipeline(transaction=False)
         for number, due_at, submitted_at in looks:
             identifier = f"look-{number}"
-            message = dramatiq.Message(
+            message: dramatiq.Message[None] = dramatiq.Message(
                 queue_name=queue,
                 actor_name=QUEUE,
                 args=(number, due_at, submitted_at),

@@ -110,7 +110,7 @@ def line_run(
 
 
 def _added_up(uploads: int, seconds: float, redis_seconds: float, folder: Path) -> Run:
-    cpu_seconds, stages = {"redis": redis_seconds}, {}
+    cpu_seconds, stages = {"redis": redis_seconds}, dict[str, float]()
     for name in PROCESSES:
         told = json.loads((folder / f"{name}.json").read_text())
         cpu_seconds[name] = told["cpu_seconds"]

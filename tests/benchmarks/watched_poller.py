@@ -24,7 +24,7 @@ def main() -> None:
         latenesses.append(seconds)
         counted(metrics, provider=provider, account=account, seconds=seconds)
 
-    Metrics.poll_lateness = timed  # type: ignore[method-assign]  # the figures of this process alone
+    Metrics.poll_lateness = timed  # type: ignore[method-assign,assignment]  # the figures of this process alone
     run_poller(Settings.load())
     Path(sys.argv[1]).write_bytes(latenesses.tobytes())
 

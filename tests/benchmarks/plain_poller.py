@@ -20,6 +20,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name
 
 from tests.benchmarks.crowd import FIRST_REMOTE_ID, POLICY
+from tests.benchmarks.under_way import STARTED
 from tests.builders.line import WHOISXML_KEY
 from worker.core.schedule import next_look_seconds
 
@@ -86,6 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
     worker = dramatiq.Worker(broker, worker_threads=THREADS)
     worker.start()
+    print(STARTED, flush=True)  # noqa: T201 - how its parent learns it
     stopping.wait()
     # Before the worker stops: handing back what it holds takes long, and is not measured.
     Path(out).write_text("".join(f"{number} {lateness}\n" for number, lateness in list(looked)))

@@ -20,6 +20,7 @@ import dramatiq
 import redis
 
 from tests.benchmarks.crowd import Crowd, write_uploads
+from tests.builders.deadline import wait_until
 from tests.builders.line import WHOISXML_KEY
 from worker.broker.newer import VERSION_OPTION
 from worker.broker.sorted_set import SortedSetBroker
@@ -35,8 +36,11 @@ if TYPE_CHECKING:
 #: Processes that write a crowd, and uploads that one writes at a time.
 WRITERS = 2
 UPLOADS_AT_ONCE = 250
-#: Seconds that a process gets to end.
+#: Seconds that a process gets to begin, and to end.
+BEGIN_SECONDS = 60.0
 STOP_SECONDS = 30.0
+#: What is in the log of a process that has started.
+STARTED = "process_started"
 #: Characters of a process's log that are shown when it ended by itself.
 LOG_CHARACTERS = 2_000
 #: Seconds between two walks over the accounts' lists: there is none while a crowd is watched.
@@ -105,8 +109,11 @@ class UnderWay:
 
     @contextlib.contextmanager
     def running(self, module: str, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a module of this folder as a process with the crowd's settings, until the end of the block."""
-        with (self.folder / "log").open("ab") as log:
+        """Run a module of this folder as a process with the crowd's settings, until the end of the block.
+
+        It begins when the process says in its log that it has started. Raises `RuntimeError` for one that ends before.
+        """
+        with (self.folder / f"{module}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)],
                 cwd=ROOT,
@@ -116,17 +123,20 @@ class UnderWay:
                 stderr=log,
             )
         try:
+            wait_until(
+                lambda: process.poll() is not None or STARTED in self._log(module), seconds=BEGIN_SECONDS, what=module
+            )
             yield process
-            ended = process.poll()
-            if ended is not None:
-                raise RuntimeError(
-                    f"{module} ended with {ended}: {(self.folder / 'log').read_text()[-LOG_CHARACTERS:]}"
-                )
+            if process.poll() is not None:
+                raise RuntimeError(f"{module} ended by itself: {self._log(module)[-LOG_CHARACTERS:]}")
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
         finally:
             process.kill()
             process.wait()
+
+    def _log(self, module: str) -> str:
+        return (self.folder / f"{module}.log").read_text()
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BULKVERIFY_")}

@@ -2,7 +2,8 @@
 
 Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store
 refuses a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
-Fields that a newer program has added are kept as they are: see `worker.core.schema`.
+Fields that a newer program has added are kept as they are: see `worker.core.schema`. A field at its default is not
+written, so a record without it has that default for ever: another default is another field, or a migration.
 """
 
 from __future__ import annotations

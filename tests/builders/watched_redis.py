@@ -14,6 +14,7 @@ from redis.retry import Retry
 from tests.builders.effects import EffectKind
 from worker.providers.sandbox.clock import MANUAL_START_SECONDS, ManualClock
 from worker.store.store import COMMIT_REPEATS, Limits, Store
+from worker.store.timeline import from_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,5 +150,5 @@ def _decision(change: str) -> str:
     """What a commit writes: the decision of its timeline entry, else the kinds of its records."""
     document = json.loads(change)
     if "timeline" in document:
-        return str(json.loads(document["timeline"].replace('"@now"', "0"))["decision"])
+        return str(from_entry(document["timeline"])["decision"])
     return "+".join(record["type"] for record in document["records"]) or "nothing"

@@ -17,7 +17,7 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.scripted_server import ScriptedServer
 from tests.builders.worker_side import meanwhile
-from worker.actors.names import input_name
+from worker.actors.names import input_name, staged_input
 from worker.core.states import UploadState
 from worker.intake import stream as intake_stream
 
@@ -247,7 +247,7 @@ def test_an_object_of_the_storage_comes_back_verified(tmp_path: Path, redis_url:
         )
         line.intake.read()
         assert [row["name"] for row in result_rows(line, upload_id)] == ["Ann", "Again"]
-        assert line.upload(upload_id).input_object == "uploads/crm-1/input/customers.csv"
+        assert staged_input(line.upload(upload_id)) == "uploads/crm-1/input/customers.csv"
         assert not line.upload(upload_id).pullable
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from worker.actors.names import sent_values
 from worker.core.errors import LaterSchema
 from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
@@ -81,7 +82,7 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
         "method": part.method,
         "rows": part.rows,
         "digest": part.digest,
-        "values_object": part.values_object,
+        "values_object": sent_values(part),
         "process": context.process,
         "watermark": part.watermark,
         "at": now,

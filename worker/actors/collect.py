@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_found
-from worker.actors.names import raw_name, segment_name, verdicts_name
+from worker.actors.names import raw_name, segment_name, sent_values, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
 from worker.core.account import Waiting
@@ -103,7 +103,7 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
     if not part.provisional or summary.values_digest == part.digest:
         return Fetched(summary, segments)
-    sent = read_values(local_file(context.storage, part.values_object, folder))
+    sent = read_values(local_file(context.storage, sent_values(part), folder))
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
     return Fetched(summary, segments, shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows)))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from config.version import version
-from worker.actors.names import manifest_name, result_name
+from worker.actors.names import manifest_name, result_name, sent_values, staged_input
 from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
@@ -119,7 +119,7 @@ def _drop(context: Context, upload: UploadRecord) -> None:
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
     staged = StagedInput(
-        path=local_file(context.storage, upload.input_object or "", folder),
+        path=local_file(context.storage, staged_input(upload), folder),
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
         sha256=upload.content_digest,
@@ -128,7 +128,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         CollectedPart(
             part.index,
             path=local_file(context.storage, part.verdicts_object, folder),
-            values=local_file(context.storage, part.values_object, folder),
+            values=local_file(context.storage, sent_values(part), folder),
             checked_at=_iso(part.remote_finished_at),
         )
         for part in found

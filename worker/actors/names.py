@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.core.records import UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
 
 #: Most characters that are kept of an input's file name.
 NAME_CHARACTERS_MAX = 80
@@ -40,9 +40,19 @@ def input_name(upload: UploadRecord) -> str:
     return f"{folder}/{name or 'input'}"
 
 
+def staged_input(upload: UploadRecord) -> str:
+    """Where the staged copy of an upload's input lies: under its usual name, unless the record tells another."""
+    return upload.input_object or input_name(upload)
+
+
 def values_name(upload_id: str, index: int) -> str:
     """The values of a part, as they are sent."""
     return f"uploads/{upload_id}/parts/{index:05d}/values.csv"
+
+
+def sent_values(part: PartRecord) -> str:
+    """Where the values of a part lie: under their usual name, unless the record tells another."""
+    return part.values_object or values_name(part.upload_id, part.index)
 
 
 def verdicts_name(upload_id: str, index: int) -> str:

@@ -106,8 +106,7 @@ def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[Par
 
 
 def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecord:
-    name = values_name(upload.upload_id, part.index)
-    context.storage.put_file(name, part.path)
+    context.storage.put_file(values_name(upload.upload_id, part.index), part.path)
     now = context.store.now()
     token = part_token(
         installation_id=context.settings.installation_id,
@@ -131,16 +130,21 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
         index=part.index,
         rows=part.rows,
         digest=part.values_digest,
-        values_object=name,
         token=token,
     )
+
+
+def _told(staged: Staged) -> dict[str, object]:
+    """What the timeline tells of a list that was staged: of rows that are not sent, those that there are."""
+    unsent = {"empty": staged.empty, "folded": staged.folded, "withheld": staged.withheld}
+    counts = {"rows": staged.rows} | {name: rows for name, rows in unsent.items() if rows}
+    return counts | {"to_send": staged.distinct, "parts": len(staged.parts), "why": staged.dialect.why}
 
 
 def _found(upload: UploadRecord, staged: Staged, obstacles: tuple[str, ...]) -> core.Prepared:
     remote = "remote_url" in upload.source
     return core.Prepared(
-        dialect=staged.dialect.model_dump(mode="json"),
-        input_object=input_name(upload),
+        dialect=staged.dialect.kept,
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         empty=staged.empty,
@@ -148,14 +152,5 @@ def _found(upload: UploadRecord, staged: Staged, obstacles: tuple[str, ...]) -> 
         withheld=staged.withheld,
         distinct=staged.distinct,
         pullable=remote and not obstacles,
-        details={
-            "rows": staged.rows,
-            "empty": staged.empty,
-            "folded": staged.folded,
-            "withheld": staged.withheld,
-            "to_send": staged.distinct,
-            "parts": len(staged.parts),
-            "why": staged.dialect.why,
-        }
-        | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
+        details=_told(staged) | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
     )

@@ -49,7 +49,7 @@ def fresh(context: Context, lane: Lane, item: str, epoch: int) -> UploadRecord |
         reason = "moved"
     elif record.epoch != epoch:
         reason = "epoch"
-    elif record.leased_now(context.store.now()):
+    elif record.lease is not None and record.leased_now(context.store.now()):
         reason = "leased"
     else:
         return record

@@ -22,6 +22,7 @@ from worker.actors.attempts import (
     outcome_of,
     remembered_attempt,
 )
+from worker.actors.names import sent_values
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import gives_way, is_named, search
@@ -122,7 +123,7 @@ def _submit(context: Context, part: PartRecord) -> None:
         return
     try:
         with context.workspace.folder() as folder:
-            values = local_file(context.storage, part.values_object, folder)
+            values = local_file(context.storage, sent_values(part), folder)
             submission = _submission(context, upload, reserved, values, since)
             _attempt(context, reserved, connected, submission)
     except StorageError as error:

@@ -82,7 +82,7 @@ def intent(part: PartRecord, attempt: Attempt, now: float) -> Change:
         message="",
     )
     begun = begun.model_copy(update={"lease": part.lease})
-    details = {"attempt": attempt.number, "method": part.method, "object": attempt.object}
+    details = {"attempt": attempt.number, "method": part.method}
     return change("attempt", begun, details=details)
 
 

@@ -2,7 +2,8 @@
 
 Frozen values; a change is a copy. Times are epoch seconds by the store's clock. `version` counts writes: the store
 refuses a write whose record has moved on since it was read. `epoch` counts leases: a hint of an earlier epoch is stale.
-Fields that a newer program has added are kept as they are: see `worker.core.schema`.
+Fields that a newer program has added are kept as they are: see `worker.core.schema`. A field at its default is not
+written, so a record without it has that default for ever: another default is another field, or a migration.
 """
 
 from __future__ import annotations
@@ -232,7 +233,7 @@ class UploadRecord(WorkItem):
     content_digest: str
     #: How the input was read, decided once by prepare.
     dialect: dict[str, object] | None = None
-    #: Storage name of the staged copy of the input.
+    #: Storage name of the staged copy of the input, where it is not the usual one.
     input_object: str | None = None
     input_bytes: int = 0
     #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
@@ -276,8 +277,8 @@ class PartRecord(WorkItem):
     #: Values in the part, which is also its price in credits.
     rows: int
     digest: str
-    #: Storage name of the values to send.
-    values_object: str
+    #: Storage name of the values to send, where it is not the usual one.
+    values_object: str | None = None
     token: str
     attempts: int = 0
     #: Attempts that do not count against the most there may be: a person has let it go on after them.

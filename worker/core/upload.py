@@ -26,7 +26,6 @@ class Prepared:
     """What staging found, as the record keeps it."""
 
     dialect: dict[str, object]
-    input_object: str
     input_bytes: int
     rows: int
     empty: int
@@ -45,7 +44,6 @@ def accept(upload: UploadRecord, entry_id: str) -> Change:
         upload.moved(UploadState.ACCEPTED, upload.created_at),
         events=(event,),
         acknowledge=Acknowledgement(entry_id),
-        details={"account": upload.account, "kind": upload.kind, "source": dict(upload.source)},
         counters={("requests", upload.provider, upload.kind, "accepted"): 1},
     )
 
@@ -76,7 +74,6 @@ def prepared(
         now,
         due_at=now + safety,
         dialect=staged.dialect,
-        input_object=staged.input_object,
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         staged_rows=staged.rows,

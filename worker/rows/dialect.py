@@ -46,23 +46,31 @@ class Options(BaseModel):
 
 
 class Dialect(BaseModel):
-    """How an input is read, and why so. It is kept with the upload, where a newer program may add to it."""
+    """How an input is read, and why so. It is kept with the upload, where a newer program may add to it.
+
+    What is usual is not written (see `kept`), so the defaults stay what they are for ever.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     #: A codec name of Python.
-    encoding: str
+    encoding: str = "utf-8"
     #: `None`: a single column, whole lines are its cells.
-    delimiter: str | None
+    delimiter: str | None = ","
     #: Whether the first row that is not blank holds the column names.
     header: bool
     #: Counted from 0.
-    column_index: int
+    column_index: int = 0
     column_name: str
     #: All columns: the header's cells as they are, `column_<n>` for those without a header cell.
     columns: tuple[str, ...]
-    #: The decisions in words, for the timeline.
-    why: str
+    #: The decisions in words, for the timeline, which alone keeps them.
+    why: str = ""
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What the upload's record keeps: enough to read the input in the same way again."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"why"})
 
     def widened(self, width: int) -> Dialect:
         """The same dialect with at least `width` columns, for rows that are longer than those seen first."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from worker.storage.durable import sync_folders, sync_path
 from worker.storage.errors import InvalidName, NotFound, ObjectTooLarge, from_os_error
 from worker.storage.names import check_name
+from worker.storage.synced_folders import SyncedFolders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,9 @@ class LocalStorage:
     """A folder whose files are the objects. Implements `worker.storage.port.Storage`.
 
     An object is written to a private file, synced, and only then linked or renamed to its name; then every folder above
-    it is synced. A root that does not exist is created for its owner only; in one that exists, the umask rules.
+    it is synced, by `create` each time, by `write` where that is not known to have been done.
+
+    A root that does not exist is created for its owner only; in one that exists, the umask rules.
 
     Known limitation: on a file system that ignores case, names that differ only in case are the same object.
     """
@@ -38,6 +41,7 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unfinished = root / _UNFINISHED
+        self._folders = SyncedFolders(root)
         try:
             if not root.is_dir():
                 root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -221,9 +225,9 @@ class LocalStorage:
         """Give a complete private file its name, durably."""
         try:
             sync_path(private)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.make(target.parent)
             private.replace(target)
-            sync_folders(target.parent, self._root)
+            self._folders.sync(target.parent)
         except OSError as error:
             raise from_os_error(error, "write", name) from error
 

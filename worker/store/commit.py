@@ -13,6 +13,7 @@ from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import PartState
 from worker.store.errors import Full, OverBudget, OverQuota, Stale, Taken
 from worker.store.keys import INTAKE_GROUP
+from worker.store.timeline import to_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,16 +103,12 @@ def _json(value: object) -> str:
 
 
 def _timeline_entry(change: Change) -> str:
-    entry: dict[str, Any] = {"at": "@now", "decision": change.decision}
-    if len(change.parts) == 1 and not change.uploads:
-        entry["part"] = change.parts[0].index
-    if change.reason:
-        entry["reason"] = change.reason
-    details = {name: value for name, value in (change.details or {}).items() if value not in (None, "")}
-    if details:
-        text = _json(details)
-        entry["details"] = details if len(text) <= DETAILS_CHARACTERS_MAX else text[:DETAILS_CHARACTERS_MAX]
-    return _json(entry)
+    part = change.parts[0].index if len(change.parts) == 1 and not change.uploads else None
+    details: object = {name: value for name, value in (change.details or {}).items() if value not in (None, "")}
+    text = _json(details)
+    if len(text) > DETAILS_CHARACTERS_MAX:
+        details = text[:DETAILS_CHARACTERS_MAX]
+    return to_entry("@now", change.decision, part, change.reason, details)
 
 
 def _records(change: Change, txn: str) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,6 @@ so repeating is safe; nothing else is ever repeated.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
@@ -24,6 +23,7 @@ from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
 from worker.store.reading import read_record
+from worker.store.timeline import from_entry
 from worker.store.turns import PollTurns
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Store(PollTurns):
     def timeline(self, upload_id: str) -> list[dict[str, Any]]:
         """What happened to an upload, oldest first."""
         entries = self._ask(self.client.lrange, self.key("timeline", upload_id), 0, -1)
-        return [json.loads(entry) for entry in entries]
+        return [from_entry(entry) for entry in entries]
 
     def upload_ids(
         self,

@@ -146,7 +146,9 @@ local function count_part(old, new)
   local counts = key('upload', new.upload_id, 'parts')
   if old.state ~= new.state then
     if nonnull(old.state) then
-      redis.call('HINCRBY', counts, old.state, -1)
+      if redis.call('HINCRBY', counts, old.state, -1) == 0 then
+        redis.call('HDEL', counts, old.state)
+      end
     end
     redis.call('HINCRBY', counts, new.state, 1)
   end

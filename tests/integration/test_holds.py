@@ -260,9 +260,11 @@ def test_a_probe_for_which_there_is_no_call_left_is_given_back(bench: Bench, mon
     assert bench.kept_back() is None
 
 
-def test_the_end_of_a_pause_wakes_all_that_it_has_held_one_call_after_the_other(bench: Bench) -> None:
-    """Every held part is looked at again, spread by the account's rate of calls, and not only the first of them."""
+def test_the_end_of_a_pause_calls_up_as_many_as_there_is_room_for(bench: Bench) -> None:
+    """Whoever the pause has held stands in line: nobody is woken in vain, and each call's time is the next one's."""
     parts = bench.prepared()
+    assert bench.submit(parts[0]).state is PartState.SUBMITTED
+    parts = [*parts[1:], *bench.prepared("two")]
     bench.pause(OutOfCredits())
     pause_account(bench.context, ACCOUNT, "ipqs", OutOfCredits())
     for part in parts:
@@ -270,9 +272,30 @@ def test_the_end_of_a_pause_wakes_all_that_it_has_held_one_call_after_the_other(
     bench.context.store.clock_offset_seconds += LATER_SECONDS
     bench.hints.sent.clear()
     assert bench.kept_back(rows=1) is None
-    rate = bench.context.accounts[ACCOUNT].account.requests_per_second
-    assert sorted(item for _, item, _ in bench.hints.sent) == [part.part_id for part in parts]
-    assert [delay for _, _, delay in bench.hints.sent] == [number / rate for number in range(len(parts))]
+    # Both lists by turns: the second one comes where the first one is called.
+    turns = ["one/1", "two/0", "one/2", "two/1", "one/3", "two/2", "two/3"]
+    assert [item for _, item, _ in bench.hints.sent] == turns
+    interval = 1 / bench.context.accounts[ACCOUNT].account.requests_per_second
+    delays = [delay for _, _, delay in bench.hints.sent]
+    assert delays == sorted(delays)
+    assert 0 < delays[-1] <= len(turns) * interval
+    bench.hints.sent.clear()
+    bench.context.wake_next(ACCOUNT)
+    assert bench.hints.sent == []
+
+
+def test_a_pause_whose_time_is_over_calls_one_part_to_find_out(bench: Bench) -> None:
+    """While it lasts nobody in the line is called, and at its end the first of them is, and no other."""
+    for part in (parts := bench.prepared()):
+        pause_account(bench.context, ACCOUNT, "ipqs", Throttled())
+        assert bench.submit(part).reason == "throttled"
+    bench.hints.sent.clear()
+    bench.context.wake_next(ACCOUNT)
+    assert bench.hints.sent == []
+    bench.context.store.clock_offset_seconds += LATER_SECONDS
+    for _ in range(3):
+        bench.context.wake_next(ACCOUNT)
+    assert [item for _, item, _ in bench.hints.sent] == [parts[0].part_id]
 
 
 def test_a_look_too_many_at_a_held_part_leaves_nothing_behind(bench: Bench) -> None:

@@ -16,9 +16,10 @@ from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_of, remembered_attempt
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
-from worker.actors.unresolved import gives_way, is_named, search
+from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
 from worker.core.budget import BUDGET_REASON, BudgetDay
+from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.method import PULL, choose_method
 from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Seconds until a part is tried again for which its account had no place, if nobody wakes it before.
-LIMIT_LOOK_SECONDS = 15.0
 #: Seconds until a part is tried again whose account is not configured, or whose attempt could not be recorded.
 BLOCKED_LOOK_SECONDS = 60.0
 #: Times a learned fact is written again when the record moves on meanwhile.
@@ -104,8 +103,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     try:
         connected.gate.prepare("submit")
     except OwnRateReached as error:
-        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
-        _put_off(context, part, now, core.hold(part, now, error.reason, until))
+        _put_off(context, part, now, stand(core.hold(part, now, error.reason, now + LINE_LOOK_SECONDS)))
         return
     # Before the lease is taken, so that it outlasts the deadline however long this process is held up in between.
     since = time.monotonic()
@@ -144,8 +142,8 @@ def _put_off(context: Context, part: PartRecord, now: float, change: Change) -> 
     So a look too many, by a doubled message or because the part was woken in vain, ends here and sends no further one.
     """
     (held,) = change.parts
-    same = (part.state, part.reason) == (held.state, held.reason)
-    if not (same and (part.due_at or 0.0) > now):
+    same = (part.state, part.reason) == (held.state, held.reason) and (part.due_at or 0.0) > now
+    if not same or (change.stand is not None and not context.lines.hold(part.account, Lane.SUBMIT, part.part_id)):
         _write(context, part, change)
 
 
@@ -160,7 +158,7 @@ def _no_method(upload: UploadRecord, connected: Connected) -> str:
 
 def _reserve(context: Context, part: PartRecord, connected: Connected, now: float) -> PartRecord | None:
     settings = context.settings
-    named = is_named(connected, context.store.account(part.account, part.provider))
+    named = connected.is_named(context.store.account(part.account, part.provider))
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
     reuse_key = connected.reuse_key(part.kind, part.rows, part.digest)
     change = core.reserve(
@@ -175,7 +173,7 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
     try:
         written = context.apply(change)
     except Full as full:
-        _put_off(context, part, now, core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        _put_off(context, part, now, stand(core.hold(part, now, f"limit_{full.guard}", now + LINE_LOOK_SECONDS)))
         return None
     except OverBudget as over:
         day = BudgetDay(over.used_rows, connected.account.rows_per_day_max or 0, over.resets_at)

@@ -64,6 +64,10 @@ def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, reje
         payload["quota"] = {"producer": change.quota.producer, "rows": change.quota.rows, "most": change.quota.most}
     if change.budget is not None:
         payload["budget"] = {"day": change.budget.day, "most": change.budget.most}
+    if change.behind is not None:
+        payload["behind"] = change.behind
+    if change.stand is not None:
+        payload["stand"] = {"urgent_at": change.stand.urgent_at}
     if change.acknowledge is not None:
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:

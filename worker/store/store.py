@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from producers.contract import result_key
+from worker.core.line import LINE_LOOK_SECONDS
 from worker.core.records import AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
@@ -71,7 +72,7 @@ class Store:
         folder = files("worker.store") / "lua"
         self._scripts = {
             name: client.register_script((folder / f"{name}.lua").read_text())
-            for name in ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token")
+            for name in ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up")
         }
         self._repeat: Retry = Retry(
             ExponentialBackoff(cap=COMMIT_BACKOFF_SECONDS_MAX, base=0.05),
@@ -281,9 +282,8 @@ class Store:
 
     def claim_overdue(self, grace_seconds: float, rearm_seconds: float, most: int) -> list[Due]:
         """What should have been looked at `grace_seconds` ago and was not; handed to no other caller for a while."""
-        flat = self._ask(
-            self._run, "claim_overdue", [KEY_PREFIX], grace_seconds, rearm_seconds, most, self.clock_offset_seconds
-        )
+        waits = (grace_seconds, rearm_seconds, LINE_LOOK_SECONDS)
+        flat = self.run_script("claim_overdue", [KEY_PREFIX], *waits, most)
         known = set(Lane)
         claimed = [flat[i : i + 3] for i in range(0, len(flat), 3)]
         return [Due(account, Lane(lane), item) for account, lane, item in claimed if lane in known]
@@ -299,13 +299,13 @@ class Store:
     def _arm_poll(self, account: str, wanted: float | None, slack: float, mode: str) -> tuple[int, float] | None:
         at = "now" if wanted is None else wanted
         keys = [self.key("poll", account)]
-        epoch, delay = self._ask(self._run, "arm_poll", keys, at, slack, mode, self.clock_offset_seconds)
+        epoch, delay = self.run_script("arm_poll", keys, at, slack, mode)
         return (int(epoch), float(delay)) if epoch else None
 
     def begin_poll(self, account: str, epoch: int, turn_seconds: float) -> bool:
         """Take the account's poll turn for at most `turn_seconds`; False for a stale message."""
         keys = [self.key("poll", account)]
-        return bool(self._ask(self._run, "begin_poll", keys, epoch, turn_seconds, self.clock_offset_seconds))
+        return bool(self.run_script("begin_poll", keys, epoch, turn_seconds))
 
     def end_poll(self, account: str) -> None:
         """Nothing is waiting: no poll message is live any more."""
@@ -314,8 +314,7 @@ class Store:
     def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
         """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
         keys = [self.key("rate", account)]
-        wait = self._ask(self._run, "take_token", keys, interval_seconds, burst_calls, self.clock_offset_seconds)
-        return float(wait)
+        return float(self.run_script("take_token", keys, interval_seconds, burst_calls))
 
     def tick(self, name: str, period_seconds: float) -> bool:
         """Whether this caller is the one to do the periodic work `name` in the present period."""
@@ -347,6 +346,10 @@ class Store:
         self._ask(pipeline.execute)
 
     # Inside
+
+    def run_script(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever it returns
+        """What a script answers that is told the store's time after `args`."""
+        return self._ask(self._run, script, keys, *args, self.clock_offset_seconds)
 
     def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
         return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded

@@ -15,7 +15,8 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from worker.actors import collect, poll, prepare, submit
 from worker.actors.accounts import kept_back, pause_account
-from worker.core.account import PROBE_SECONDS, Paused, Waiting, pause_of, paused_by, probe
+from worker.core.account import PROBE_SECONDS, Paused, Waiting, echo_proven, pause_of, paused_by, probe
+from worker.core.observe import Seen, observed
 from worker.core.records import Lease, Pause
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.errors import (
@@ -333,3 +334,58 @@ def test_lists_go_on_by_themselves_after_a_pause(tmp_path: Path, redis_url: str,
         line.finish(upload_id, seconds=60)
         assert line.upload(upload_id).state is UploadState.COMPLETED, line.decisions(upload_id)
         assert sum(charge.rows for charge in line.ipqs.ledger) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [Throttled(), Unavailable(), CredentialsRejected(), QuotaUsedUp(), OutOfCredits()], ids=lambda e: e.reason
+)
+def test_a_download_that_meets_what_hinders_the_account_pauses_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: ProviderError
+) -> None:
+    """Whichever call learns it, the account is left alone for that reason, and the result is fetched after that."""
+    part, *_ = bench.prepared()
+    submitted = bench.submit(part)
+    store = bench.context.store
+    store.commit(observed(submitted, Seen("finished", "finished"), store.now(), bench.context.policy))
+
+    def refuse(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(bench.context.accounts[ACCOUNT].provider, "collect", refuse, raising=False)
+    collect.run(bench.context, part.part_id, bench.line.parts("one")[0].epoch)
+    after = bench.line.parts("one")[0]
+    pause = pause_of(bench.account(), paused_by(error.reason))
+    assert (after.state, after.reason, pause.reason) == (PartState.FINISHED, error.reason, error.reason)
+    assert (after.due_at or 0) >= pause.until
+
+
+def test_a_list_whose_account_allows_few_calls_costs_two_looks_for_each_part(bench: Bench) -> None:
+    """Parts look once, stand in line, and look again when there is a call for them: nobody looks in vain."""
+    context, store = bench.context, bench.context.store
+    proven = echo_proven(bench.account())
+    assert proven is not None
+    store.commit(proven)
+    interval, looks = 0.05, 0
+    vars(context.accounts[ACCOUNT].gate).update(_interval_seconds=interval, _sleep=lambda _: None)
+    slow = context.accounts[ACCOUNT].account.model_copy(update={"requests_per_second": 1 / interval, "max_active": 100})
+    accounts = dict(context.accounts) | {ACCOUNT: dataclasses.replace(context.accounts[ACCOUNT], account=slow)}
+    bench.context = dataclasses.replace(context, accounts=accounts)
+    names = [f"list-{number}" for number in range(10)]
+    for name in names:
+        for part in bench.prepared(name):
+            bench.submit(part)
+            looks += 1
+    bench.hints.sent.clear()
+    for _ in range(100):
+        store.clock_offset_seconds += 1.0
+        bench.context.wake_next(ACCOUNT)
+        for _, part_id, delay_seconds in bench.hints.sent:
+            assert delay_seconds <= 1.0
+            bench.submit(next(store.parts([part_id])))
+            looks += 1
+        bench.hints.sent.clear()
+        if not bench.context.lines.exist(ACCOUNT):
+            break
+    parts = [part for name in names for part in bench.line.parts(name)]
+    assert {part.state for part in parts} == {PartState.SUBMITTED}
+    assert looks <= 2.5 * len(parts)

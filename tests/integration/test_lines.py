@@ -16,6 +16,7 @@ from tests.builders.stores import a_store
 from worker.core import part as parts
 from worker.core.line import LINE_LOOK_SECONDS, Room, stand, urgent_at
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.urgency import Urgency
 from worker.store.errors import Full
 from worker.store.lines import COMING_SECONDS, Lines
 from worker.store.store import Due
@@ -178,7 +179,7 @@ def test_there_is_room_within_every_limit(store: Store, limits: Room, number: in
 def test_what_was_taken_of_the_rate_is_no_room(store: Store) -> None:
     """After the burst was used otherwise only the calls of the time ahead are given away, each told its time."""
     for _ in range(4):
-        assert store.take_token(ACCOUNT, 0.4, 4) == 0.0
+        assert store.take_token(ACCOUNT, 0.4, 4, Urgency.WORK) == 0.0
     wait_in_line(store, list_of(store, "a", 20))
     called = Lines(store).call_up(ACCOUNT, room(interval_seconds=0.4))
     assert [round(turn.delay_seconds, 1) for turn in called] == [0.4, 0.8]

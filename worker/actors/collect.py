@@ -16,6 +16,7 @@ from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown, still_unseen
 from worker.core.states import Lane
+from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError, Refused
 from worker.providers.port import Kind
 from worker.rows.collected import CollectedSummary, write_verdicts
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS = (2.0, 300.0)
 #: Seconds until a part is looked at again whose account is not configured.
 BLOCKED_LOOK_SECONDS = 60.0
+#: Failures that are the account's and not the part's.
+PAUSING_REASONS = frozenset({"throttled", "unavailable", "credentials_rejected", "quota", "out_of_credits"})
 #: What is told of a part whose account keeps it waiting.
 NOT_NOW = "The account cannot be used now."
 
@@ -80,8 +83,10 @@ def _collect(context: Context, part: PartRecord) -> None:
         _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until))
         return
     with keeper, context.workspace.folder() as folder:
+        urgency = Urgency.ENDING if _is_urgent(context, connected, part) else Urgency.WORK
         try:
-            fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
+            with connected.gate.urgent(urgency):
+                fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
             failure = None
         except (ProviderError, StorageError) as error:
             failure = error
@@ -197,6 +202,6 @@ def _later(
         reason, until = failure.reason, now + LINE_LOOK_SECONDS
         keeper.conclude(lambda record: stand(core.collect_later(record, now, reason, str(failure), until), ends))
         return
-    if isinstance(failure, ProviderError) and failure.reason in {"throttled", "credentials_rejected", "unavailable"}:
+    if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
         until = max(until, pause_account(context, part.account, part.provider, failure))
     keeper.conclude(lambda record: core.collect_later(record, now, failure.reason, str(failure), until))

@@ -11,6 +11,7 @@ from worker.core.crash import crashed
 from worker.core.look_plan import plan_looks
 from worker.core.observe import Seen, elsewhere, not_seen, observed
 from worker.core.states import Lane, PartState
+from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreUnavailable, Unreadable
 
@@ -73,8 +74,9 @@ def _turn(context: Context, account_name: str) -> float:
     if waiting is not None:
         return waiting.until
     try:
-        for part, observation in _look(connected, parts):
-            _learned(context, part, observation)
+        with connected.gate.urgent(Urgency.LOOK):
+            for part, observation in _look(connected, parts):
+                _learned(context, part, observation)
     except OwnRateReached as error:
         return context.store.now() + (error.retry_after_seconds or 0.0)
     except ProviderError as error:

@@ -20,6 +20,7 @@ from worker.core.records import AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
+from worker.core.urgency import SHARE_CALLS, Urgency
 from worker.outages import OUTAGES
 from worker.store.commit import Written, encode, new_txn
 from worker.store.errors import Full, OverBudget, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
@@ -311,10 +312,11 @@ class Store:
         """Nothing is waiting: no poll message is live any more."""
         self._ask(self.client.hdel, self.key("poll", account), "at")
 
-    def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
-        """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
-        keys = [self.key("rate", account)]
-        return float(self.run_script("take_token", keys, interval_seconds, burst_calls))
+    def take_token(self, account: str, interval_seconds: float, burst_calls: int, urgency: Urgency) -> float:
+        """Take one call token; 0.0 when it was taken, else the seconds until it makes sense to ask again."""
+        keys = [self.key("rate", account), self.key("rate", account, "claims")]
+        urgencies = (int(urgency), len(Urgency), SHARE_CALLS)
+        return float(self.run_script("take_token", keys, interval_seconds, burst_calls, *urgencies))
 
     def tick(self, name: str, period_seconds: float) -> bool:
         """Whether this caller is the one to do the periodic work `name` in the present period."""

@@ -10,6 +10,7 @@ from worker.actors.attempts import close_found
 from worker.actors.names import raw_name, segment_name, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
+from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
 from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
 from worker.core.records import PartRecord, SegmentFile
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 #: Wait before a result is fetched again (shortest, longest), seconds.
 RETRY_SECONDS = (2.0, 300.0)
-#: Seconds until a part is looked at again whose account is not configured.
-BLOCKED_LOOK_SECONDS = 60.0
 #: Failures that are the account's and not the part's.
 PAUSING_REASONS = frozenset({"throttled", "unavailable", "credentials_rejected", "quota", "out_of_credits"})
 #: What is told of a part whose account keeps it waiting.
@@ -70,17 +69,18 @@ def _collect(context: Context, part: PartRecord) -> None:
         return
     if connected is None or part.service != connected.service:
         reason = "account_unknown" if connected is None else "account_moved"
-        context.apply(core.collect_later(part, now, reason, NOT_NOW, now + BLOCKED_LOOK_SECONDS))
+        context.apply(core.collect_later(part, now, reason, NOT_NOW, now + blocked_seconds(part)))
         return
     waiting = kept_back(context, connected)
     if waiting is not None:
-        _stand(context, connected, part, core.collect_later(part, now, waiting.reason, NOT_NOW, waiting.until))
+        later = core.collect_later(part, now, waiting.reason, NOT_NOW, waiting.until, tried=False)
+        _stand(context, connected, part, later)
         return
     try:
         keeper = keeping(context, _begun(context, connected, part), PartRecord)
     except Full as full:
         reason, until = f"limit_{full.guard}", now + LINE_LOOK_SECONDS
-        _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until))
+        _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until, tried=False))
         return
     with keeper, context.workspace.folder() as folder:
         urgency = Urgency.ENDING if _is_urgent(context, connected, part) else Urgency.WORK
@@ -99,7 +99,7 @@ def _collect(context: Context, part: PartRecord) -> None:
 def _begun(context: Context, connected: Connected, part: PartRecord) -> Change:
     """The lease; a part that comes for the first time stands behind those in the line, unless its result goes soon."""
     change = lease(context, part)
-    if part.tries or _is_urgent(context, connected, part):
+    if part.reason or _is_urgent(context, connected, part):
         return change
     return replace(change, behind=Lane.COLLECT)
 
@@ -200,7 +200,9 @@ def _later(
     if isinstance(failure, OwnRateReached):
         ends = urgent_at(part, connected.provider.capabilities.retention_seconds)
         reason, until = failure.reason, now + LINE_LOOK_SECONDS
-        keeper.conclude(lambda record: stand(core.collect_later(record, now, reason, str(failure), until), ends))
+        keeper.conclude(
+            lambda record: stand(core.collect_later(record, now, reason, str(failure), until, tried=False), ends)
+        )
         return
     if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
         until = max(until, pause_account(context, part.account, part.provider, failure))

@@ -18,6 +18,7 @@ from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
+from worker.core.blocked import blocked, blocked_seconds
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.method import PULL, choose_method
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Seconds until a part is tried again whose account is not configured, or whose attempt could not be recorded.
-BLOCKED_LOOK_SECONDS = 60.0
 #: Times a learned fact is written again when the record moves on meanwhile.
 FACT_TRIES = 10
 #: Most attempts of one part that are known to be unspent before a person is asked.
@@ -83,7 +82,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     upload = context.store.upload(part.upload_id)
     if upload is None or connected is None:
         missing = "upload_unknown" if upload is None else "account_unknown"
-        context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(part, now, missing))
         return
     ended = upload.cancel_requested or upload.terminal
     waiting = None if ended else kept_back(context, connected, spends_rows=part.rows)
@@ -118,7 +117,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
-        context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(reserved, now, "storage_unavailable"))
     context.wake_next(part.account)
 
 
@@ -131,7 +130,7 @@ def _resolve(context: Context, part: PartRecord, connected: Connected | None, no
     elif connected is None or part.service != connected.service:
         reason = "account_unknown" if connected is None else "account_moved"
         message = "The account that this attempt was made on is not configured as it was; its list cannot be searched."
-        _write(context, part, unresolved(part, now, reason, message, look_at=now + BLOCKED_LOOK_SECONDS))
+        _write(context, part, unresolved(part, now, reason, message, look_at=now + blocked_seconds(part)))
     else:
         search(context, connected, part)
 
@@ -198,7 +197,7 @@ def _attempt(context: Context, part: PartRecord, connected: Connected, submissio
                 return
     except NotLocked as error:
         log.warning("attempt_not_begun", error=str(error))
-        context.apply(core.hold(part, now, error.reason, now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(part, now, error.reason))
         return
     _take_up(context, part, number, now)
 
@@ -208,14 +207,14 @@ def _take_up(context: Context, part: PartRecord, number: int, now: float) -> Non
     try:
         known = remembered_attempt(context.storage, part.token, number)
         if known.service not in {None, part.service}:
-            change = core.hold(part, now, "account_moved", now + BLOCKED_LOOK_SECONDS)
+            change = blocked(part, now, "account_moved")
         elif known.outcome is not None:
             change = _recorded(part, number, known.outcome, now)
         else:
             change = _searched_for(part, known, now)
     except Later as later:
         context.leave(Lane.SUBMIT, part.part_id, later)
-        change = core.hold(part, now, later.reason, now + BLOCKED_LOOK_SECONDS)
+        change = blocked(part, now, later.reason)
     _write(context, part, change)
 
 

@@ -178,8 +178,7 @@ def hold(part: PartRecord, now: float, reason: str, until: float, message: str =
     """The account cannot take the part now: it waits until `until`, unspent; `message` explains `reason` further."""
     explained = {"reason": reason, "message": message}
     held = part.moved(PartState.HELD, now, due_at=until, attempt=None, credits_reserved=0, **explained)
-    same = part.reason == reason or {part.reason, reason} <= TURN_REASONS
-    new = part.state is not PartState.HELD or not same
+    new = part.state is not PartState.HELD or not _same_wait(part.reason, reason)
     return change("hold", held, reason=reason, ledger=released(part), details={"until": until} if new else None)
 
 
@@ -229,10 +228,22 @@ def quarantine(
     )
 
 
-def collect_later(part: PartRecord, now: float, reason: str, message: str, due_at: float) -> Change:
-    """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever."""
-    later = part.moved(PartState.FINISHED, now, due_at=due_at, reason=reason, message=message, tries=part.tries + 1)
-    return change("collect_later", later, reason=reason, details={"message": message, "until": due_at})
+def collect_later(
+    part: PartRecord, now: float, reason: str, message: str, due_at: float, *, tried: bool = True
+) -> Change:
+    """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever.
+
+    `tried`: it was begun, or something of ours is missing; each time it waits longer. Who only waits is told of once.
+    """
+    told = {"reason": reason, "message": message}
+    later = part.moved(PartState.FINISHED, now, due_at=due_at, tries=part.tries + tried, **told)
+    new = tried or not _same_wait(part.reason, reason)
+    details = {"message": message, "until": due_at} if new else None
+    return change("collect_later", later, reason=reason, details=details)
+
+
+def _same_wait(before: str, after: str) -> bool:
+    return before == after or {before, after} <= TURN_REASONS
 
 
 def collected(

@@ -180,7 +180,8 @@ class Context:
         turns = {turn.part_id: turn for turn in self.lines.call_up(account, self._room(account))}
         for part in self.store.parts([*turns], lambda part_id, error: self.leave(turns[part_id].lane, part_id, error)):
             turn = turns[part.part_id]
-            self.hints.send(turn.lane, part.part_id, part.epoch, turn.delay_seconds)
+            if part.lane is turn.lane:
+                self.hints.send(turn.lane, part.part_id, part.epoch, turn.delay_seconds)
 
     def _room(self, account: str) -> Room:
         connected = self.accounts.get(account)

@@ -246,3 +246,14 @@ def test_whatever_else_is_decided_takes_a_part_out_of_the_line(store: Store, dec
     assert not Lines(store).exist(ACCOUNT)
     assert call(store) == []
     check_coherent(store)
+
+
+def test_a_turn_that_nobody_takes_is_given_up_in_the_end(store: Store) -> None:
+    """What was called and is never written again leaves no line behind, so that nobody calls for ever."""
+    wait_in_line(store, list_of(store, "a", 1))
+    assert call(store) == ["a/0"]
+    later(store, 4_000)
+    assert Lines(store).accounts() == [ACCOUNT]
+    assert call(store) == []
+    assert Lines(store).accounts() == []
+    assert not Lines(store).exist(ACCOUNT)

@@ -10,6 +10,9 @@
 -- so that several callers together call no more than there is room for. See `stand_in_line` in commit.lua.
 -- Returns a flat list of lane, part, seconds until its call is free, lane, part, …
 
+-- After so long the turn of a part that was called and never written again is given up: an earlier version of the program,
+-- which knows no line, may have taken it.
+local FORGET_SECONDS = 3600
 local prefix, account = KEYS[1], ARGV[1]
 local most = {collect = tonumber(ARGV[2]), submit = tonumber(ARGV[3])}
 local interval, burst, ahead, counts = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -23,11 +26,18 @@ local function key(name, lane)
 end
 
 local function on_their_way(lane)
-  local number, found = 0, redis.call('HVALS', key('called', lane))
-  for _, turn_and_time in ipairs(found) do
-    if tonumber(string.match(turn_and_time, ' (.*)$')) + counts > now then
+  local number, found = 0, redis.call('HGETALL', key('called', lane))
+  for i = 1, #found, 2 do
+    local at = tonumber(string.match(found[i + 1], ' (.*)$'))
+    if at + counts > now then
       number = number + 1
+    elseif at + FORGET_SECONDS < now then
+      redis.call('HDEL', key('called', lane), found[i])
     end
+  end
+  if #found > 0 and redis.call('EXISTS', key('line', lane), key('called', lane)) == 0 then
+    redis.call('ZREM', prefix .. 'lines', account .. '|' .. lane)
+    redis.call('DEL', key('turns', lane))
   end
   return number
 end

@@ -8,20 +8,20 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker.core.account import PAUSES_SECONDS
 from worker.core.budget import BUDGET_REASON
-from worker.core.part import LIMIT_REASONS
+from worker.core.line import Room, most_called
 from worker.core.places import Places
 from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
+from worker.gate import BURST_CALLS
 from worker.rows.limits import Limits
 from worker.store.errors import StoreError, Unreadable
+from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from config.accounts import Account
     from config.settings import Settings
     from worker.core.change import Change
-    from worker.core.records import PartRecord, UploadRecord, WorkItem
+    from worker.core.records import AccountRecord, PartRecord, UploadRecord, WorkItem
     from worker.gate import StoreGate
     from worker.leaving import Leaving
     from worker.metrics import Metrics
@@ -44,8 +44,8 @@ log = structlog.get_logger()
 
 #: Hexadecimal digits that tell one service of an account from another.
 SERVICE_DIGITS = 8
-#: Parts at the head of an account's submit lane among which one that waits for a place is looked for.
-WAKE_SEARCH_PARTS = 20
+#: Parts that are called up in each round of an account that is not configured.
+UNKNOWN_CALLED = 10
 #: Parts of a lane that are woken at once, at most.
 WAKE_PARTS_MAX = 1_000
 
@@ -88,6 +88,10 @@ class Connected:
             digest=digest,
         )
 
+    def is_named(self, record: AccountRecord) -> bool:
+        """Whether the account's list is known to show the names that were given; `record` is the account's."""
+        return self.provider.capabilities.name_echo and record.echo_proven
+
     @property
     def remote_scope(self) -> str:
         """Where this account's remote ids are unique: see `PartRecord.remote_scope`."""
@@ -115,6 +119,11 @@ class Context:
     process: str = field(default_factory=process_name)
 
     @property
+    def lines(self) -> Lines:
+        """Who waits for the accounts."""
+        return Lines(self.store)
+
+    @property
     def limits(self) -> Limits:
         """How large an input may be."""
         return Limits.of(self.settings)
@@ -132,7 +141,7 @@ class Context:
         """
         written = self.store.commit(change)
         self._tell(change)
-        for item in written_items(change):
+        for item in written_items(change) if change.stand is None else ():
             self._hint(item, written.at)
         return written
 
@@ -186,31 +195,51 @@ class Context:
         if upload is not None and upload.lane is Lane.DELIVER and upload.lease is None:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
 
-    def wake_next(self, account: str, places: int = 1) -> None:
-        """Have the first parts looked at that wait for a place on the account, because so many have become free."""
-        for part in islice(self._held(account, Lane.SUBMIT, LIMIT_REASONS, places + WAKE_SEARCH_PARTS), places):
-            self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
+    def wake_next(self, account: str) -> None:
+        """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line."""
+        if not self.lines.exist(account):
+            return
+        turns = {turn.part_id: turn for turn in self.lines.call_up(account, self._room(account))}
+        for part in self.store.parts([*turns], lambda part_id, error: self.leave(turns[part_id].lane, part_id, error)):
+            turn = turns[part.part_id]
+            if part.lane is turn.lane:
+                self.hints.send(turn.lane, part.part_id, part.epoch, turn.delay_seconds)
+
+    def _room(self, account: str) -> Room:
+        connected = self.accounts.get(account)
+        if connected is None:
+            # They are told so, some in each round.
+            return Room(UNKNOWN_CALLED, UNKNOWN_CALLED, 1.0 / UNKNOWN_CALLED, UNKNOWN_CALLED, UNKNOWN_CALLED, None)
+        record, now = self.store.account(account, connected.account.provider), self.store.now()
+        return Room(
+            collect_max=most_called(record, now, spends=False),
+            submit_max=most_called(record, now, spends=True),
+            interval_seconds=1.0 / connected.account.requests_per_second,
+            burst_calls=BURST_CALLS,
+            active_max=connected.account.max_active,
+            intents_max=None if connected.is_named(record) else 1,
+        )
 
     def wake_paused(self, account: str, *, spending_only: bool) -> None:
-        """Have everything looked at that a pause of the account has held, each part a call's time after the other.
-
-        At most `WAKE_PARTS_MAX` of a lane: the rest is due when the probe's lease would have ended.
-        """
-        rate = self.accounts[account].account.requests_per_second
+        """Have what a pause of the account has held looked at: jobs at once, all else by turns."""
         if not spending_only:
             self.hint_poll(account, None)
-        for lane in (Lane.SUBMIT,) if spending_only else (Lane.SUBMIT, Lane.COLLECT):
-            for number, part in enumerate(self._held(account, lane, PAUSES_SECONDS, WAKE_PARTS_MAX)):
-                self.hints.send(lane, part.part_id, part.epoch, number / rate)
+        self.wake_next(account)
 
     def wake_budgeted(self, account: str) -> None:
-        """Have parts looked at that wait for another day, as many as fit into what is left of this one."""
+        """Have parts looked at that wait for another day, as many as fit into what is left of this one.
+
+        Each a call's time after the other; at most `WAKE_PARTS_MAX`, the rest when the day is over.
+        """
+        rate = self.accounts[account].account.requests_per_second
         most_rows = self.accounts[account].account.rows_per_day_max
         left_rows = math.inf if most_rows is None else most_rows - self.store.budget_used(account)
+        number = 0
         for part in self._held(account, Lane.SUBMIT, {BUDGET_REASON}, WAKE_PARTS_MAX):
             if part.rows <= left_rows:
                 left_rows -= part.rows
-                self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
+                self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, number / rate)
+                number += 1
 
     def _held(self, account: str, lane: Lane, reasons: Container[str], most: int) -> Iterator[PartRecord]:
         """Parts among the first `most` of a lane that wait there for one of these reasons."""

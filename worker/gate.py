@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from worker.core.urgency import URGENCIES, Urgency
 from worker.providers.errors import OwnRateReached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from worker.store.store import Store
 
@@ -38,6 +40,20 @@ class StoreGate:
         self._sleep = sleep
         self._taken = threading.local()
 
+    @contextmanager
+    def urgent(self, urgency: Urgency) -> Iterator[None]:
+        """Within it no call of this thread is less urgent than `urgency`."""
+        before = self._at_least()
+        self._taken.urgency = urgency
+        try:
+            yield
+        finally:
+            self._taken.urgency = before
+
+    def _at_least(self) -> Urgency:
+        at_least: Urgency = getattr(self._taken, "urgency", Urgency.WALK)
+        return at_least
+
     def prepare(self, operation: str) -> None:
         """Take the token of this thread's next call now, before anything is written for it. Raises as `acquire`.
 
@@ -56,9 +72,10 @@ class StoreGate:
             self._take(operation)
 
     def _take(self, operation: str) -> None:
+        urgency = min(URGENCIES.get(operation, Urgency.WORK), self._at_least())
         slept = 0.0
         while True:
-            wait_seconds = self._store.take_token(self._account, self._interval_seconds, BURST_CALLS)
+            wait_seconds = self._store.take_token(self._account, self._interval_seconds, BURST_CALLS, urgency)
             if not wait_seconds:
                 return
             if slept + wait_seconds > WAIT_SECONDS_MAX:

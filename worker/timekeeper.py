@@ -53,6 +53,7 @@ class Timekeeper(threading.Thread):
                 if elapsed >= next_rearm:
                     next_rearm = elapsed + REARM_SECONDS
                     self.rearm()
+                    self.call_up()
                     self.tick()
             except (StoreError, BrokerConnectionError) as error:
                 log.warning("timekeeper_waits", error=str(error), seconds=OUTAGE_SECONDS)
@@ -82,6 +83,11 @@ class Timekeeper(threading.Thread):
         if overdue:
             log.info("rearmed", items=len(overdue))
         return len(overdue)
+
+    def call_up(self) -> None:
+        """Call up the lines of all accounts: calls become free by themselves, and whoever freed a place may be gone."""
+        for account in self._context.lines.accounts():
+            self._context.wake_next(account)
 
     def tick(self) -> None:
         """Ask for the periodic walks over the remote lists; one process of all asks once in a period."""

@@ -90,7 +90,10 @@ class UnderWay:
             broker = SortedSetBroker(client)
             broker.declare_queue(Lane.POLL)
             for account in self.crowd.accounts:
-                epoch, delay_seconds = store.plan_poll(account, store.next_due(account, Lane.POLL) or store.now())
+                planned = store.offer_poll(account, store.next_due(account, Lane.POLL), 0.0)
+                if planned is None:
+                    continue
+                epoch, delay_seconds = planned
                 message: dramatiq.Message[None] = dramatiq.Message(
                     queue_name=str(Lane.POLL),
                     actor_name=str(Lane.POLL),

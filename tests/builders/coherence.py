@@ -47,6 +47,7 @@ class Seen:
             self.check_the_indexes_by_state,
             self.check_part_counts,
             self.check_what_occupies_the_accounts,
+            self.check_the_lines,
             self.check_the_ledger,
             self.check_the_budgets,
             self.check_remote_ids,
@@ -109,6 +110,26 @@ class Seen:
             active = {p.part_id for p in own if p.credits_reserved or p.state is PartState.SUBMITTED}
             assert self._client.smembers(self._store.key("intents", account)) == intents
             assert self._client.smembers(self._store.key("active", account)) == active
+
+    def check_the_lines(self) -> None:
+        """Who stands in a line, or was called and has not come yet, waits in that lane for a reason, under no lease."""
+        known = {part.part_id: part for part in self.parts}
+        lanes = [(account, lane) for account in self.accounts for lane in (Lane.SUBMIT, Lane.COLLECT)]
+        expected = set()
+        for (account, lane), line in zip(lanes, self._ranges("line", lanes), strict=True):
+            called: dict[str, str] = self._client.hgetall(self._store.key("called", account, lane))
+            waiting = {part_id for part_id, _ in line} | called.keys()
+            assert len(waiting) == len(line) + len(called), "somebody was called and stands in the line"
+            for part in (known[part_id] for part_id in waiting):
+                assert (part.account, part.lane, part.lease) == (account, lane, None), part.part_id
+                assert part.reason, part.part_id
+            if waiting:
+                expected.add(f"{account}|{lane}")
+            else:
+                assert not self._client.exists(self._store.key("turns", account, lane))
+            ends = self._client.zrange(self._store.key("line_ends", account, lane), 0, -1)
+            assert set(ends) <= waiting
+        assert set(self._client.zrange(self._store.key("lines"), 0, -1)) == expected
 
     def check_the_ledger(self) -> None:
         """What is reserved and neither committed nor released is what the parts hold; each part is paid once."""

@@ -162,6 +162,7 @@ class Stepping:
             else:
                 self.advance_to(self.next_due_at())
                 self._guarded(self.process.timekeeper.rearm)
+                self._guarded(self.process.timekeeper.call_up)
                 self._guarded(self.process.timekeeper.tick)
         except Crashed:
             if message is not None:

@@ -18,6 +18,7 @@ from tests.builders.scripted_server import ScriptedServer
 from worker.cli.dry_run.balance import Balance, balance_of
 from worker.core.states import UploadState
 from worker.core.tombstone import Tombstone
+from worker.core.urgency import Urgency
 from worker.providers.registry import build
 from worker.providers.sandbox.faults import Fault
 from worker.rows import staging
@@ -298,7 +299,7 @@ def test_the_call_for_the_balance_takes_a_token(bench: Bench) -> None:
     """Where the account's call rate is used up, no call is made, and the balance is unknown for that reason."""
     account = bench.line.plant.context.accounts["ipqs-main"].account
     store = bench.line.plant.context.store
-    while not store.take_token(account.name, 100.0, 4):
+    while not store.take_token(account.name, 100.0, 4, Urgency.WORK):
         pass
     calls = bench.line.ipqs.calls.total()
     [told] = bench.told(str(bench.line.file("list.csv", LIST)))

@@ -15,7 +15,8 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import Line, poll_now, running_line
 from worker.actors import collect, prepare, submit
 from worker.actors.accounts import kept_back, pause_account
-from worker.core.account import PROBE_SECONDS, Paused, Waiting, pause_of, paused_by, probe
+from worker.core.account import PROBE_SECONDS, Paused, Waiting, echo_proven, pause_of, paused_by, probe
+from worker.core.observe import Seen, observed
 from worker.core.records import Lease, Pause
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.errors import (
@@ -258,9 +259,11 @@ def test_a_probe_for_which_there_is_no_call_left_is_given_back(bench: Bench, mon
     assert bench.kept_back() is None
 
 
-def test_the_end_of_a_pause_wakes_all_that_it_has_held_one_call_after_the_other(bench: Bench) -> None:
-    """Every held part is looked at again, spread by the account's rate of calls, and not only the first of them."""
+def test_the_end_of_a_pause_calls_up_as_many_as_there_is_room_for(bench: Bench) -> None:
+    """Whoever the pause has held stands in line: nobody is woken in vain, and each call's time is the next one's."""
     parts = bench.prepared()
+    assert bench.submit(parts[0]).state is PartState.SUBMITTED
+    parts = [*parts[1:], *bench.prepared("two")]
     bench.pause(OutOfCredits())
     pause_account(bench.context, ACCOUNT, "ipqs", OutOfCredits())
     for part in parts:
@@ -268,9 +271,30 @@ def test_the_end_of_a_pause_wakes_all_that_it_has_held_one_call_after_the_other(
     bench.context.store.clock_offset_seconds += LATER_SECONDS
     bench.hints.sent.clear()
     assert bench.kept_back(rows=1) is None
-    rate = bench.context.accounts[ACCOUNT].account.requests_per_second
-    assert sorted(item for _, item, _ in bench.hints.sent) == [part.part_id for part in parts]
-    assert [delay for _, _, delay in bench.hints.sent] == [number / rate for number in range(len(parts))]
+    # Both lists by turns: the second one comes where the first one is called.
+    turns = ["one/1", "two/0", "one/2", "two/1", "one/3", "two/2", "two/3"]
+    assert [item for _, item, _ in bench.hints.sent] == turns
+    interval = 1 / bench.context.accounts[ACCOUNT].account.requests_per_second
+    delays = [delay for _, _, delay in bench.hints.sent]
+    assert delays == sorted(delays)
+    assert 0 < delays[-1] <= len(turns) * interval
+    bench.hints.sent.clear()
+    bench.context.wake_next(ACCOUNT)
+    assert bench.hints.sent == []
+
+
+def test_a_pause_whose_time_is_over_calls_one_part_to_find_out(bench: Bench) -> None:
+    """While it lasts nobody in the line is called, and at its end the first of them is, and no other."""
+    for part in (parts := bench.prepared()):
+        pause_account(bench.context, ACCOUNT, "ipqs", Throttled())
+        assert bench.submit(part).reason == "throttled"
+    bench.hints.sent.clear()
+    bench.context.wake_next(ACCOUNT)
+    assert bench.hints.sent == []
+    bench.context.store.clock_offset_seconds += LATER_SECONDS
+    for _ in range(3):
+        bench.context.wake_next(ACCOUNT)
+    assert [item for _, item, _ in bench.hints.sent] == [parts[0].part_id]
 
 
 def test_a_look_too_many_at_a_held_part_leaves_nothing_behind(bench: Bench) -> None:
@@ -308,3 +332,58 @@ def test_lists_go_on_by_themselves_after_a_pause(tmp_path: Path, redis_url: str,
         line.finish(upload_id, seconds=60)
         assert line.upload(upload_id).state is UploadState.COMPLETED, line.decisions(upload_id)
         assert sum(charge.rows for charge in line.ipqs.ledger) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [Throttled(), Unavailable(), CredentialsRejected(), QuotaUsedUp(), OutOfCredits()], ids=lambda e: e.reason
+)
+def test_a_download_that_meets_what_hinders_the_account_pauses_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: ProviderError
+) -> None:
+    """Whichever call learns it, the account is left alone for that reason, and the result is fetched after that."""
+    part, *_ = bench.prepared()
+    submitted = bench.submit(part)
+    store = bench.context.store
+    store.commit(observed(submitted, Seen("finished", "finished"), store.now(), bench.context.policy))
+
+    def refuse(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(bench.context.accounts[ACCOUNT].provider, "collect", refuse, raising=False)
+    collect.run(bench.context, part.part_id, bench.line.parts("one")[0].epoch)
+    after = bench.line.parts("one")[0]
+    pause = pause_of(bench.account(), paused_by(error.reason))
+    assert (after.state, after.reason, pause.reason) == (PartState.FINISHED, error.reason, error.reason)
+    assert (after.due_at or 0) >= pause.until
+
+
+def test_a_list_whose_account_allows_few_calls_costs_two_looks_for_each_part(bench: Bench) -> None:
+    """Parts look once, stand in line, and look again when there is a call for them: nobody looks in vain."""
+    context, store = bench.context, bench.context.store
+    proven = echo_proven(bench.account())
+    assert proven is not None
+    store.commit(proven)
+    interval, looks = 0.05, 0
+    vars(context.accounts[ACCOUNT].gate).update(_interval_seconds=interval, _sleep=lambda _: None)
+    slow = context.accounts[ACCOUNT].account.model_copy(update={"requests_per_second": 1 / interval, "max_active": 100})
+    accounts = dict(context.accounts) | {ACCOUNT: dataclasses.replace(context.accounts[ACCOUNT], account=slow)}
+    bench.context = dataclasses.replace(context, accounts=accounts)
+    names = [f"list-{number}" for number in range(10)]
+    for name in names:
+        for part in bench.prepared(name):
+            bench.submit(part)
+            looks += 1
+    bench.hints.sent.clear()
+    for _ in range(100):
+        store.clock_offset_seconds += 1.0
+        bench.context.wake_next(ACCOUNT)
+        for _, part_id, delay_seconds in bench.hints.sent:
+            assert delay_seconds <= 1.0
+            bench.submit(next(store.parts([part_id])))
+            looks += 1
+        bench.hints.sent.clear()
+        if not bench.context.lines.exist(ACCOUNT):
+            break
+    parts = [part for name in names for part in bench.line.parts(name)]
+    assert {part.state for part in parts} == {PartState.SUBMITTED}
+    assert looks <= 2.5 * len(parts)

@@ -10,6 +10,7 @@ from tests.builders.records import a_part, an_upload, stored
 from tests.builders.stores import a_store, everything
 from worker.core.change import Acknowledgement, Change, Event
 from worker.core.states import UploadState
+from worker.core.urgency import Urgency
 from worker.host.embedded import EmbeddedServer
 from worker.store.errors import StoreUnavailable, Unreadable
 
@@ -25,7 +26,7 @@ WRITES: list[Callable[[Store], object]] = [
     lambda store: stored(store, RUNNING.written(), a_part(now=1.0).written()),
     lambda store: store.claim_overdue(1.0, 60.0, 10),
     lambda store: store.offer_poll("ipqs-main", None, 1.0),
-    lambda store: store.take_token("ipqs-main", 1.0, 4),
+    lambda store: store.take_token("ipqs-main", 1.0, 4, Urgency.WORK),
     lambda store: store.tick("walk", 60.0),
 ]
 

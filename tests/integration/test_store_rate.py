@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from worker.core.urgency import SHARE_CALLS, Urgency
 from worker.gate import WAIT_SECONDS_MAX, StoreGate
 from worker.providers.errors import OwnRateReached
 
@@ -17,20 +19,29 @@ if TYPE_CHECKING:
     from worker.store.store import Store
 
 INTERVAL_SECONDS, BURST_CALLS = 10.0, 4
-#: The script before which the server's clock stands still at the time of its fourth argument.
+#: The script before which the server's clock stands still at the time of its last argument.
 STANDING_CLOCK = """
 local real = redis
 local redis = {call = function(name, ...)
-  if name == 'TIME' then return {tostring(math.floor(ARGV[4])), tostring(math.floor(ARGV[4] % 1 * 1e6 + 0.5))} end
+  local now = tonumber(ARGV[#ARGV])
+  if name == 'TIME' then return {tostring(math.floor(now)), tostring(math.floor(now % 1 * 1e6 + 0.5))} end
   return real.call(name, ...)
 end}
 """
 
 
-def take_at(store: Store, now: float, interval: float = INTERVAL_SECONDS, burst: int = BURST_CALLS) -> float:
+def take_at(
+    store: Store,
+    now: float,
+    interval: float = INTERVAL_SECONDS,
+    burst: int = BURST_CALLS,
+    urgency: Urgency = Urgency.WORK,
+) -> float:
     """Take a token of account `a` at a given time of the server; the seconds to wait."""
     script = STANDING_CLOCK + (files("worker.store") / "lua" / "take_token.lua").read_text()
-    wait: Any = store.client.eval(script, 1, store.key("rate", "a"), str(interval), str(burst), "0", repr(now))
+    keys = [store.key("rate", "a"), store.key("rate", "a", "claims")]
+    urgencies = [str(int(urgency)), str(len(Urgency)), str(SHARE_CALLS)]
+    wait: Any = store.client.eval(script, 2, *keys, str(interval), str(burst), *urgencies, "0", repr(now))
     return float(wait)
 
 
@@ -87,7 +98,7 @@ def test_a_hundred_callers_at_once_get_exactly_the_burst(store: Store) -> None:
 
     def take() -> None:
         ready.wait()
-        waits.append(store.take_token("a", 60.0, BURST_CALLS))
+        waits.append(store.take_token("a", 60.0, BURST_CALLS, Urgency.WORK))
 
     threads = [threading.Thread(target=take) for _ in range(100)]
     for thread in threads:
@@ -100,7 +111,7 @@ def test_a_hundred_callers_at_once_get_exactly_the_burst(store: Store) -> None:
 
 def test_a_rate_that_rests_leaves_no_key_behind(store: Store) -> None:
     """The rate's key ends by itself soon after the account has rested."""
-    store.take_token("a", 2.0, BURST_CALLS)
+    store.take_token("a", 2.0, BURST_CALLS, Urgency.WORK)
     milliseconds = store.client.pttl(store.key("rate", "a"))
     assert 1_000 < milliseconds <= 3_000
 
@@ -108,9 +119,9 @@ def test_a_rate_that_rests_leaves_no_key_behind(store: Store) -> None:
 def test_accounts_do_not_share_their_rates(store: Store) -> None:
     """One account's calls leave the other's tokens alone."""
     for _ in range(BURST_CALLS):
-        store.take_token("a", 60.0, BURST_CALLS)
-    assert store.take_token("a", 60.0, BURST_CALLS) > 0
-    assert store.take_token("b", 60.0, BURST_CALLS) == 0.0
+        store.take_token("a", 60.0, BURST_CALLS, Urgency.WORK)
+    assert store.take_token("a", 60.0, BURST_CALLS, Urgency.WORK) > 0
+    assert store.take_token("b", 60.0, BURST_CALLS, Urgency.WORK) == 0.0
 
 
 def test_the_gate_waits_for_a_token_that_comes_soon(store: Store) -> None:
@@ -143,3 +154,60 @@ def test_a_token_that_was_taken_ahead_and_not_used_is_there_for_the_next_call(st
         gate.acquire("status")
     with pytest.raises(OwnRateReached):
         gate.acquire("status")
+
+
+def test_who_is_more_urgent_and_was_refused_goes_first(store: Store) -> None:
+    """The next free token is left to the download that asked before, also when others ask again and again."""
+    now = 1_800_000_000.0
+    for _ in range(BURST_CALLS):
+        take_at(store, now, 1.0)
+    assert take_at(store, now, 1.0, urgency=Urgency.WALK) > 0
+    assert take_at(store, now, 1.0, urgency=Urgency.ENDING) > 0
+    for urgency in (Urgency.WALK, Urgency.LOOK, Urgency.WORK):
+        assert take_at(store, now + 1.0, 1.0, urgency=urgency) > 0
+    assert take_at(store, now + 1.0, 1.0, urgency=Urgency.ENDING) == 0.0
+
+
+def test_a_claim_of_somebody_who_does_not_come_again_is_soon_over(store: Store) -> None:
+    """Others wait for an urgent caller for a bounded time, even where its token would be free much later."""
+    now = 1_800_000_000.0
+    for _ in range(BURST_CALLS):
+        take_at(store, now)
+    assert take_at(store, now, urgency=Urgency.ENDING) == INTERVAL_SECONDS
+    assert take_at(store, now + INTERVAL_SECONDS, urgency=Urgency.WALK) == 0.0
+
+
+def test_calls_that_are_not_urgent_have_their_share(store: Store) -> None:
+    """However many downloads and submits want each token, the others get one token of twelve each."""
+    now, interval, taken = 1_800_000_000.0, 1.0, Counter[Urgency]()
+    for _ in range(BURST_CALLS):
+        take_at(store, now, interval)
+    for second in range(400):
+        for order in (Urgency, reversed(Urgency)):
+            for urgency in order:
+                taken[urgency] += take_at(store, now + second + 1, interval, urgency=urgency) == 0.0
+    assert taken.total() == 400
+    least = 400 / (SHARE_CALLS + len(Urgency) - 1) - 2
+    assert all(taken[urgency] >= least for urgency in Urgency), taken
+    assert taken[Urgency.ENDING] > taken[Urgency.WORK]
+
+
+def test_what_a_call_is_for_makes_it_more_urgent_and_never_less(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list page that looks at jobs goes before a walk, and a download stays as urgent as it is."""
+    asked: list[Urgency] = []
+
+    def take_token(*words: Any) -> float:
+        asked.append(words[-1])
+        return 0.0
+
+    monkeypatch.setattr(store, "take_token", take_token)
+    gate = StoreGate(store, "a", 1.0, lambda _: None)
+    with gate.urgent(Urgency.LOOK):
+        gate.acquire("list")
+        gate.acquire("download")
+        with gate.urgent(Urgency.ENDING):
+            gate.acquire("status")
+    for operation in ("list", "status", "submit"):
+        gate.acquire(operation)
+    expected = [Urgency.LOOK, Urgency.ENDING, Urgency.ENDING, Urgency.WALK, Urgency.LOOK, Urgency.WORK]
+    assert asked == expected

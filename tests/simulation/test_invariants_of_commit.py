@@ -16,9 +16,11 @@ from worker.core import crash, observe, resolve, retry, upload
 from worker.core import part as core
 from worker.core.cancel import dropped
 from worker.core.change import Change, lease_change
+from worker.core.line import Room, stand
 from worker.core.records import Attempt, PartRecord, UploadRecord
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
 from worker.store.errors import Full, OverBudget, Stale, Taken
+from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,7 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, n: core.learn(p, REMOTE_IDS[n % 3], "list", now, look_at=now),
     lambda p, now, _: core.refused(p, now, "refused", "") if p.state is PartState.INTENT else None,
     lambda p, now, n: core.hold(p, now, "throttled", now + n) if _unsent(p) else None,
+    lambda p, now, n: stand(core.hold(p, now, "own_rate", now + n)) if _unsent(p) else None,
     lambda p, now, _: core.cancel(p, now) if p.state in PART_UNSPENT else None,
     lambda p, now, n: dropped(p, GIVING_UP, now) if not n % 3 else None,
     lambda p, now, _: core.quarantine(p, now, "outcome_unknown", "") if _live(p) else None,
@@ -57,6 +60,7 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, n: _resolved(p, now, n) if p.state is PartState.QUARANTINED else None,
     lambda p, now, _: resolve.place_free(p, now),
     lambda p, now, n: _collect_later(p, now, n) if p.state is PartState.FINISHED else None,
+    lambda p, now, n: stand(_collect_later(p, now, n), now + 50 * n) if p.state is PartState.FINISHED else None,
     lambda p, now, n: _collected(p, now, n) if p.state is PartState.FINISHED else None,
 ]
 
@@ -227,6 +231,18 @@ class Decisions(RuleBasedStateMachine):
         """A timekeeper claims what was not looked at in time."""
         self.store.clock_offset_seconds = seconds
         self.store.claim_overdue(10.0, 60.0, most)
+        self.store.clock_offset_seconds = 0.0
+
+    @rule(
+        account=st.sampled_from(ACCOUNTS),
+        seconds=st.sampled_from([0.0, 100.0]),
+        most=st.integers(0, 3),
+        intents=st.sampled_from([None, 1]),
+    )
+    def call_up(self, account: str, seconds: float, most: int, intents: int | None) -> None:
+        """A timekeeper calls up who stands in the account's lines."""
+        self.store.clock_offset_seconds = seconds
+        Lines(self.store).call_up(account, Room(most, most, 0.1, 4, ACTIVE_MAX, intents))
         self.store.clock_offset_seconds = 0.0
 
     @invariant()

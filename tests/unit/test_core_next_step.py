@@ -179,3 +179,10 @@ def test_each_pause_of_an_account_is_told_with_what_ends_it() -> None:
     assert asked.what.startswith("host:1 finds out by a free call whether submits for account main may begin again")
     assert asked.when == NOW + 60
     assert list(account_pauses(AccountRecord(account="main", provider="ipqs"), NOW)) == []
+
+
+def test_a_part_in_the_line_is_told_to_have_its_turn() -> None:
+    """Nobody looks at it at a time of its own, so none is told: it goes on as soon as there is room."""
+    step = next_step(a_part(state=PartState.HELD, reason="limit_active", due_at=NOW + 300), NOW)
+    assert step.what == "it is submitted in its turn, when there is room on its account: limit active"
+    assert step.when == NOW

@@ -10,6 +10,7 @@ from tests.builders.core_records import LEASE_SECONDS, attempted, finished, in_q
 from tests.builders.records import NOW, a_part, an_attempt, an_upload
 from worker.core import part as core
 from worker.core.account import Waiting
+from worker.core.blocked import blocked
 from worker.core.change import Claim, Entry, Guard
 from worker.core.errors import IllegalMove
 from worker.core.records import Evidence, SegmentFile
@@ -247,3 +248,27 @@ def test_segments_are_kept_with_the_part_and_told_of() -> None:
     assert change.parts[0].segments == files
     assert change.details is not None
     assert change.details["segments"] == "bad, clean (empty)"
+
+
+def test_what_lacks_something_of_ours_waits_longer_each_time() -> None:
+    """A full disk or a missing account is looked at after a minute, and then less and less often up to a bound."""
+    part, waits = a_part(), []
+    for _ in range(7):
+        held = blocked(part, NOW, "storage_unavailable").parts[0]
+        waits.append((held.due_at or 0) - NOW)
+        part = held.written()
+    assert waits[0] == 60
+    assert waits == sorted(waits)
+    assert waits[-1] == 900
+    assert part.state is PartState.HELD
+
+
+def test_who_waits_in_line_for_another_reason_of_its_account_is_told_of_once() -> None:
+    """The timeline tells that a part waits, and not each time that there was no room after all."""
+    held = core.hold(a_part(), NOW, "limit_line", LATER)
+    again = core.hold(held.parts[0], NOW, "own_rate", LATER)
+    other = core.hold(again.parts[0], NOW, "throttled", LATER)
+    assert [change.details is None for change in (held, again, other)] == [False, True, False]
+    finished = a_part(state=PartState.FINISHED, reason="own_rate", tries=1)
+    later = core.collect_later(finished, NOW, "limit_line", "", LATER, tried=False)
+    assert (later.details, later.parts[0].tries) == (None, 1)

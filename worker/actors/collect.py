@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.actors.accounts import kept_back, pause_account
@@ -9,18 +10,21 @@ from worker.actors.attempts import close_found
 from worker.actors.names import raw_name, segment_name, sent_values, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
-from worker.core.account import Waiting
+from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
+from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown, still_unseen
 from worker.core.states import Lane
+from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError, Refused
 from worker.providers.port import Kind
 from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.store.errors import Full
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +32,16 @@ if TYPE_CHECKING:
 
     from worker.actors.shell import Keeper
     from worker.context import Connected, Context
+    from worker.core.change import Change
     from worker.providers.port import Artifact
     from worker.storage import Storage
 
 #: Wait before a result is fetched again (shortest, longest), seconds.
 RETRY_SECONDS = (2.0, 300.0)
-#: Seconds until a part is looked at again whose account is not configured.
-BLOCKED_LOOK_SECONDS = 60.0
+#: Failures that are the account's and not the part's.
+PAUSING_REASONS = frozenset({"throttled", "unavailable", "credentials_rejected", "quota", "out_of_credits"})
+#: What is told of a part whose account keeps it waiting.
+NOT_NOW = "The account cannot be used now."
 
 
 class Fetched(NamedTuple):
@@ -60,32 +67,53 @@ def _collect(context: Context, part: PartRecord) -> None:
         context.apply(unwanted)
         context.nudge(part.upload_id)
         return
-    obstacle = _obstacle(context, part, connected, now)
-    if obstacle is not None or connected is None:
-        reason, until, _ = obstacle or Waiting("account_unknown", now + BLOCKED_LOOK_SECONDS)
-        context.apply(core.collect_later(part, now, reason, "The account cannot be used now.", until))
+    if connected is None or part.service != connected.service:
+        reason = "account_unknown" if connected is None else "account_moved"
+        context.apply(core.collect_later(part, now, reason, NOT_NOW, now + blocked_seconds(part)))
         return
-    with (
-        keeping(context, lease(context, part), PartRecord) as keeper,
-        context.workspace.folder() as folder,
-    ):
+    waiting = kept_back(context, connected)
+    if waiting is not None:
+        later = core.collect_later(part, now, waiting.reason, NOT_NOW, waiting.until, tried=False)
+        _stand(context, connected, part, later)
+        return
+    try:
+        keeper = keeping(context, _begun(context, connected, part), PartRecord)
+    except Full as full:
+        reason, until = f"limit_{full.guard}", now + LINE_LOOK_SECONDS
+        _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until, tried=False))
+        return
+    with keeper, context.workspace.folder() as folder:
+        urgency = Urgency.ENDING if _is_urgent(context, connected, part) else Urgency.WORK
         try:
-            fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
+            with connected.gate.urgent(urgency):
+                fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
             failure = None
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
         _collected(context, keeper, part, fetched)
     else:
-        _later(context, keeper, part, failure)
+        _later(context, connected, keeper, part, failure)
 
 
-def _obstacle(context: Context, part: PartRecord, connected: Connected | None, now: float) -> Waiting | None:
-    if connected is None:
-        return Waiting("account_unknown", now + BLOCKED_LOOK_SECONDS)
-    if part.service != connected.service:
-        return Waiting("account_moved", now + BLOCKED_LOOK_SECONDS)
-    return kept_back(context, connected)
+def _begun(context: Context, connected: Connected, part: PartRecord) -> Change:
+    """The lease; a part that comes for the first time stands behind those in the line, unless its result goes soon."""
+    change = lease(context, part)
+    if part.reason or _is_urgent(context, connected, part):
+        return change
+    return replace(change, behind=Lane.COLLECT)
+
+
+def _is_urgent(context: Context, connected: Connected, part: PartRecord) -> bool:
+    at = urgent_at(part, connected.provider.capabilities.retention_seconds)
+    return at is not None and at <= context.store.now()
+
+
+def _stand(context: Context, connected: Connected, part: PartRecord, change: Change) -> None:
+    """Put the part into its account's line, unless it stands there already."""
+    waits = part.reason == change.reason and (part.due_at or 0.0) > context.store.now()
+    if not (waits and context.lines.hold(part.account, Lane.COLLECT, part.part_id)):
+        context.apply(stand(change, urgent_at(part, connected.provider.capabilities.retention_seconds)))
 
 
 def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path, wanted: Sequence[str]) -> Fetched:
@@ -156,7 +184,11 @@ def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord,
 
 
 def _later(
-    context: Context, keeper: Keeper[PartRecord], part: PartRecord, failure: ProviderError | StorageError
+    context: Context,
+    connected: Connected,
+    keeper: Keeper[PartRecord],
+    part: PartRecord,
+    failure: ProviderError | StorageError,
 ) -> None:
     now = context.store.now()
     if isinstance(failure, Refused) and part.provisional and not still_unseen(part, now):
@@ -166,7 +198,12 @@ def _later(
         return
     until = now + backoff_seconds(part.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
     if isinstance(failure, OwnRateReached):
-        until = now + (failure.retry_after_seconds or RETRY_SECONDS[0])
-    elif isinstance(failure, ProviderError) and failure.reason in {"throttled", "credentials_rejected", "unavailable"}:
+        ends = urgent_at(part, connected.provider.capabilities.retention_seconds)
+        reason, until = failure.reason, now + LINE_LOOK_SECONDS
+        keeper.conclude(
+            lambda record: stand(core.collect_later(record, now, reason, str(failure), until, tried=False), ends)
+        )
+        return
+    if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
         until = max(until, pause_account(context, part.account, part.provider, failure))
     keeper.conclude(lambda record: core.collect_later(record, now, failure.reason, str(failure), until))

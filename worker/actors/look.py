@@ -152,7 +152,7 @@ class Looks:
         context = self._context
         before = {part.part_id: part for part in parts}
         ended: set[str] = set()
-        freed_places = 0
+        has_room = False
         for change, answer in zip(changes, context.apply_looks(changes), strict=True):
             part = change.parts[0]
             if isinstance(answer, Stale):
@@ -160,12 +160,12 @@ class Looks:
             elif isinstance(answer, StoreError):
                 self._refused(part, answer)
             elif part.state is not PartState.SUBMITTED:
-                freed_places += 1
+                has_room = True
                 self._connected.places.forget([before[part.part_id].remote_id or ""])
                 if part.lane is None:
                     ended.add(part.upload_id)
-        if freed_places:
-            context.wake_next(self._connected.account.name, freed_places)
+        if has_room:
+            context.wake_next(self._connected.account.name)
         for upload_id in sorted(ended):
             context.nudge(upload_id)
 

@@ -10,6 +10,7 @@ from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.look import Looks
 from worker.core.observe import elsewhere
 from worker.core.states import Lane, PartState
+from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreUnavailable, Unreadable
 
@@ -75,7 +76,8 @@ def _turn(context: Context, account_name: str, turn: int) -> float:
         return waiting.until
     looks = Looks(context, connected, now, lambda: _goes_on(context, account_name, turn, now))
     try:
-        looks.look(parts)
+        with connected.gate.urgent(Urgency.LOOK):
+            looks.look(parts)
     except OwnRateReached as error:
         return context.store.now() + (error.retry_after_seconds or 0.0)
     except ProviderError as error:

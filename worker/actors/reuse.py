@@ -12,6 +12,7 @@ from worker.actors.attempts import attempt_name
 from worker.actors.names import segment_name, verdicts_name
 from worker.actors.shell import keeping, lease
 from worker.core import reuse as core
+from worker.core.blocked import blocked
 from worker.core.part import hold
 from worker.core.records import PartRecord
 from worker.rows.digest import MeasuredOutput
@@ -30,8 +31,6 @@ log = structlog.get_logger()
 
 #: Bytes copied at once.
 COPY_BYTES = 1024 * 1024
-#: Seconds until a part is looked at again whose storage refuses.
-BLOCKED_LOOK_SECONDS = 60.0
 
 
 class Copied(NamedTuple):
@@ -82,7 +81,7 @@ def has_taken_over(context: Context, part: PartRecord) -> bool:
         found = not begun and is_there(context.storage, source, upload)
     except StorageError as error:
         log.warning("reuse_waits", error=str(error))
-        context.apply(hold(part, now, error.reason, now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(part, now, error.reason))
         return True
     if found:
         _take_over(context, part, upload, source)
@@ -91,7 +90,7 @@ def has_taken_over(context: Context, part: PartRecord) -> bool:
 
 def _take_over(context: Context, part: PartRecord, upload: UploadRecord, source: PartRecord) -> None:
     copied: Copied | None = None
-    reason, wait_seconds = core.LOST, 0.0
+    reason, missing = core.LOST, False
     with keeping(context, lease(context, part), PartRecord) as keeper:
         try:
             copied = _copied(context.storage, part, upload, source)
@@ -99,10 +98,10 @@ def _take_over(context: Context, part: PartRecord, upload: UploadRecord, source:
             log.warning("reuse_lost", source=source.part_id, error=str(error), remedy="the part is submitted")
         except StorageError as error:
             log.warning("reuse_waits", error=str(error))
-            reason, wait_seconds = error.reason, BLOCKED_LOOK_SECONDS
+            reason, missing = error.reason, True
     now = context.store.now()
     if copied is None:
-        keeper.conclude(lambda record: hold(record, now, reason, now + wait_seconds))
+        keeper.conclude(lambda record: blocked(record, now, reason) if missing else hold(record, now, reason, now))
         return
     objects = copied
     keeper.conclude(

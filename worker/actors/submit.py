@@ -25,9 +25,11 @@ from worker.actors.attempts import (
 from worker.actors.names import sent_values
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
-from worker.actors.unresolved import gives_way, is_named, search
+from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
+from worker.core.blocked import blocked, blocked_seconds
 from worker.core.budget import BUDGET_REASON, BudgetDay
+from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.method import PULL, choose_method
 from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
@@ -61,10 +63,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Seconds until a part is tried again for which its account had no place, if nobody wakes it before.
-LIMIT_LOOK_SECONDS = 15.0
-#: Seconds until a part is tried again whose account is not configured, or whose attempt could not be recorded.
-BLOCKED_LOOK_SECONDS = 60.0
 #: Times a learned fact is written again when the record moves on meanwhile.
 FACT_TRIES = 10
 #: Most attempts of one part that are known to be unspent before a person is asked.
@@ -93,7 +91,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     upload = context.store.upload(part.upload_id)
     if upload is None or connected is None:
         missing = "upload_unknown" if upload is None else "account_unknown"
-        context.apply(core.hold(part, now, missing, now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(part, now, missing))
         return
     ended = upload.cancel_requested or upload.terminal
     waiting = None if ended else kept_back(context, connected, spends_rows=part.rows)
@@ -113,8 +111,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     try:
         connected.gate.prepare("submit")
     except OwnRateReached as error:
-        until = now + (error.retry_after_seconds or LIMIT_LOOK_SECONDS)
-        _put_off(context, part, now, core.hold(part, now, error.reason, until))
+        _put_off(context, part, now, stand(core.hold(part, now, error.reason, now + LINE_LOOK_SECONDS)))
         return
     # Before the lease is taken, so that it outlasts the deadline however long this process is held up in between.
     since = time.monotonic()
@@ -129,7 +126,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
-        context.apply(core.hold(reserved, now, "storage_unavailable", now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(reserved, now, "storage_unavailable"))
     context.wake_next(part.account)
 
 
@@ -142,7 +139,7 @@ def _resolve(context: Context, part: PartRecord, connected: Connected | None, no
     elif connected is None or part.service != connected.service:
         reason = "account_unknown" if connected is None else "account_moved"
         message = "The account that this attempt was made on is not configured as it was; its list cannot be searched."
-        _write(context, part, unresolved(part, now, reason, message, look_at=now + BLOCKED_LOOK_SECONDS))
+        _write(context, part, unresolved(part, now, reason, message, look_at=now + blocked_seconds(part)))
     else:
         search(context, connected, part)
 
@@ -153,8 +150,8 @@ def _put_off(context: Context, part: PartRecord, now: float, change: Change) -> 
     So a look too many, by a doubled message or because the part was woken in vain, ends here and sends no further one.
     """
     (held,) = change.parts
-    same = (part.state, part.reason) == (held.state, held.reason)
-    if not (same and (part.due_at or 0.0) > now):
+    same = (part.state, part.reason) == (held.state, held.reason) and (part.due_at or 0.0) > now
+    if not same or (change.stand is not None and not context.lines.hold(part.account, Lane.SUBMIT, part.part_id)):
         _write(context, part, change)
 
 
@@ -169,7 +166,7 @@ def _no_method(upload: UploadRecord, connected: Connected) -> str:
 
 def _reserve(context: Context, part: PartRecord, connected: Connected, now: float) -> PartRecord | None:
     settings = context.settings
-    named = is_named(connected, context.store.account(part.account, part.provider))
+    named = connected.is_named(context.store.account(part.account, part.provider))
     lease_seconds = settings.submit_deadline_seconds + settings.lease_margin_seconds
     reuse_key = connected.reuse_key(part.kind, part.rows, part.digest)
     change = core.reserve(
@@ -184,7 +181,7 @@ def _reserve(context: Context, part: PartRecord, connected: Connected, now: floa
     try:
         written = context.apply(change)
     except Full as full:
-        _put_off(context, part, now, core.hold(part, now, f"limit_{full.guard}", now + LIMIT_LOOK_SECONDS))
+        _put_off(context, part, now, stand(core.hold(part, now, f"limit_{full.guard}", now + LINE_LOOK_SECONDS)))
         return None
     except OverBudget as over:
         day = BudgetDay(over.used_rows, connected.account.rows_per_day_max or 0, over.resets_at)
@@ -213,7 +210,7 @@ def _attempt(context: Context, part: PartRecord, connected: Connected, submissio
                 return
     except NotLocked as error:
         log.warning("attempt_not_begun", error=str(error))
-        context.apply(core.hold(part, now, error.reason, now + BLOCKED_LOOK_SECONDS))
+        context.apply(blocked(part, now, error.reason))
         return
     _take_up(context, part, number, now)
 
@@ -223,14 +220,14 @@ def _take_up(context: Context, part: PartRecord, number: int, now: float) -> Non
     try:
         known = remembered_attempt(context.storage, part.token, number)
         if known.service not in {None, part.service}:
-            change = core.hold(part, now, "account_moved", now + BLOCKED_LOOK_SECONDS)
+            change = blocked(part, now, "account_moved")
         elif known.outcome is not None:
             change = _recorded(part, number, known.outcome, now)
         else:
             change = _searched_for(part, known, now)
     except Later as later:
         context.leave(Lane.SUBMIT, part.part_id, later)
-        change = core.hold(part, now, later.reason, now + BLOCKED_LOOK_SECONDS)
+        change = blocked(part, now, later.reason)
     _write(context, part, change)
 
 

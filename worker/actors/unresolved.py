@@ -51,7 +51,7 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
         return
     account = context.store.account(part.account, part.provider)
     rules = search_rules(context.settings)
-    named = is_named(connected, account)
+    named = connected.is_named(account)
     waiting = kept_back(context, connected)
     if waiting is not None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
@@ -99,11 +99,6 @@ def search_rules(settings: Settings) -> SearchRules:
     )
 
 
-def is_named(connected: Connected, account: AccountRecord) -> bool:
-    """Whether the account's list is known to show the names that were given."""
-    return connected.provider.capabilities.name_echo and account.echo_proven
-
-
 def _until(part: PartRecord, connected: Connected, now: float, rules: SearchRules, *, named: bool) -> int | None:
     """The id at which a walk may end that is too early to prove an absence, `None` for a walk over everything."""
     if not named or not connected.provider.capabilities.list_newest_first or part.attempt is None:
@@ -130,7 +125,7 @@ def _open_attempts(context: Context, connected: Connected) -> Iterator[PartRecor
 def decide(context: Context, connected: Connected, walked: Walked, alive: frozenset[str]) -> None:
     """What a walk means for each attempt of the account that is open still; `alive` were so when it began."""
     account = context.store.account(connected.account.name, connected.account.provider)
-    rules, named = search_rules(context.settings), is_named(connected, account)
+    rules, named = search_rules(context.settings), connected.is_named(account)
     for part in _open_attempts(context, connected):
         now = context.store.now()
         if part.state is not PartState.INTENT or part.leased_now(now) or part.service != connected.service:

@@ -79,14 +79,14 @@ class RemoteJobs:
         return listed
 
     def _may_be(self, part: PartRecord, job: Observation, connected: Connected) -> bool:
-        from worker.actors.unresolved import is_named, search_rules  # noqa: PLC0415 - as above
+        from worker.actors.unresolved import search_rules  # noqa: PLC0415 - as above
 
         store = self._door.store()
         if store.part_of_remote(connected.remote_scope, job.remote_id) is not None:
             return False
         if matching(job.name, [part.token]) is not None:
             return True
-        if token_in(job.name) is not None or is_named(connected, store.account(part.account, part.provider)):
+        if token_in(job.name) is not None or connected.is_named(store.account(part.account, part.provider)):
             return False
         unproven = Unproven(job.remote_id, job.kind, job.total_rows, job.started_at)
         purged = store.was_purged(connected.remote_scope, job.remote_id)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.core.records import AccountRecord, PartRecord, UploadRecord
+    from worker.core.states import Lane
 
 
 class Entry(StrEnum):
@@ -84,6 +85,14 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Stand:
+    """The parts of a change wait in their account's line: see `worker.core.line`."""
+
+    #: From when on they go before all others, epoch seconds; `None`: never.
+    urgent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The entry of the request stream that this change answers."""
 
@@ -118,6 +127,10 @@ class Change:
     budget: Budget | None = None
     #: What the end of a remote job says of how long such jobs take.
     duration: Duration | None = None
+    #: Its parts stand in their account's line from now on; every other change of a part takes it out of there.
+    stand: Stand | None = None
+    #: It is written only while nobody stands in this line of the account.
+    behind: Lane | None = None
     acknowledge: Acknowledgement | None = None
     #: A request that was refused: fields of an entry of the rejected stream.
     rejected: Mapping[str, str] | None = None

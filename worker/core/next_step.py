@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from worker.core.account import Paused, pause_of
 from worker.core.cancel import NOT_COLLECTED, is_surely_paid
+from worker.core.part import TURN_REASONS
 from worker.core.records import UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
@@ -82,7 +83,9 @@ def _pending(part: PartRecord, now: float) -> NextStep:
     )
 
 
-def _held(part: PartRecord, _now: float) -> NextStep:
+def _held(part: PartRecord, now: float) -> NextStep:
+    if part.reason in TURN_REASONS:
+        return NextStep(f"it is submitted in its turn, when there is room on its account{_because(part.reason)}", now)
     return NextStep(f"submitting it is tried again{_because(part.reason, part.message)}", part.due_at)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from worker.core.budget import budget_day
 from worker.core.change import Budget, Change, Claim, Entry, Event, Guard
 from worker.core.errors import IllegalMove
+from worker.core.line import stand
 from worker.core.records import Evidence
-from worker.core.states import PART_UNSPENT, PartState
+from worker.core.states import PART_UNSPENT, Lane, PartState
 
 if TYPE_CHECKING:
     from worker.core.account import Waiting
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 #: Why a part is held that waits for a place on its account, by the limit's name.
-LIMIT_REASONS = frozenset({"limit_active", "limit_intents"})
+LIMIT_REASONS = frozenset({"limit_active", "limit_intents", "limit_line"})
+#: Why a part is held that goes on in its turn.
+TURN_REASONS = LIMIT_REASONS | {"own_rate"}
 
 
 def change(decision: str, part: PartRecord, **more: object) -> Change:
@@ -33,7 +36,11 @@ def before_submit(part: PartRecord, upload: UploadRecord, waiting: Waiting | Non
     """What stands in the way of an attempt, as a decision, or `None`; `waiting` is what keeps its account back."""
     if upload.cancel_requested or upload.terminal:
         return cancel(part, now)
-    return None if waiting is None else hold(part, now, *waiting)
+    if waiting is None:
+        return None
+    held = hold(part, now, *waiting)
+    # Who is explained waits for something of its own, such as a balance that covers it: others go before it.
+    return held if waiting.message else stand(held)
 
 
 def reserve(
@@ -62,6 +69,8 @@ def reserve(
         "reserve",
         leased.model_copy(update={"credits_reserved": part.rows, "budget_day": budget_day(now)}),
         guards=tuple(guards) if missing else (),
+        # Who comes for the first time goes to the end of the line, where there is one.
+        behind=Lane.SUBMIT if part.state is PartState.PENDING and missing else None,
         ledger={Entry.RESERVED: missing} if missing else {},
         budget=None if rows_per_day_max is None else Budget(budget_day(now), rows_per_day_max),
         details=None,
@@ -184,7 +193,7 @@ def hold(part: PartRecord, now: float, reason: str, until: float, message: str =
     """The account cannot take the part now: it waits until `until`, unspent; `message` explains `reason` further."""
     explained = {"reason": reason, "message": message}
     held = part.moved(PartState.HELD, now, due_at=until, attempt=None, credits_reserved=0, **explained)
-    new = part.state is not PartState.HELD or part.reason != reason
+    new = part.state is not PartState.HELD or not _same_wait(part.reason, reason)
     return change("hold", held, reason=reason, ledger=released(part), details={"until": until} if new else None)
 
 
@@ -234,10 +243,22 @@ def quarantine(
     )
 
 
-def collect_later(part: PartRecord, now: float, reason: str, message: str, due_at: float) -> Change:
-    """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever."""
-    later = part.moved(PartState.FINISHED, now, due_at=due_at, reason=reason, message=message, tries=part.tries + 1)
-    return change("collect_later", later, reason=reason, details={"message": message, "until": due_at})
+def collect_later(
+    part: PartRecord, now: float, reason: str, message: str, due_at: float, *, tried: bool = True
+) -> Change:
+    """The result could not be fetched now; it is paid for, so it is tried again at `due_at`, for ever.
+
+    `tried`: it was begun, or something of ours is missing; each time it waits longer. Who only waits is told of once.
+    """
+    told = {"reason": reason, "message": message}
+    later = part.moved(PartState.FINISHED, now, due_at=due_at, tries=part.tries + tried, **told)
+    new = tried or not _same_wait(part.reason, reason)
+    details = {"message": message, "until": due_at} if new else None
+    return change("collect_later", later, reason=reason, details=details)
+
+
+def _same_wait(before: str, after: str) -> bool:
+    return before == after or {before, after} <= TURN_REASONS
 
 
 def collected(

@@ -32,6 +32,10 @@ class Asking:
         """The Redis key made of `words`."""
         return KEY_PREFIX + ":".join(words)
 
+    def run_script(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever it returns
+        """What a script answers that is told the store's time after `args`."""
+        return self._ask(self._run, script, keys, *args, self.clock_offset_seconds)
+
     def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
         return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded
 

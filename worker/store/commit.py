@@ -86,6 +86,10 @@ def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, reje
         duration = change.duration
         whose = [duration.kind, str(duration.bucket)]
         payload["duration"] = {"of": whose, "seconds": f"{duration.seconds:.3f}", "most": DURATIONS_MAX}
+    if change.behind is not None:
+        payload["behind"] = change.behind
+    if change.stand is not None:
+        payload["stand"] = {"urgent_at": change.stand.urgent_at}
     if change.acknowledge is not None:
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:

@@ -5,7 +5,6 @@ Everything here is bounded by its caller's batch, and may be interrupted anywher
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from enum import StrEnum
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,8 @@ from producers.contract import UPLOADS_STREAM
 from worker.core.retention import DAY_SECONDS, purge_at, staging_kept_since
 from worker.core.states import UPLOAD_TERMINAL
 from worker.core.tombstone import Tombstone
-from worker.outages import OUTAGES
-from worker.store.errors import StoreUnavailable
 from worker.store.keys import INTAKE_GROUP, KEY_PREFIX
+from worker.store.reaching import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +63,7 @@ class Retention:
 
     def purgeable(self, most: int) -> list[str]:
         """Ids of ended uploads whose time is over, the oldest first."""
-        with _reaching():
+        with reaching():
             found: list[str] = self._client.zrangebyscore(
                 self._store.key("retain"), "-inf", self._store.now(), start=0, num=most
             )
@@ -78,7 +76,7 @@ class Retention:
         while True:
             last = min(first + PARTS_PER_WRITE, upload.parts_total) - 1
             final = last >= upload.parts_total - 1
-            with _reaching():
+            with reaching():
                 word, *_ = self._scripts["purge"](
                     keys=[KEY_PREFIX],
                     args=[
@@ -92,18 +90,18 @@ class Retention:
 
     def put_off(self, upload_id: str) -> None:
         """Try a purge again after a while."""
-        with _reaching():
+        with reaching():
             self._client.zadd(self._store.key("retain"), {upload_id: self._store.now() + BUSY_SECONDS}, xx=True)
 
     def drop_from_index(self, upload_id: str) -> None:
         """Forget that an upload which is not there is to be purged."""
-        with _reaching():
+        with reaching():
             self._client.zrem(self._store.key("retain"), upload_id)
 
     def forget_remote_ids(self, most: int) -> int:
         """Forget remote ids of purged uploads whose tombstones are gone; how many."""
         key = self._store.key("remote_purged")
-        with _reaching():
+        with reaching():
             over = self._client.zrangebyscore(key, "-inf", self._store.now(), start=0, num=most)
             return int(self._client.zrem(key, *over)) if over else 0
 
@@ -122,7 +120,7 @@ class Retention:
 
     def _incomplete_indexes(self) -> list[str]:
         """The indexes of ended uploads, unless all of their members are to be purged already."""
-        with _reaching():
+        with reaching():
             words = [name.split(":") for name in self._client.smembers(self._store.key("indexes"))]
             names = [
                 self._store.key("index", *word) for word in words if word[0] == "upload" and word[3] in UPLOAD_TERMINAL
@@ -133,7 +131,7 @@ class Retention:
     def _pages(self, index: str) -> Iterator[list[str]]:
         start = 0
         while True:
-            with _reaching():
+            with reaching():
                 ids: list[str] = self._client.zrange(index, start, start + PAGE_IDS - 1)
             if not ids:
                 return
@@ -141,13 +139,13 @@ class Retention:
             start += PAGE_IDS
 
     def _enter(self, ids: list[str], retention_days: float) -> int:
-        with _reaching():
+        with reaching():
             scores = self._client.zmscore(self._store.key("retain"), ids)
         entered = 0
         for upload_id in (upload_id for upload_id, score in zip(ids, scores, strict=True) if score is None):
             upload = self._store.upload(upload_id)
             if upload is not None and upload.terminal:
-                with _reaching():
+                with reaching():
                     self._client.zadd(self._store.key("retain"), {upload_id: purge_at(upload, retention_days)}, nx=True)
                     self._client.zadd(
                         self._store.key("staged"), {upload_id: staging_kept_since(upload) or 0.0}, nx=True
@@ -159,7 +157,7 @@ class Retention:
 
     def removable(self, before: float, most: int) -> list[str]:
         """Ids of ended uploads whose staged files are kept since `before` or longer."""
-        with _reaching():
+        with reaching():
             found: list[str] = self._client.zrangebyscore(self._store.key("staged"), "-inf", before, start=0, num=most)
         return found
 
@@ -168,13 +166,13 @@ class Retention:
 
         As long as the claim holds the upload cannot come to life: it is not accepted anew, and not taken up again.
         """
-        with _reaching():
+        with reaching():
             return bool(self._scripts["claim_removal"](keys=[KEY_PREFIX], args=[upload_id, CLAIM_SECONDS]))
 
     def end_removal(self, upload_id: str, what: str, objects: int, *, kept_since: float | None = None) -> None:
         """Give the claim back and count what was removed; files that are left are kept since `kept_since`."""
         since = "" if kept_since is None else kept_since
-        with _reaching():
+        with reaching():
             self._scripts["end_removal"](keys=[KEY_PREFIX], args=[upload_id, since, what, objects])
 
     # Housekeeping
@@ -189,42 +187,30 @@ class Retention:
 
     def _turn(self, name: str, owner: str, mode: str, seconds: float) -> bool:
         args: list[str | int] = [owner, mode, max(round(seconds * 1000), 1)]
-        with _reaching():
+        with reaching():
             return bool(self._scripts["take_turn"](keys=[self._store.key("turn", name)], args=args))
 
     def cursor(self, name: str) -> str:
         """Where a walk in several steps goes on; empty at its beginning."""
-        with _reaching():
+        with reaching():
             return str(self._client.hget(self._store.key("cursors"), name) or "")
 
     def set_cursor(self, name: str, position: str) -> None:
         """Remember where the walk goes on."""
-        with _reaching():
+        with reaching():
             self._client.hset(self._store.key("cursors"), name, position)
 
     def count_removed(self, what: str, objects: int) -> None:
         """Count objects that were removed from storage."""
         if objects:
-            with _reaching():
+            with reaching():
                 self._client.hincrby(self._store.key("counters"), f"removed|{what}", objects)
 
     def drop_consumers(self) -> int:
         """Drop intake processes that are gone from the request stream's list of consumers; how many."""
-        with _reaching():
+        with reaching():
             return int(
                 self._scripts["drop_consumers"](
                     keys=[UPLOADS_STREAM], args=[INTAKE_GROUP, round(CONSUMER_IDLE_SECONDS * 1000)]
                 )
             )
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    """Tell an outage in the words of the store."""
-    try:
-        yield
-    except OUTAGES as error:
-        reason = type(error).__name__
-    else:
-        return
-    raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")

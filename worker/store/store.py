@@ -13,10 +13,12 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from producers.contract import result_key
+from worker.core.line import LINE_LOOK_SECONDS
 from worker.core.records import AccountRecord, PartRecord, Record, UploadRecord
 from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
+from worker.core.urgency import SHARE_CALLS, Urgency
 from worker.outages import OUTAGES
 from worker.store.commit import Written, encode, new_txn, outcome_of
 from worker.store.errors import StoreError, StoreUnavailable, Unreadable
@@ -65,7 +67,7 @@ class Store(PollTurns):
 
     def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
-        super().__init__(client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token"))
+        super().__init__(client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up"))
         self.limits = limits or Limits()
         self.clock_offset_seconds = clock_offset_seconds
         self._repeat: Retry = Retry(
@@ -285,18 +287,17 @@ class Store(PollTurns):
 
     def claim_overdue(self, grace_seconds: float, rearm_seconds: float, most: int) -> list[Due]:
         """What should have been looked at `grace_seconds` ago and was not; handed to no other caller for a while."""
-        flat = self._ask(
-            self._run, "claim_overdue", [KEY_PREFIX], grace_seconds, rearm_seconds, most, self.clock_offset_seconds
-        )
+        waits = (grace_seconds, rearm_seconds, LINE_LOOK_SECONDS)
+        flat = self.run_script("claim_overdue", [KEY_PREFIX], *waits, most)
         known = set(Lane)
         claimed = [flat[i : i + 3] for i in range(0, len(flat), 3)]
         return [Due(account, Lane(lane), item) for account, lane, item in claimed if lane in known]
 
-    def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
-        """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
-        keys = [self.key("rate", account)]
-        wait = self._ask(self._run, "take_token", keys, interval_seconds, burst_calls, self.clock_offset_seconds)
-        return float(wait)
+    def take_token(self, account: str, interval_seconds: float, burst_calls: int, urgency: Urgency) -> float:
+        """Take one call token; 0.0 when it was taken, else the seconds until it makes sense to ask again."""
+        keys = [self.key("rate", account), self.key("rate", account, "claims")]
+        urgencies = (int(urgency), len(Urgency), SHARE_CALLS)
+        return float(self.run_script("take_token", keys, interval_seconds, burst_calls, *urgencies))
 
     def tick(self, name: str, period_seconds: float) -> bool:
         """Whether this caller is the one to do the periodic work `name` in the present period."""

@@ -21,7 +21,7 @@ class PollTurns(Asking):
 
     def _arm_poll(self, account: str, wanted: float | str, slack: float, turn: int | str) -> tuple[int, float] | None:
         keys = [self.key("poll", account)]
-        epoch, delay = self._ask(self._run, "arm_poll", keys, wanted, slack, turn, self.clock_offset_seconds)
+        epoch, delay = self.run_script("arm_poll", keys, wanted, slack, turn)
         return (int(epoch), float(delay)) if epoch else None
 
     def begin_poll(self, account: str, epoch: int, lease_seconds: float) -> int | None:
@@ -34,4 +34,4 @@ class PollTurns(Asking):
 
     def _lease_poll(self, account: str, mode: str, number: int, lease_seconds: float) -> int:
         keys = [self.key("poll", account)]
-        return int(self._ask(self._run, "begin_poll", keys, mode, number, lease_seconds, self.clock_offset_seconds))
+        return int(self.run_script("begin_poll", keys, mode, number, lease_seconds))

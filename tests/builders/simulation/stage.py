@@ -49,9 +49,6 @@ PAGE_JOBS = 10
 JOBS_OF_OTHERS = 12
 #: Rows of one part.
 PART_ROWS = 2
-#: Seconds after which a part is tried again that waits for a place on its account and was not woken: looks that find
-#: nothing are most of what happens otherwise.
-LIMIT_LOOK_SECONDS = 300.0
 #: Lines of the trail that are told of a run that failed.
 TRAIL_LINES = 40
 
@@ -101,7 +98,6 @@ class Stage:
         self._redis = enter(connect(url, 5.0))
         self.clock = VirtualClock(self._redis)
         # The deadline of a submit is kept in virtual time too: a worker that was frozen sends nothing late.
-        enter(mock.patch.object(submit, "LIMIT_LOOK_SECONDS", LIMIT_LOOK_SECONDS))
         enter(mock.patch.object(submit, "time", SimpleNamespace(monotonic=self.clock.now)))
         (self.folder / "inputs").mkdir()
         ipqs = IpqsSandbox(key=IPQS_KEY, clock=self.clock, folder=self.folder / "ipqs")

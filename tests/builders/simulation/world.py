@@ -146,6 +146,7 @@ class World(Scene):
 
     def _keep_time(self, process: Process) -> None:
         process.timekeeper.rearm()
+        process.timekeeper.call_up()
         process.timekeeper.tick()
 
     def _go_on(self, step: Step) -> None:

@@ -51,6 +51,9 @@ for _, guard in ipairs(change.guards) do
     return {'full', guard.name}
   end
 end
+if change.behind and redis.call('ZCARD', key('line', change.account, change.behind)) > 0 then
+  return {'full', 'line'}
+end
 
 -- What the change takes of the day: rows of its producer's quota, and rows of its account's budget. A part has what it
 -- has reserved or committed from the budget of the day of its reservation; what it gives back to a day before today is
@@ -112,6 +115,37 @@ local function enter_lane(new)
   if nonnull(new.lane) then
     redis.call('ZADD', key('due', new.account, new.lane), new.due_at, new.id)
     lanes[new.account .. '|' .. new.lane] = key('due', new.account, new.lane)
+  end
+end
+
+-- Who stands in the line of its account is called up from there (see call_up.lua), by turns: an upload's parts follow each
+-- other, and one that comes later begins at the turn that is called now. Who was called in vain has its old turn.
+local function stand_in_line(id, upload_id, account, lane, stand)
+  local name, turns, ends = account .. '|' .. lane, key('turns', account, lane), key('line_ends', account, lane)
+  local line, called = key('line', account, lane), key('called', account, lane)
+  local now_called = redis.call('ZSCORE', key('lines'), name)
+  if not now_called and not stand then
+    return
+  end
+  local turn = string.match(redis.call('HGET', called, id) or '', '^%S+') or redis.call('ZSCORE', line, id)
+  redis.call('HDEL', called, id)
+  redis.call('ZREM', ends, id)
+  if not stand then
+    redis.call('ZREM', line, id)
+    if redis.call('EXISTS', line, called) == 0 then
+      redis.call('ZREM', key('lines'), name)
+      redis.call('DEL', turns)
+    end
+    return
+  end
+  if not turn then
+    turn = math.max(tonumber(now_called or 0), tonumber(redis.call('ZSCORE', turns, upload_id) or 0))
+    redis.call('ZADD', turns, turn + 1, upload_id)
+  end
+  redis.call('ZADD', line, turn, id)
+  redis.call('ZADD', key('lines'), 'NX', 0, name)
+  if nonnull(stand.urgent_at) then
+    redis.call('ZADD', ends, stand.urgent_at, id)
   end
 end
 
@@ -182,6 +216,11 @@ for i, new in ipairs(change.records) do
   end
   if new.type == 'part' then
     count_part(old, new)
+    for _, lane in ipairs({'submit', 'collect'}) do
+      if old.lane == lane or new.lane == lane then
+        stand_in_line(new.id, new.upload_id, new.account, lane, new.lane == lane and change.stand)
+      end
+    end
     member('active', new.account, new.id, new.active)
     member('intents', new.account, new.id, new.intent)
     offer_verdicts(new)

@@ -75,6 +75,15 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Duration:
+    """How long a remote job took, kept with those of the last jobs that are alike; see `worker.core.durations`."""
+
+    kind: str
+    bucket: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The entry of the request stream that this change answers."""
 
@@ -107,6 +116,8 @@ class Change:
     guards: tuple[Guard, ...] = ()
     quota: Quota | None = None
     budget: Budget | None = None
+    #: What the end of a remote job says of how long such jobs take.
+    duration: Duration | None = None
     acknowledge: Acknowledgement | None = None
     #: A request that was refused: fields of an entry of the rejected stream.
     rejected: Mapping[str, str] | None = None

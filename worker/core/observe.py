@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.core.change import Change, Event
+from worker.core.durations import measured
 from worker.core.part import change
 from worker.core.schedule import PollPolicy, next_look_seconds
 from worker.core.search import disown, still_unseen
@@ -13,6 +14,7 @@ from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from worker.core.records import PartRecord
+    from worker.core.schedule import Expected
 
 #: Looks in a row in which the provider did not know the job, before that is an alarm.
 MISSING_LOOKS_MAX = 10
@@ -34,17 +36,32 @@ class Seen:
     ended_at: float | None = None
 
 
-def observed(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
-    """The provider knows the job: it is finished, aborted, or to be looked at again."""
+def observed(
+    part: PartRecord,
+    seen: Seen,
+    now: float,
+    policy: PollPolicy,
+    *,
+    expected: Expected | None = None,
+    price: float = 1.0,
+) -> Change:
+    """The provider knows the job: it is finished, aborted, or to be looked at again.
+
+    `expected` and `price` as in `next_look_seconds`.
+    """
     if seen.status == "finished":
-        return _finished(part, seen, now)
+        return _finished(part, seen, now, policy)
     if seen.status == "aborted":
         return _aborted(part, seen, now)
-    return _look_again(part, seen, now, policy)
+    age_seconds = now - (part.submitted_at or now)
+    wait_seconds = next_look_seconds(
+        policy, age_seconds=age_seconds, progress=seen.progress, expected=expected, price=price
+    )
+    return _look_again(part, seen, now, wait_seconds)
 
 
-def _finished(part: PartRecord, seen: Seen, now: float) -> Change:
-    ended_at = seen.ended_at if seen.ended_at is not None and part.created_at <= seen.ended_at <= now else now
+def _finished(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
+    told_at = seen.ended_at if seen.ended_at is not None and part.created_at <= seen.ended_at <= now else None
     done = part.moved(
         PartState.FINISHED,
         now,
@@ -53,12 +70,13 @@ def _finished(part: PartRecord, seen: Seen, now: float) -> Change:
         rows_done=part.rows,
         looks=part.looks + 1,
         observed_at=now,
-        remote_finished_at=ended_at,
+        remote_finished_at=now if told_at is None else told_at,
         finished_at=now,
         reason="",
         message="",
     )
-    return change("finished", done, details={"word": seen.word, "looks": done.looks})
+    details = {"word": seen.word, "looks": done.looks}
+    return change("finished", done, duration=measured(part, now, told_at, policy.floor_seconds), details=details)
 
 
 def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
@@ -78,12 +96,10 @@ def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
     )
 
 
-def _look_again(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
+def _look_again(part: PartRecord, seen: Seen, now: float, wait_seconds: float) -> Change:
     before = part.progress or 0.0
     # In this order a progress that is no number leaves the one before.
     progress = before if seen.progress is None else min(max(before, seen.progress), 1.0)
-    age_seconds = now - (part.submitted_at or now)
-    wait_seconds = next_look_seconds(policy, age_seconds=age_seconds, progress=seen.progress)
     again = part.moved(
         PartState.SUBMITTED,
         now,
@@ -123,7 +139,7 @@ def elsewhere(part: PartRecord, now: float) -> Change:
     return change("account_moved", waiting, reason=waiting.reason, details={"message": message} if new else None)
 
 
-def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
+def not_seen(part: PartRecord, now: float, policy: PollPolicy, *, price: float = 1.0) -> Change:
     """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays.
 
     One that was found by its time, and can bring no values that tell whose it is, is a person's matter at last.
@@ -136,7 +152,7 @@ def not_seen(part: PartRecord, now: float, policy: PollPolicy) -> Change:
     waiting = part.moved(
         PartState.SUBMITTED,
         now,
-        due_at=now + next_look_seconds(policy, age_seconds=age_seconds),
+        due_at=now + next_look_seconds(policy, age_seconds=age_seconds, price=price),
         looks=looks,
         reason=reason,
         message="The provider does not show this job." if reason == "missing_remote" else part.message,

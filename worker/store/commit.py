@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.contract import CONTRACT_VERSION
+from worker.core.durations import DURATIONS_MAX
 from worker.core.retention import staging_kept_since
 from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import PartState
@@ -64,6 +65,10 @@ def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, reje
         payload["quota"] = {"producer": change.quota.producer, "rows": change.quota.rows, "most": change.quota.most}
     if change.budget is not None:
         payload["budget"] = {"day": change.budget.day, "most": change.budget.most}
+    if change.duration is not None:
+        duration = change.duration
+        whose = [duration.kind, str(duration.bucket)]
+        payload["duration"] = {"of": whose, "seconds": f"{duration.seconds:.3f}", "most": DURATIONS_MAX}
     if change.acknowledge is not None:
         payload["acknowledge"] = change.acknowledge.entry_id
     if change.rejected is not None:

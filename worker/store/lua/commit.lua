@@ -241,6 +241,11 @@ for _, take in ipairs(takes) do
     redis.call('EXPIRE', take.key, 2 * 86400)
   end
 end
+if change.duration then
+  local durations = key('durations', change.account, unpack(change.duration.of))
+  redis.call('RPUSH', durations, change.duration.seconds)
+  redis.call('LTRIM', durations, -change.duration.most, -1)
+end
 for counter, by in pairs(change.counters) do
   redis.call('HINCRBY', key('counters'), counter, by)
 end

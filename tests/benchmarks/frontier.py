@@ -1,0 +1,337 @@
+"""Calls against lag: ours, polling at fixed intervals, and exponential backoff.
+
+Two levels. *Policy*: every policy decides for the same seeded jobs, in memory. *Whole actor*: the program's own poll
+actor on a virtual clock against both simulated providers over real HTTP; the calls are those that the simulators saw.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+
+from config.setting_groups import Polling
+from tests.benchmarks.command import parser_of, progress_bar
+from tests.benchmarks.log_plot import Panel, Point, Series, picture
+from tests.benchmarks.policies import (
+    SPREAD,
+    Backoff,
+    Fixed,
+    Ours,
+    Outcome,
+    Policy,
+    bound_seconds,
+    durations,
+    evaluated,
+    least_looks,
+)
+from tests.benchmarks.polled_runs import SIMILAR_JOBS, InFlight, Measured, Single, run
+from tests.benchmarks.report import Figure, Report, Table
+from tests.benchmarks.told import told
+from worker.core.durations import expected_of
+from worker.core.schedule import PollPolicy
+from worker.providers.whoisxml import OBSERVE_IDS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.benchmarks.report import Cell
+
+#: Mean seconds of the jobs that the policies are compared for, and how many there are of each.
+DURATIONS_SECONDS = (10.0, 60.0, 600.0, 3_600.0, 36_000.0)
+JOBS = 200
+#: Jobs in flight on one account.
+IN_FLIGHT = (1, 50, 500, 2_000, 10_000)
+#: Values of epsilon for which the line of our schedule is drawn.
+EPSILONS = (0.02, 0.05, 0.1, 0.2, 0.5)
+#: Mean seconds of the jobs that each panel of the plot shows.
+PANELS_SECONDS = (600.0, 3_600.0)
+#: Columns of the terminal that the tables need.
+TABLE_COLUMNS = 150
+ACCOUNTS = ("whoisxml-main", "ipqs-main")
+#: What the whole actor is measured with: single jobs, and virtual seconds for so many jobs in flight.
+SINGLE_JOBS = 20
+WINDOWS_SECONDS = {50: 1_800.0, 500: 120.0, 2_000: 40.0}
+#: Goals: largest shares of the calls of fixed intervals, a lag, and calls against the least; the figures name each.
+MANY_CALLS_SHARE, SINGLE_CALLS_SHARE, SINGLE_LAG_SECONDS, LEAST_CALLS_RATIO = 0.1, 0.2, 10.0, 1.05
+#: A p95 of a few hundred jobs says no more than this, as a fraction of the interval between looks: see `_many`.
+LAG_TOLERANCE = 0.03
+
+FIXED = Fixed(5.0)
+
+
+class Played(NamedTuple):
+    """A case of the whole actor and what it came to."""
+
+    case: Single | InFlight
+    ours: Measured
+    fixed: Outcome
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write what was asked for. Exit code 0 whether or not goals are met."""
+    parser = parser_of("frontier", __doc__)
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the plot to this file")
+    parser.add_argument("--most", type=int, default=max(WINDOWS_SECONDS), help="jobs in flight of the largest case")
+    chosen = parser.parse_args(arguments)
+    played = _play(chosen.most)
+    report = Report(
+        name="frontier",
+        settings=_settings(played[0].ours),
+        figures=[figure for one in played for figure in _figures(one)],
+        tables=[_measured_table(played), *_policy_tables()],
+    )
+    told(Console(width=TABLE_COLUMNS), report)
+    if chosen.json:
+        report.write(chosen.json)
+    if chosen.svg:
+        chosen.svg.parent.mkdir(parents=True, exist_ok=True)
+        chosen.svg.write_text(_plot(played), encoding="utf-8")
+    return 0
+
+
+def policy() -> PollPolicy:
+    """The schedule's bounds as they are by default."""
+    defaults = Polling()
+    return PollPolicy(defaults.poll_floor_seconds, defaults.poll_cap_seconds, defaults.poll_epsilon)
+
+
+def policies(mean_seconds: float, in_flight: int) -> list[Policy]:
+    """Every policy for jobs of so many seconds, of which so many are in flight."""
+    bounds, price = policy(), 1.0 / min(in_flight, OBSERVE_IDS_MAX)
+    similar = expected_of(durations(mean_seconds, SIMILAR_JOBS, "similar"))
+    return [
+        FIXED,
+        Fixed(30.0),
+        Backoff(),
+        Ours("ours, nothing known", bounds, price=price),
+        Ours("ours, progress", bounds, tells_progress=True, price=price),
+        Ours(f"ours, {SIMILAR_JOBS} similar", bounds, expected=similar, price=price),
+    ]
+
+
+# The whole actor
+
+
+def cases(most: int) -> list[Single | InFlight]:
+    """What the whole actor is measured with."""
+    singles = [
+        Single(account, seconds, known, SINGLE_JOBS)
+        for account in ACCOUNTS
+        for seconds in PANELS_SECONDS
+        for known in ("nothing", "progress", "similar")
+        # IPQS tells no progress.
+        if not (account.startswith("ipqs") and known == "progress")
+    ]
+    many = [
+        InFlight(account, 600.0, jobs, window)
+        for jobs, window in WINDOWS_SECONDS.items()
+        for account in ACCOUNTS
+        if jobs <= most
+    ]
+    return [*singles, *many]
+
+
+def _play(most: int) -> list[Played]:
+    played = []
+    with progress_bar() as bar:
+        chosen = cases(most)
+        task = bar.add_task("cases", total=len(chosen))
+        for case in chosen:
+            bar.update(task, description=_words(case))
+            ours = run(case, bar.refresh)
+            played.append(Played(case, ours, evaluated(FIXED, ours.jobs_seconds)))
+            bar.advance(task)
+    return played
+
+
+def _words(case: Single | InFlight) -> str:
+    provider = case.account.partition("-")[0]
+    duration = _duration(case.mean_seconds)
+    if isinstance(case, InFlight):
+        return f"{provider}, {case.jobs:,} jobs of {duration} in flight"
+    knowledge = {"nothing": "nothing known", "progress": "progress", "similar": f"{SIMILAR_JOBS} similar ones before"}
+    return f"{provider}, one job of {duration}, {knowledge[case.known]}"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+# Figures
+
+
+def _figures(played: Played) -> Iterator[Figure]:
+    if isinstance(played.case, InFlight):
+        return _many(played)
+    if played.case.known == "nothing":
+        return _unknown(played)
+    return _known(played)
+
+
+def _many(played: Played) -> Iterator[Figure]:
+    """From 50 jobs in flight on: a lag no worse than at fixed intervals of 5 s, for a tenth of the calls.
+
+    Both lags are spread evenly over the same interval, so which of two p95 is larger would be chance: "no worse" is
+    within `LAG_TOLERANCE` of the interval.
+    """
+    words = _words(played.case)
+    ours, fixed = played.ours.outcome, played.fixed
+    share = ours.calls / fixed.calls
+    yield Figure(
+        what=f"{words}: calls for one job",
+        unit="calls",
+        value=round(ours.calls, 2),
+        against=round(fixed.calls, 2),
+        ratio=round(share, 4),
+        goal="at most 1/10 of the calls of polling each every 5 s",
+        met=share <= MANY_CALLS_SHARE,
+    )
+    worst_seconds = fixed.p95_seconds + LAG_TOLERANCE * FIXED.seconds
+    yield _lag(played, "no worse than polling each every 5 s", met=ours.p95_seconds <= worst_seconds)
+
+
+def _known(played: Played) -> Iterator[Figure]:
+    words = _words(played.case)
+    ours, fixed = played.ours.outcome, played.fixed
+    share = ours.calls / fixed.calls
+    hour = played.case.mean_seconds == PANELS_SECONDS[-1]
+    yield Figure(
+        what=f"{words}: calls",
+        unit="calls",
+        value=round(ours.calls, 2),
+        against=round(fixed.calls, 2),
+        ratio=round(share, 4),
+        goal="at most 1/5 of the calls of polling every 5 s" if hour else None,
+        met=share <= SINGLE_CALLS_SHARE if hour else None,
+    )
+    met = ours.p95_seconds <= SINGLE_LAG_SECONDS
+    yield _lag(played, f"at most {SINGLE_LAG_SECONDS:g} s" if hour else None, met=met if hour else None)
+
+
+def _unknown(played: Played) -> Iterator[Figure]:
+    words, bounds = _words(played.case), policy()
+    jobs = played.ours.jobs_seconds
+    least = sum(least_looks(bounds, seconds) for seconds in jobs) / len(jobs)
+    ratio = played.ours.outcome.calls / least
+    yield Figure(
+        what=f"{words}: calls, against the least with which any schedule keeps the bound",
+        unit="calls",
+        value=round(played.ours.outcome.calls, 2),
+        against=round(least, 2),
+        ratio=round(ratio, 4),
+        goal="within 5 % of the least",
+        met=ratio <= LEAST_CALLS_RATIO,
+    )
+    lags = zip(played.ours.outcome.lags_seconds, jobs, strict=True)
+    share = max(lag / bound_seconds(bounds, seconds) for lag, seconds in lags)
+    yield Figure(
+        what=f"{words}: longest lag as a share of the bound for its job",
+        unit="",
+        value=round(share, 4),
+        goal="at most 1: lag ≤ min(max(floor, ε · run time), cap)",
+        met=share <= 1.0,
+    )
+
+
+def _lag(played: Played, goal: str | None, *, met: bool | None) -> Figure:
+    ours, fixed = played.ours.outcome.p95_seconds, played.fixed.p95_seconds
+    return Figure(
+        what=f"{_words(played.case)}: p95 lag",
+        unit="s",
+        value=round(ours, 2),
+        against=round(fixed, 2),
+        ratio=round(ours / fixed, 3),
+        goal=goal,
+        met=met,
+    )
+
+
+# Tables
+
+
+def _settings(measured: Measured) -> dict[str, Cell]:
+    settings = measured.settings
+    return {
+        "poll_floor_seconds": settings.poll_floor_seconds,
+        "poll_cap_seconds": settings.poll_cap_seconds,
+        "poll_epsilon": settings.poll_epsilon,
+        "poll_slack_seconds": settings.poll_slack_seconds,
+        "requests_per_second": 200,
+        "job_spread": f"±{SPREAD:.0%}, evenly",
+    }
+
+
+def _measured_table(played: Sequence[Played]) -> Table:
+    columns = ["whole actor", "jobs seen", "calls per job", "p95 lag, s", "fixed 5 s: calls", "fixed 5 s: p95 lag, s"]
+    rows: list[list[Cell]] = []
+    for case, ours, fixed in played:
+        numbers = (ours.outcome.calls, ours.outcome.p95_seconds, fixed.calls, fixed.p95_seconds)
+        rows.append([_words(case), len(ours.jobs_seconds), *(round(number, 2) for number in numbers)])
+    return Table(title="Whole poll actor against the simulated providers", columns=columns, rows=rows)
+
+
+def _policy_tables() -> Iterator[Table]:
+    """Every policy for every duration; a look is shared by up to 100 jobs where they are in flight together."""
+    names = [policy.name for policy in policies(1.0, 1)]
+    calls: list[list[Cell]] = []
+    lags: list[list[Cell]] = []
+    for seconds in DURATIONS_SECONDS:
+        jobs = durations(seconds, JOBS, "jobs")
+        least = sum(least_looks(policy(), job) for job in jobs) / len(jobs)
+        for in_flight in IN_FLIGHT:
+            outcomes = [evaluated(policy, jobs) for policy in policies(seconds, in_flight)]
+            head: list[Cell] = [_duration(seconds), in_flight]
+            calls.append(
+                [*head, *(round(one.calls, 2) for one in outcomes), round(least, 2) if in_flight == 1 else None]
+            )
+            lags.append([*head, *(round(one.p95_seconds, 2) for one in outcomes)])
+    first = ["job", "in flight"]
+    yield Table(title="Policies alone: calls per job", columns=[*first, *names, "least for the bound"], rows=calls)
+    yield Table(title="Policies alone: p95 lag, s", columns=[*first, *names], rows=lags)
+
+
+# The plot
+
+
+def _plot(played: Sequence[Played]) -> str:
+    return picture(
+        [_panel(seconds, played) for seconds in PANELS_SECONDS],
+        across="calls per job",
+        up="p95 lag, seconds",
+        about="Calls against lag, for every policy",
+    )
+
+
+def _panel(mean_seconds: float, played: Sequence[Played]) -> Panel:
+    jobs = durations(mean_seconds, JOBS, "jobs")
+    bounds = policy()
+    line = [
+        _point(evaluated(Ours("", PollPolicy(bounds.floor_seconds, bounds.cap_seconds, epsilon)), jobs))
+        for epsilon in EPSILONS
+    ]
+    spread = f"{min(EPSILONS):g} to {max(EPSILONS):g}"
+    series = [Series(f"ours, nothing known, ε from {spread}", line, line=True)]
+    series += [
+        Series(policy.name, [_point(evaluated(policy, jobs))], filled=False) for policy in policies(mean_seconds, 1)
+    ]
+    shared = Ours("", bounds, price=1.0 / OBSERVE_IDS_MAX)
+    series.append(Series(f"ours, {OBSERVE_IDS_MAX} jobs to a call", [_point(evaluated(shared, jobs))], filled=False))
+    here = [one for one in played if one.case.mean_seconds == mean_seconds]
+    for name, kind in (("whole actor, one job", Single), ("whole actor, 50 or more in flight", InFlight)):
+        points = [_point(one.ours.outcome) for one in here if isinstance(one.case, kind)]
+        series.append(Series(name, points))
+    return Panel(f"Jobs of {_duration(mean_seconds)}, ±{SPREAD:.0%}", series)
+
+
+def _point(outcome: Outcome) -> Point:
+    return outcome.calls, outcome.p95_seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -318,14 +318,14 @@ def _panel(mean_seconds: float, played: Sequence[Played]) -> Panel:
     spread = f"{min(EPSILONS):g} to {max(EPSILONS):g}"
     series = [Series(f"ours, nothing known, ε from {spread}", line, line=True)]
     series += [
-        Series(policy.name, [_point(evaluated(policy, jobs))], filled=False) for policy in policies(mean_seconds, 1)
+        Series(policy.name, [_point(evaluated(policy, jobs))]) for policy in policies(mean_seconds, 1)
     ]
     shared = Ours("", bounds, price=1.0 / OBSERVE_IDS_MAX)
-    series.append(Series(f"ours, {OBSERVE_IDS_MAX} jobs to a call", [_point(evaluated(shared, jobs))], filled=False))
+    series.append(Series(f"ours, {OBSERVE_IDS_MAX} jobs to a call", [_point(evaluated(shared, jobs))]))
     here = [one for one in played if one.case.mean_seconds == mean_seconds]
     for name, kind in (("whole actor, one job", Single), ("whole actor, 50 or more in flight", InFlight)):
         points = [_point(one.ours.outcome) for one in here if isinstance(one.case, kind)]
-        series.append(Series(name, points))
+        series.append(Series(name, points, square=True))
     return Panel(f"Jobs of {_duration(mean_seconds)}, ±{SPREAD:.0%}", series)
 
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 PANEL_WIDTH, PANEL_HEIGHT = 460, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 32, 52
 LEGEND_LINE = 20
-#: Radius of a mark, pixels.
-RADIUS = 5
-#: Colours that colour-blind readers tell apart (Okabe and Ito), in the order of use.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555", "#8b0000")
+#: Pixels: radius of a ring, and half the side of a square, which shows when it lies within a ring.
+RADIUS, HALF_SIDE = 6, 3
+#: Colours, first those that colour-blind readers tell apart (Okabe and Ito), in the order of use.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555", "#8b0000", "#000000", "#7a5cd6")
 
 Point = tuple[float, float]
 
@@ -28,8 +28,8 @@ class Series:
 
     name: str
     points: Sequence[Point]
-    #: Hollow marks are of one group of series and filled ones of another.
-    filled: bool = True
+    #: Squares are of one group of series, and rings of the other.
+    square: bool = False
     line: bool = False
 
 
@@ -144,9 +144,12 @@ def _sample(group: Element, series: Series, colour: str, x: float, y: float) -> 
 
 
 def _mark(group: Element, series: Series, colour: str, x: float, y: float) -> Element:
-    fill = colour if series.filled else "#ffffff"
-    place = {"cx": f"{x:g}", "cy": f"{y:g}", "r": str(RADIUS)}
-    return SubElement(group, "circle", {**place, "fill": fill, "stroke": colour, "stroke-width": "2"})
+    if series.square:
+        size = str(2 * HALF_SIDE)
+        corner = {"x": f"{x - HALF_SIDE:g}", "y": f"{y - HALF_SIDE:g}", "width": size, "height": size}
+        return SubElement(group, "rect", {**corner, "fill": colour})
+    ring = {"cx": f"{x:g}", "cy": f"{y:g}", "r": str(RADIUS), "fill": "none"}
+    return SubElement(group, "circle", {**ring, "stroke": colour, "stroke-width": "2"})
 
 
 def _line(group: Element, begin: Point, end: Point, **style: str) -> None:

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -15,14 +16,15 @@ import structlog
 from worker.core.account import PAUSES_SECONDS
 from worker.core.budget import BUDGET_REASON
 from worker.core.part import LIMIT_REASONS
+from worker.core.places import Places
 from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
 from worker.rows.limits import Limits
-from worker.store.errors import Unreadable
+from worker.store.errors import StoreError, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from config.accounts import Account
     from config.settings import Settings
@@ -62,6 +64,13 @@ class Connected:
     account: Account
     provider: Provider
     gate: StoreGate
+    #: Where this process has seen the account's jobs in the remote list.
+    places: Places = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Nothing was seen yet."""
+        listed = self.provider.capabilities
+        object.__setattr__(self, "places", Places(listed.list_page_rows, newest_first=listed.list_newest_first))
 
     @property
     def service(self) -> str:
@@ -127,6 +136,20 @@ class Context:
             self._hint(item, written.at)
         return written
 
+    def apply_looks(self, changes: Sequence[Change]) -> list[Written | StoreError]:
+        """Carry out what looks at parts have shown in one write, each decision as `apply` does or not at all.
+
+        For each what the store answered. No poll is asked for: the turn that has looked plans the next one itself.
+        """
+        answers = self.store.commit_many(changes) if changes else []
+        for change, answer in zip(changes, answers, strict=True):
+            if not isinstance(answer, StoreError):
+                self._tell(change)
+                for item in written_items(change):
+                    if item.lane is not Lane.POLL:
+                        self._hint(item, answer.at)
+        return answers
+
     def _tell(self, change: Change) -> None:
         item = next(written_items(change), None)
         provider, kind = (item.provider, item.kind) if item else ("", "")
@@ -163,11 +186,10 @@ class Context:
         if upload is not None and upload.lane is Lane.DELIVER and upload.lease is None:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
 
-    def wake_next(self, account: str) -> None:
-        """Have the first part looked at that waits for a place on the account, because one has become free."""
-        for part in self._held(account, Lane.SUBMIT, LIMIT_REASONS, WAKE_SEARCH_PARTS):
+    def wake_next(self, account: str, places: int = 1) -> None:
+        """Have the first parts looked at that wait for a place on the account, because so many have become free."""
+        for part in islice(self._held(account, Lane.SUBMIT, LIMIT_REASONS, places + WAKE_SEARCH_PARTS), places):
             self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, 0.0)
-            return
 
     def wake_paused(self, account: str, *, spending_only: bool) -> None:
         """Have everything looked at that a pause of the account has held, each part a call's time after the other.

@@ -12,6 +12,7 @@ import dramatiq
 from config.settings import Settings
 from producers.client import Client
 from tests.builders.deadline import wait_until
+from worker.actors import poll
 from worker.intake.stream import Intake
 from worker.providers.sandbox.clock import Clock
 from worker.providers.sandbox.ipqs import IpqsSandbox
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from worker.context import Context
     from worker.core.records import PartRecord, UploadRecord
 
 IPQS_KEY = "Ipqs0Canary1Key2Of3ThirtyTwo4Chr"
@@ -156,6 +158,14 @@ def running_line(folder: Path, redis_url: str, broker_url: str, **overrides: Any
                 line.worker.stop(timeout=10_000)
             line.client.close()
             plant.close()
+
+
+def poll_now(context: Context, account: str) -> None:
+    """Have an account polled now, whatever message of it is live."""
+    context.store.client.delete(context.store.key("poll", account))
+    planned = context.store.offer_poll(account, None, 0.0)
+    assert planned is not None
+    poll.run(context, account, planned[0])
 
 
 def accounts_file(folder: Path, base_url: str, *, more: str = "") -> Path:

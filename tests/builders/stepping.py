@@ -262,10 +262,12 @@ class Stepping:
 def stepping(folder: Path, redis_url: str, **overrides: Any) -> Iterator[Stepping]:
     """A line that moves by steps until the end of the block; `ipqs` and `whoisxml` among the overrides are knobs.
 
-    `max_part_rows` is of both accounts; the other overrides are settings, which are the program's own by default.
+    `account_lines` are more lines of both accounts in their file, as `max_part_rows` is one; the other overrides are
+    settings, which are the program's own by default.
     """
     knobs = {name: {"job_seconds": JOB_SECONDS} | overrides.pop(name, {}) for name in ("ipqs", "whoisxml")}
     part_rows = overrides.pop("max_part_rows", None)
+    account_lines = overrides.pop("account_lines", "")
     with contextlib.ExitStack() as stack:
         outside = stack.enter_context(redis.Redis.from_url(redis_url))
         clock = VirtualClock(outside)
@@ -273,8 +275,8 @@ def stepping(folder: Path, redis_url: str, **overrides: Any) -> Iterator[Steppin
         ipqs = sandbox(IpqsSandbox, IPQS_KEY, "ipqs", IpqsKnobs.from_mapping(knobs["ipqs"]))
         whoisxml = sandbox(WhoisXmlSandbox, WHOISXML_KEY, "whoisxml", WhoisXmlKnobs.from_mapping(knobs["whoisxml"]))
         server = stack.enter_context(SandboxServer(ipqs, whoisxml))
-        rows = f"max_part_rows = {part_rows}" if part_rows else ""
-        file = accounts_file(folder, server.base_url, more=rows)
+        rows = f"max_part_rows = {part_rows}\n" if part_rows else ""
+        file = accounts_file(folder, server.base_url, more=rows + account_lines)
         settings = Settings.model_validate(
             {
                 "home": folder,

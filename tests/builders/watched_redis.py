@@ -80,7 +80,7 @@ class WatchedRedis(redis.Redis):
         """Commands that make one round trip."""
         make: Any = WatchedPipeline
         pipeline: WatchedPipeline = make(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        pipeline.effects = self.effects
+        pipeline.effects, pipeline.names = self.effects, self.scripts
         return pipeline
 
 
@@ -88,11 +88,14 @@ class WatchedPipeline(Pipeline):
     """A pipeline whose execution is one effect."""
 
     effects: Effects
+    #: Names of scripts by their SHA-1.
+    names: Mapping[str, str]
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Carry out what was collected."""
         run: Any = super().execute
-        name = "+".join(str(command[0][0]) for command in self.command_stack[:1]) + f"… ({len(self.command_stack)})"
+        first = _name_of(self.command_stack[0][0], self.names) if self.command_stack else ""
+        name = f"{first}… ({len(self.command_stack)})"
         done: list[Any] = self.effects.perform(EffectKind.REDIS, name, lambda: run(raise_on_error), _lost)
         return done
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.line import Line, running_line
-from worker.actors import collect, poll, prepare, submit
+from tests.builders.line import Line, poll_now, running_line
+from worker.actors import collect, prepare, submit
 from worker.core.states import Lane, PartState
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ def point_elsewhere(line: Line) -> None:
 def look(line: Line) -> PartRecord:
     """Poll the account now."""
     context = line.plant.context
-    epoch, _ = context.store.plan_poll(ACCOUNT, context.store.now())
     context.store.clock_offset_seconds += 10.0
-    poll.run(context, ACCOUNT, epoch)
+    poll_now(context, ACCOUNT)
     return line.parts("one")[0]
 
 

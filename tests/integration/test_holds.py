@@ -12,8 +12,8 @@ import pytest
 
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
-from tests.builders.line import Line, running_line
-from worker.actors import collect, poll, prepare, submit
+from tests.builders.line import Line, poll_now, running_line
+from worker.actors import collect, prepare, submit
 from worker.actors.accounts import kept_back, pause_account
 from worker.core.account import PROBE_SECONDS, Paused, Waiting, pause_of, paused_by, probe
 from worker.core.records import Lease, Pause
@@ -147,9 +147,7 @@ def test_without_credits_what_is_paid_for_is_looked_at_and_collected(bench: Benc
     assert (held.state, held.reason) == (PartState.HELD, "out_of_credits")
 
     def looked() -> PartRecord:
-        bench.context.store.client.delete(bench.context.store.key("poll", ACCOUNT))
-        epoch, _ = bench.context.store.plan_poll(ACCOUNT, bench.context.store.now())
-        poll.run(bench.context, ACCOUNT, epoch)
+        poll_now(bench.context, ACCOUNT)
         return bench.line.parts("one")[0]
 
     wait_until(lambda: looked().state is PartState.FINISHED, what="the first part finished")

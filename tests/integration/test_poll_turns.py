@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACCOUNT = "ipqs-main"
+#: Seconds that a turn which the test takes itself lasts.
+LEASE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -43,13 +45,13 @@ def test_a_turn_that_crashes_plans_the_next_one(line: Line, monkeypatch: pytest.
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(poll, "_look", crash)
+    monkeypatch.setattr(poll, "Looks", crash)
     context = line.plant.context
     context.hint_poll(ACCOUNT, None)
     poll.run(context, ACCOUNT, 1)
     (seconds,) = delayed_seconds(line)
     assert seconds == pytest.approx(poll.CRASH_LOOK_SECONDS, abs=2)
-    assert context.store.begin_poll(ACCOUNT, 3, poll.TURN_SECONDS)
+    assert context.store.begin_poll(ACCOUNT, 3, LEASE_SECONDS)
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
@@ -60,7 +62,7 @@ def test_a_stale_message_looks_at_nothing_and_sends_nothing(line: Line, epoch: i
     poll.run(line.plant.context, ACCOUNT, epoch)
     assert line.plant.context.store.part("old/0") == before
     assert delayed_seconds(line) == []
-    assert line.plant.context.store.begin_poll(ACCOUNT, 1, poll.TURN_SECONDS)
+    assert line.plant.context.store.begin_poll(ACCOUNT, 1, LEASE_SECONDS)
 
 
 def test_an_account_whose_configuration_is_gone_is_asked_for_again(line: Line) -> None:

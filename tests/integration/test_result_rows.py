@@ -13,8 +13,8 @@ from producers.contract import EVENTS_STREAM, result_key
 from producers.errors import NoResult
 from producers.results import Result
 from tests.builders.deadline import wait_until
-from tests.builders.line import running_line
-from worker.actors import collect, deliver, poll, prepare, submit
+from tests.builders.line import poll_now, running_line
+from worker.actors import collect, deliver, prepare, submit
 from worker.actors.names import manifest_name, result_name
 from worker.core import upload as core
 from worker.core.states import Lane, UploadState
@@ -164,8 +164,7 @@ def finish_parts(line: Line, upload_id: str) -> None:
     submit.run(context, f"{upload_id}/0", line.parts(upload_id)[0].epoch)
 
     def looked() -> bool:
-        epoch, _ = context.store.plan_poll("ipqs-main", 0.0)
-        poll.run(context, "ipqs-main", epoch)
+        poll_now(context, "ipqs-main")
         return line.parts(upload_id)[0].lane is Lane.COLLECT
 
     wait_until(looked, what="the job finished")

@@ -125,11 +125,12 @@ def test_a_poll_message_lost_at_any_moment_is_armed_again(line: Line, moment: st
     one_of_each(line)
     store, context = store_of(line), line.plant.context
     context.hint_poll("ipqs-main", None)
-    if moment != "offered":
-        assert store.begin_poll("ipqs-main", 1, 120.0)
+    turn = None if moment == "offered" else store.begin_poll("ipqs-main", 1, 120.0)
     if moment == "planned":
-        epoch, delay_seconds = store.plan_poll("ipqs-main", store.now() + 60)
-        context.hints.send(Lane.POLL, "ipqs-main", epoch, delay_seconds)
+        assert turn is not None
+        planned = store.plan_poll("ipqs-main", turn, store.now() + 60)
+        assert planned is not None
+        context.hints.send(Lane.POLL, "ipqs-main", *planned)
     line.plant.broker.client.flushdb()
     let_time_pass(line)
     line.timekeeper.rearm()

@@ -27,10 +27,28 @@ def test_the_end_of_a_job_that_the_list_shows_is_taken_at_once(status: str, stat
     assert change.parts[0].state is state
 
 
-@pytest.mark.parametrize("status", ["waiting", "running", "unknown"])
-def test_a_job_under_way_changes_nothing(status: str) -> None:
-    """A walk leaves the schedule of jobs under way alone."""
-    assert seen_in_list(sent(), "77", Seen(status), LATER, POLICY) is None
+@pytest.mark.parametrize("status", ["queued", "running", "unknown"])
+def test_a_job_under_way_counts_as_looked_at(status: str) -> None:
+    """A part whose look was about to come, or is overdue, is looked at again as long after the walk as it was to be."""
+    part = sent(observed_at=LATER - 60, due_at=LATER + 1)
+    change = seen_in_list(part, "77", Seen(status), LATER, POLICY)
+    assert change is not None
+    after = change.parts[0]
+    assert (after.state, after.looks, after.observed_at) == (PartState.SUBMITTED, part.looks + 1, LATER)
+    assert after.due_at == LATER + POLICY.epsilon * 100
+
+
+def test_a_walk_puts_no_look_off_beyond_its_interval() -> None:
+    """A part that is looked at often, because its looks are shared, is looked at as often after a walk."""
+    part = sent(observed_at=LATER - 4, due_at=LATER + 1)
+    change = seen_in_list(part, "77", Seen("running"), LATER, POLICY)
+    assert change is not None
+    assert change.parts[0].due_at == LATER + POLICY.floor_seconds
+
+
+def test_a_walk_that_shows_nothing_new_and_saves_no_look_writes_nothing() -> None:
+    """A part that was looked at just now is left as it is."""
+    assert seen_in_list(sent(observed_at=LATER - 1, due_at=LATER + 9), "77", Seen("running"), LATER, POLICY) is None
 
 
 @pytest.mark.parametrize("state", [PartState.FINISHED, PartState.QUARANTINED, *PART_TERMINAL])

@@ -20,8 +20,39 @@ if TYPE_CHECKING:
 MISSING_LOOKS_MAX = 10
 #: Seconds until a part is looked at again whose account speaks to another service now.
 ELSEWHERE_LOOK_SECONDS = 60.0
+#: A look that only rides along is written when it moves the next one by at least this fraction of the wait.
+REACH_FRACTION = 0.5
 #: Least growth of the progress fraction that is worth an event to applications.
 PROGRESS_STEP = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What besides the job itself decides when it is looked at again; see `next_look_seconds`."""
+
+    expected: Expected | None = None
+    price: float = 1.0
+    #: From when on the wait counts, epoch seconds; `None`: from the look.
+    counted_from: float | None = None
+    #: Longest wait, seconds; `None`: the schedule's.
+    wait_seconds_max: float | None = None
+
+    def next_look_at(self, part: PartRecord, now: float, progress: float | None, policy: PollPolicy) -> float:
+        """When to look at a part again that was just looked at."""
+        wait_seconds = next_look_seconds(
+            policy,
+            age_seconds=now - (part.submitted_at or now),
+            progress=progress,
+            expected=self.expected,
+            price=self.price,
+        )
+        if self.wait_seconds_max is not None:
+            wait_seconds = max(min(wait_seconds, self.wait_seconds_max), policy.floor_seconds)
+        return (now if self.counted_from is None else self.counted_from) + wait_seconds
+
+
+#: A look at one job, of which nothing else is known.
+ALONE = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +67,27 @@ class Seen:
     ended_at: float | None = None
 
 
-def observed(
-    part: PartRecord,
-    seen: Seen,
-    now: float,
-    policy: PollPolicy,
-    *,
-    expected: Expected | None = None,
-    price: float = 1.0,
-) -> Change:
-    """The provider knows the job: it is finished, aborted, or to be looked at again.
-
-    `expected` and `price` as in `next_look_seconds`.
-    """
+def observed(part: PartRecord, seen: Seen, now: float, policy: PollPolicy, terms: Terms = ALONE) -> Change:
+    """The provider knows the job: it is finished, aborted, or to be looked at again."""
     if seen.status == "finished":
         return _finished(part, seen, now, policy)
     if seen.status == "aborted":
         return _aborted(part, seen, now)
-    age_seconds = now - (part.submitted_at or now)
-    wait_seconds = next_look_seconds(
-        policy, age_seconds=age_seconds, progress=seen.progress, expected=expected, price=price
-    )
-    return _look_again(part, seen, now, wait_seconds)
+    return _look_again(part, seen, now, terms.next_look_at(part, now, seen.progress, policy))
+
+
+def rode_along(part: PartRecord, seen: Seen, now: float, policy: PollPolicy, terms: Terms = ALONE) -> Change | None:
+    """What a look means for a part that was not due; `None` when it neither shows anything new nor moves the next look.
+
+    A part whose next look is about to come saves it, and one that is looked at more often from now on comes earlier.
+    """
+    if part.state is not PartState.SUBMITTED:
+        return None
+    change = observed(part, seen, now, policy, terms)
+    due_at, after = part.due_at or now, change.parts[0]
+    if after.due_at is None or after.state is not PartState.SUBMITTED or change.details is not None:
+        return change
+    return change if abs(after.due_at - due_at) >= REACH_FRACTION * (after.due_at - now) else None
 
 
 def _finished(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
@@ -96,14 +126,14 @@ def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
     )
 
 
-def _look_again(part: PartRecord, seen: Seen, now: float, wait_seconds: float) -> Change:
+def _look_again(part: PartRecord, seen: Seen, now: float, due_at: float) -> Change:
     before = part.progress or 0.0
     # In this order a progress that is no number leaves the one before.
     progress = before if seen.progress is None else min(max(before, seen.progress), 1.0)
     again = part.moved(
         PartState.SUBMITTED,
         now,
-        due_at=now + wait_seconds,
+        due_at=due_at,
         remote_word=seen.word,
         progress=progress if seen.progress is not None or part.progress is not None else None,
         rows_done=int(progress * part.rows),
@@ -139,12 +169,11 @@ def elsewhere(part: PartRecord, now: float) -> Change:
     return change("account_moved", waiting, reason=waiting.reason, details={"message": message} if new else None)
 
 
-def not_seen(part: PartRecord, now: float, policy: PollPolicy, *, price: float = 1.0) -> Change:
+def not_seen(part: PartRecord, now: float, policy: PollPolicy, terms: Terms = ALONE) -> Change:
     """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays.
 
     One that was found by its time, and can bring no values that tell whose it is, is a person's matter at last.
     """
-    age_seconds = now - (part.submitted_at or now)
     looks = part.looks + 1
     reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
     if part.provisional and reason == "missing_remote" and not still_unseen(part, now):
@@ -152,7 +181,7 @@ def not_seen(part: PartRecord, now: float, policy: PollPolicy, *, price: float =
     waiting = part.moved(
         PartState.SUBMITTED,
         now,
-        due_at=now + next_look_seconds(policy, age_seconds=age_seconds, price=price),
+        due_at=terms.next_look_at(part, now, None, policy),
         looks=looks,
         reason=reason,
         message="The provider does not show this job." if reason == "missing_remote" else part.message,

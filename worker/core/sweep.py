@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from worker.core.observe import Seen, observed
+from worker.core.observe import Seen, Terms, rode_along
 from worker.core.part import learn
-from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from worker.core.change import Change
@@ -37,11 +36,12 @@ class Sweep:
 def seen_in_list(part: PartRecord, remote_id: str, seen: Seen, now: float, policy: PollPolicy) -> Change | None:
     """What a listed job means for the part it belongs to, or whose token it carries; `None` when it changes nothing.
 
-    A job that finished is collected at once, and an attempt of unknown outcome whose token is in the list is resolved:
+    It is a look like any other: a job that finished is collected at once, and one under way is looked at again no later
+    than it would have been after its last look. An attempt of unknown outcome whose token is in the list is resolved:
     the token is the part's fingerprint, so the job is the part's. No decision taken here spends.
     """
     if part.remote_id != remote_id:
         return learn(part, remote_id, "list", now, look_at=now)
-    if part.state is PartState.SUBMITTED and seen.status in {"finished", "aborted"}:
-        return observed(part, seen, now, policy)
-    return None
+    looked_at = part.observed_at or part.submitted_at or now
+    before_seconds = (part.due_at or now) - looked_at
+    return rode_along(part, seen, now, policy, Terms(wait_seconds_max=before_seconds))

@@ -56,6 +56,7 @@ CAPABILITIES = Capabilities(
     list_page_rows=LIST_PAGE_ROWS,
     name_echo=True,
     list_newest_first=True,
+    list_jump="{page}?",
     # A file is streamed whatever its size and its answer says that it arrived; a pull depends on a third server.
     submit_methods=(SubmitMethod.FORM, SubmitMethod.JSON, SubmitMethod.PULL),
     segments=SEGMENTS,

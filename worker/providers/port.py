@@ -83,6 +83,8 @@ class Capabilities:
     name_echo: bool
     #: Whether the list is ordered newest first (else oldest first).
     list_newest_first: bool
+    #: The cursor of page number `{page}`, which may not exist, where any page can be asked for; `None` where none can.
+    list_jump: str | None
     #: Ways to submit, the best first.
     submit_methods: tuple[SubmitMethod, ...]
     #: Parts of a result that the provider also gives as files of their own, by name.

@@ -79,6 +79,7 @@ CAPABILITIES = Capabilities(
     list_page_rows=LIST_PAGE_ROWS,
     name_echo=False,
     list_newest_first=False,
+    list_jump="{page}",
     submit_methods=(SubmitMethod.JSON,),
 )
 

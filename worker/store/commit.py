@@ -11,10 +11,11 @@ from worker.core.durations import DURATIONS_MAX
 from worker.core.retention import staging_kept_since
 from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import PartState
+from worker.store.errors import Full, OverBudget, OverQuota, Stale, Taken
 from worker.store.keys import INTAKE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from worker.core.change import Change, Claim
     from worker.core.records import PartRecord, Record, UploadRecord, WorkItem
@@ -32,6 +33,21 @@ class Written(NamedTuple):
     at: float
     #: The nonce that it was known by, and that every record it wrote carries.
     txn: str
+
+
+def outcome_of(reply: Sequence[str], txn: str) -> Written:
+    """What the commit script answered. Raises `Stale`, `Taken`, `Full`, `OverQuota` or `OverBudget`."""
+    outcome, *rest = reply
+    if outcome == "stale":
+        raise Stale(f"{rest[0]} moved on; nothing was written.")
+    if outcome == "taken":
+        raise Taken(rest[0], rest[1])
+    if outcome == "full":
+        raise Full(rest[0])
+    if outcome == "over":
+        over = OverBudget if rest[0] == "budget" else OverQuota
+        raise over(int(rest[1]), float(rest[2]))
+    return Written(float(rest[0]), txn)
 
 
 def new_txn() -> str:

@@ -20,8 +20,8 @@ from worker.core.retention import DAY_SECONDS
 from worker.core.states import Lane
 from worker.core.tombstone import Tombstone, tombstone_in
 from worker.outages import OUTAGES
-from worker.store.commit import Written, encode, new_txn
-from worker.store.errors import Full, OverBudget, OverQuota, Stale, StoreUnavailable, Taken, Unreadable
+from worker.store.commit import Written, encode, new_txn, outcome_of
+from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
 from worker.store.reading import read_record
@@ -155,6 +155,11 @@ class Store:
         """The latest schema version that any process has written; 0 before anything was written."""
         return int(self._ask(self.client.get, self.key("schema")) or 0)
 
+    def parts_of_remotes(self, scope: str, remote_ids: Sequence[str]) -> list[str]:
+        """The parts that remote ids of one account at one service belong to; ids that are nobody's are left out."""
+        owners = self._ask(self.client.hmget, self.key("remote", scope), list(remote_ids)) if remote_ids else []
+        return [owner for owner in owners if owner is not None]
+
     def part_of_remote(self, scope: str, remote_id: str) -> str | None:
         """The part that a remote id of one account at one service (`PartRecord.remote_scope`) belongs to."""
         owner: str | None = self._ask(self.client.hget, self.key("remote", scope), remote_id)
@@ -229,29 +234,38 @@ class Store:
         Raises `Stale`, `Taken`, `Full`, `OverQuota` or `OverBudget` when nothing was written, `StoreUnavailable` when
         that cannot be known.
         """
-        txn = new_txn()
-        text = encode(
+        (outcome,) = self.commit_many([change])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def commit_many(self, changes: Sequence[Change]) -> list[Written | StoreError]:
+        """Write decisions in one round trip, each whole or not at all, whatever becomes of the others.
+
+        For each, in order, what `commit` would return or raise. Raises `StoreUnavailable` when for one of them that
+        cannot be known.
+        """
+        txns = [new_txn() for _ in changes]
+        texts = [self._encoded(change, txn) for change, txn in zip(changes, txns, strict=True)]
+        replies = self._ask(self._repeat.call_with_retry, lambda: self._run_commits(texts), lambda _error: None)
+        return [_outcome(reply, txn) for reply, txn in zip(replies, txns, strict=True)]
+
+    def _encoded(self, change: Change, txn: str) -> str:
+        return encode(
             change,
             txn,
             timeline_max=self.limits.timeline_entries,
             events_max=self.limits.events_entries,
             rejected_max=self.limits.rejected_entries,
         )
-        outcome, *rest = self._ask(
-            self._repeat.call_with_retry,
-            lambda: self._run("commit", [KEY_PREFIX], text, self.clock_offset_seconds),
-            lambda _error: None,
-        )
-        if outcome == "stale":
-            raise Stale(f"{rest[0]} moved on; nothing was written.")
-        if outcome == "taken":
-            raise Taken(rest[0], rest[1])
-        if outcome == "full":
-            raise Full(rest[0])
-        if outcome == "over":
-            over = OverBudget if rest[0] == "budget" else OverQuota
-            raise over(int(rest[1]), float(rest[2]))
-        return Written(float(rest[0]), txn)
+
+    def _run_commits(self, texts: Sequence[str]) -> list[Any]:
+        if len(texts) == 1:
+            return [self._run("commit", [KEY_PREFIX], texts[0], self.clock_offset_seconds)]
+        pipeline = self.client.pipeline(transaction=False)
+        for text in texts:
+            self._scripts["commit"](keys=[KEY_PREFIX], args=[text, self.clock_offset_seconds], client=pipeline)
+        return pipeline.execute(raise_on_error=False)
 
     def put_result(self, upload_id: str, rows: bytes, ttl_seconds: int) -> float:
         """Keep a copy of an upload's result for applications, for `ttl_seconds`; the store's time when it goes."""
@@ -290,26 +304,31 @@ class Store:
 
     def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
         """(epoch, delay in seconds) of a poll message to send, or `None` if the live one will do; `None` wants now."""
-        return self._arm_poll(account, wanted_at, slack_seconds, "offer")
+        return self._arm_poll(account, "now" if wanted_at is None else wanted_at, slack_seconds, "")
 
-    def plan_poll(self, account: str, wanted_at: float) -> tuple[int, float]:
-        """(epoch, delay in seconds) of the account's next poll message; every earlier message is stale from now on."""
-        return self._arm_poll(account, wanted_at, 0.0, "plan") or (0, 0.0)
+    def plan_poll(self, account: str, turn: int, wanted_at: float | None) -> tuple[int, float] | None:
+        """End the turn; (epoch, delay in seconds) of the account's next poll message, every earlier one being stale.
 
-    def _arm_poll(self, account: str, wanted: float | None, slack: float, mode: str) -> tuple[int, float] | None:
-        at = "now" if wanted is None else wanted
+        `None`: nothing is waiting (`wanted_at` is `None`), or another turn has begun, which plans by itself.
+        """
+        return self._arm_poll(account, "never" if wanted_at is None else wanted_at, 0.0, turn)
+
+    def _arm_poll(self, account: str, wanted: float | str, slack: float, turn: int | str) -> tuple[int, float] | None:
         keys = [self.key("poll", account)]
-        epoch, delay = self._ask(self._run, "arm_poll", keys, at, slack, mode, self.clock_offset_seconds)
+        epoch, delay = self._ask(self._run, "arm_poll", keys, wanted, slack, turn, self.clock_offset_seconds)
         return (int(epoch), float(delay)) if epoch else None
 
-    def begin_poll(self, account: str, epoch: int, turn_seconds: float) -> bool:
-        """Take the account's poll turn for at most `turn_seconds`; False for a stale message."""
-        keys = [self.key("poll", account)]
-        return bool(self._ask(self._run, "begin_poll", keys, epoch, turn_seconds, self.clock_offset_seconds))
+    def begin_poll(self, account: str, epoch: int, lease_seconds: float) -> int | None:
+        """Take the account's poll turn under a lease; which turn it is, `None` for a stale message."""
+        return self._lease_poll(account, "begin", epoch, lease_seconds) or None
 
-    def end_poll(self, account: str) -> None:
-        """Nothing is waiting: no poll message is live any more."""
-        self._ask(self.client.hdel, self.key("poll", account), "at")
+    def renew_poll(self, account: str, turn: int, lease_seconds: float) -> bool:
+        """Let the turn's lease last so long from now on; False when another turn has begun."""
+        return bool(self._lease_poll(account, "renew", turn, lease_seconds))
+
+    def _lease_poll(self, account: str, mode: str, number: int, lease_seconds: float) -> int:
+        keys = [self.key("poll", account)]
+        return int(self._ask(self._run, "begin_poll", keys, mode, number, lease_seconds, self.clock_offset_seconds))
 
     def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
         """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
@@ -357,3 +376,14 @@ class Store:
         except OUTAGES as error:
             reason = type(error).__name__
         raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
+
+
+def _outcome(reply: Any, txn: str) -> Written | StoreError:  # noqa: ANN401 - whatever the script returns
+    if isinstance(reply, OUTAGES):
+        raise StoreUnavailable(f"Redis took not all of several writes ({type(reply).__name__}).")
+    if isinstance(reply, redis.RedisError):
+        return Unreadable(f"The server could not compare a record with what was read ({type(reply).__name__}).")
+    try:
+        return outcome_of(reply, txn)
+    except StoreError as answer:
+        return answer

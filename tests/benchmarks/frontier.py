@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from config.setting_groups import Polling
 from tests.benchmarks.command import parser_of, progress_bar
+from tests.benchmarks.frontier_figures import Played, duration_words, figures_of, words_of
 from tests.benchmarks.log_plot import Panel, Point, Series, picture
 from tests.benchmarks.policies import (
+    FIXED,
     SPREAD,
     Backoff,
     Fixed,
     Ours,
     Outcome,
     Policy,
-    bound_seconds,
+    default_policy,
     durations,
     evaluated,
     least_looks,
 )
 from tests.benchmarks.polled_runs import SIMILAR_JOBS, InFlight, Measured, Single, run
-from tests.benchmarks.report import Figure, Report, Table
+from tests.benchmarks.report import Report, Table
 from tests.benchmarks.told import told
 from worker.core.durations import expected_of
 from worker.core.schedule import PollPolicy
@@ -54,20 +55,6 @@ ACCOUNTS = ("whoisxml-main", "ipqs-main")
 #: What the whole actor is measured with: single jobs, and virtual seconds for so many jobs in flight.
 SINGLE_JOBS = 20
 WINDOWS_SECONDS = {50: 1_800.0, 500: 120.0, 2_000: 40.0}
-#: Goals: largest shares of the calls of fixed intervals, a lag, and calls against the least; the figures name each.
-MANY_CALLS_SHARE, SINGLE_CALLS_SHARE, SINGLE_LAG_SECONDS, LEAST_CALLS_RATIO = 0.1, 0.2, 10.0, 1.05
-#: A p95 of a few hundred jobs says no more than this, as a fraction of the interval between looks: see `_many`.
-LAG_TOLERANCE = 0.03
-
-FIXED = Fixed(5.0)
-
-
-class Played(NamedTuple):
-    """A case of the whole actor and what it came to."""
-
-    case: Single | InFlight
-    ours: Measured
-    fixed: Outcome
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(
         name="frontier",
         settings=_settings(played[0].ours),
-        figures=[figure for one in played for figure in _figures(one)],
+        figures=[figure for one in played for figure in figures_of(one)],
         tables=[_measured_table(played), *_policy_tables()],
     )
     told(Console(width=TABLE_COLUMNS), report)
@@ -92,15 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def policy() -> PollPolicy:
-    """The schedule's bounds as they are by default."""
-    defaults = Polling()
-    return PollPolicy(defaults.poll_floor_seconds, defaults.poll_cap_seconds, defaults.poll_epsilon)
-
-
 def policies(mean_seconds: float, in_flight: int) -> list[Policy]:
     """Every policy for jobs of so many seconds, of which so many are in flight."""
-    bounds, price = policy(), 1.0 / min(in_flight, OBSERVE_IDS_MAX)
+    bounds, price = default_policy(), 1.0 / min(in_flight, OBSERVE_IDS_MAX)
     similar = expected_of(durations(mean_seconds, SIMILAR_JOBS, "similar"))
     return [
         FIXED,
@@ -140,116 +121,11 @@ def _play(most: int) -> list[Played]:
         chosen = cases(most)
         task = bar.add_task("cases", total=len(chosen))
         for case in chosen:
-            bar.update(task, description=_words(case))
+            bar.update(task, description=words_of(case))
             ours = run(case, bar.refresh)
             played.append(Played(case, ours, evaluated(FIXED, ours.jobs_seconds)))
             bar.advance(task)
     return played
-
-
-def _words(case: Single | InFlight) -> str:
-    provider = case.account.partition("-")[0]
-    duration = _duration(case.mean_seconds)
-    if isinstance(case, InFlight):
-        return f"{provider}, {case.jobs:,} jobs of {duration} in flight"
-    knowledge = {"nothing": "nothing known", "progress": "progress", "similar": f"{SIMILAR_JOBS} similar ones before"}
-    return f"{provider}, one job of {duration}, {knowledge[case.known]}"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
-
-
-# Figures
-
-
-def _figures(played: Played) -> Iterator[Figure]:
-    if isinstance(played.case, InFlight):
-        return _many(played)
-    if played.case.known == "nothing":
-        return _unknown(played)
-    return _known(played)
-
-
-def _many(played: Played) -> Iterator[Figure]:
-    """From 50 jobs in flight on: a lag no worse than at fixed intervals of 5 s, for a tenth of the calls.
-
-    Both lags are spread evenly over the same interval, so which of two p95 is larger would be chance: "no worse" is
-    within `LAG_TOLERANCE` of the interval.
-    """
-    words = _words(played.case)
-    ours, fixed = played.ours.outcome, played.fixed
-    share = ours.calls / fixed.calls
-    yield Figure(
-        what=f"{words}: calls for one job",
-        unit="calls",
-        value=round(ours.calls, 2),
-        against=round(fixed.calls, 2),
-        ratio=round(share, 4),
-        goal="at most 1/10 of the calls of polling each every 5 s",
-        met=share <= MANY_CALLS_SHARE,
-    )
-    worst_seconds = fixed.p95_seconds + LAG_TOLERANCE * FIXED.seconds
-    yield _lag(played, "no worse than polling each every 5 s", met=ours.p95_seconds <= worst_seconds)
-
-
-def _known(played: Played) -> Iterator[Figure]:
-    words = _words(played.case)
-    ours, fixed = played.ours.outcome, played.fixed
-    share = ours.calls / fixed.calls
-    hour = played.case.mean_seconds == PANELS_SECONDS[-1]
-    yield Figure(
-        what=f"{words}: calls",
-        unit="calls",
-        value=round(ours.calls, 2),
-        against=round(fixed.calls, 2),
-        ratio=round(share, 4),
-        goal="at most 1/5 of the calls of polling every 5 s" if hour else None,
-        met=share <= SINGLE_CALLS_SHARE if hour else None,
-    )
-    met = ours.p95_seconds <= SINGLE_LAG_SECONDS
-    yield _lag(played, f"at most {SINGLE_LAG_SECONDS:g} s" if hour else None, met=met if hour else None)
-
-
-def _unknown(played: Played) -> Iterator[Figure]:
-    words, bounds = _words(played.case), policy()
-    jobs = played.ours.jobs_seconds
-    least = sum(least_looks(bounds, seconds) for seconds in jobs) / len(jobs)
-    ratio = played.ours.outcome.calls / least
-    yield Figure(
-        what=f"{words}: calls, against the least with which any schedule keeps the bound",
-        unit="calls",
-        value=round(played.ours.outcome.calls, 2),
-        against=round(least, 2),
-        ratio=round(ratio, 4),
-        goal="within 5 % of the least",
-        met=ratio <= LEAST_CALLS_RATIO,
-    )
-    lags = zip(played.ours.outcome.lags_seconds, jobs, strict=True)
-    share = max(lag / bound_seconds(bounds, seconds) for lag, seconds in lags)
-    yield Figure(
-        what=f"{words}: longest lag as a share of the bound for its job",
-        unit="",
-        value=round(share, 4),
-        goal="at most 1: lag ≤ min(max(floor, ε · run time), cap)",
-        met=share <= 1.0,
-    )
-
-
-def _lag(played: Played, goal: str | None, *, met: bool | None) -> Figure:
-    ours, fixed = played.ours.outcome.p95_seconds, played.fixed.p95_seconds
-    return Figure(
-        what=f"{_words(played.case)}: p95 lag",
-        unit="s",
-        value=round(ours, 2),
-        against=round(fixed, 2),
-        ratio=round(ours / fixed, 3),
-        goal=goal,
-        met=met,
-    )
 
 
 # Tables
@@ -272,7 +148,7 @@ def _measured_table(played: Sequence[Played]) -> Table:
     rows: list[list[Cell]] = []
     for case, ours, fixed in played:
         numbers = (ours.outcome.calls, ours.outcome.p95_seconds, fixed.calls, fixed.p95_seconds)
-        rows.append([_words(case), len(ours.jobs_seconds), *(round(number, 2) for number in numbers)])
+        rows.append([words_of(case), len(ours.jobs_seconds), *(round(number, 2) for number in numbers)])
     return Table(title="Whole poll actor against the simulated providers", columns=columns, rows=rows)
 
 
@@ -283,10 +159,10 @@ def _policy_tables() -> Iterator[Table]:
     lags: list[list[Cell]] = []
     for seconds in DURATIONS_SECONDS:
         jobs = durations(seconds, JOBS, "jobs")
-        least = sum(least_looks(policy(), job) for job in jobs) / len(jobs)
+        least = sum(least_looks(default_policy(), job) for job in jobs) / len(jobs)
         for in_flight in IN_FLIGHT:
             outcomes = [evaluated(policy, jobs) for policy in policies(seconds, in_flight)]
-            head: list[Cell] = [_duration(seconds), in_flight]
+            head: list[Cell] = [duration_words(seconds), in_flight]
             calls.append(
                 [*head, *(round(one.calls, 2) for one in outcomes), round(least, 2) if in_flight == 1 else None]
             )
@@ -310,23 +186,21 @@ def _plot(played: Sequence[Played]) -> str:
 
 def _panel(mean_seconds: float, played: Sequence[Played]) -> Panel:
     jobs = durations(mean_seconds, JOBS, "jobs")
-    bounds = policy()
+    bounds = default_policy()
     line = [
         _point(evaluated(Ours("", PollPolicy(bounds.floor_seconds, bounds.cap_seconds, epsilon)), jobs))
         for epsilon in EPSILONS
     ]
     spread = f"{min(EPSILONS):g} to {max(EPSILONS):g}"
     series = [Series(f"ours, nothing known, ε from {spread}", line, line=True)]
-    series += [
-        Series(policy.name, [_point(evaluated(policy, jobs))]) for policy in policies(mean_seconds, 1)
-    ]
+    series += [Series(policy.name, [_point(evaluated(policy, jobs))]) for policy in policies(mean_seconds, 1)]
     shared = Ours("", bounds, price=1.0 / OBSERVE_IDS_MAX)
     series.append(Series(f"ours, {OBSERVE_IDS_MAX} jobs to a call", [_point(evaluated(shared, jobs))]))
     here = [one for one in played if one.case.mean_seconds == mean_seconds]
     for name, kind in (("whole actor, one job", Single), ("whole actor, 50 or more in flight", InFlight)):
         points = [_point(one.ours.outcome) for one in here if isinstance(one.case, kind)]
         series.append(Series(name, points, square=True))
-    return Panel(f"Jobs of {_duration(mean_seconds)}, ±{SPREAD:.0%}", series)
+    return Panel(f"Jobs of {duration_words(mean_seconds)}, ±{SPREAD:.0%}", series)
 
 
 def _point(outcome: Outcome) -> Point:

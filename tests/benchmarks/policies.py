@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+from config.setting_groups import Polling
 from worker.core.schedule import Expected, PollPolicy, next_look_seconds
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Fixed:
         return self.seconds
 
 
+#: What every other policy is held against.
+FIXED = Fixed(5.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Each job by itself, with waits that grow by a factor up to a limit, as `google.api_core` polls by default."""
@@ -103,6 +108,12 @@ class Ours:
             expected=self.expected,
             price=self.price,
         )
+
+
+def default_policy() -> PollPolicy:
+    """The schedule's bounds as they are by default."""
+    defaults = Polling()
+    return PollPolicy(defaults.poll_floor_seconds, defaults.poll_cap_seconds, defaults.poll_epsilon)
 
 
 @dataclass(frozen=True, slots=True)

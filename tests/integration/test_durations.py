@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.command_line import CommandLine
+from tests.builders.line import accounts_file
 from tests.builders.records import a_part, an_upload, stored
 from worker.core.change import Duration
 from worker.core.durations import DURATIONS_MAX, Alike
@@ -18,6 +21,8 @@ from worker.store.errors import Stale
 from worker.store.looking import durations
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worker.store.store import Store
 
 ACCOUNT, LIKE = "ipqs-main", Alike("email", 3)
@@ -68,3 +73,15 @@ def test_a_decision_that_is_not_written_keeps_nothing(store: Store) -> None:
     with pytest.raises(Stale):
         store.commit(replace(change, parts=(before,), duration=Duration("email", 3, 99.0)))
     assert durations(store, ACCOUNT, [LIKE]) == {LIKE: [30.0]}
+
+
+def test_an_operator_is_told_how_long_jobs_take(store: Store, redis_url: str, tmp_path: Path) -> None:
+    """`accounts` shows for each kind and size what half of the latest jobs took, and nine of ten."""
+    end_jobs(store, *(float(n) for n in range(61, 81)))
+    command = CommandLine(redis_url, tmp_path)
+    command.environment["BULKVERIFY_ACCOUNTS_FILE"] = str(accounts_file(tmp_path, "http://127.0.0.1:9"))
+    ours, theirs = json.loads(command("accounts", "--json").stdout)
+    size = {"kind": "email", "rows_min": 64, "rows_max": 255, "jobs": 20}
+    assert ours["durations"] == [size | {"p50_seconds": 70.0, "p90_seconds": 78.0}]
+    assert theirs["durations"] == []
+    assert "64 to 255" in command("accounts").stdout

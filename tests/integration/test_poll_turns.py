@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import poll
 from worker.core.states import Lane, PartState, UploadState
+from worker.providers.port import Observation, RemoteStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,15 @@ def line(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[Line]:
         part = a_part("old", 0, PartState.SUBMITTED, now=now, remote_id="1", submitted_at=now, service=service)
         stored(store, an_upload("old", UploadState.RUNNING, now=now, parts_total=1), part)
         yield line
+
+
+def add_parts(line: Line) -> None:
+    """Have two more parts wait for their look."""
+    store = line.plant.context.store
+    now, service = store.now(), line.plant.context.accounts[ACCOUNT].service
+    fields: dict[str, Any] = {"now": now, "submitted_at": now, "service": service}
+    parts = [a_part("more", n, PartState.SUBMITTED, remote_id=str(n + 2), **fields) for n in range(2)]
+    stored(store, an_upload("more", UploadState.RUNNING, now=now, parts_total=2), *parts)
 
 
 def delayed_seconds(line: Line) -> list[float]:
@@ -74,3 +85,45 @@ def test_an_account_whose_configuration_is_gone_is_asked_for_again(line: Line) -
     poll.run(line.plant.context, "gone", 1)
     assert len(delayed_seconds(line)) == 1
     assert store.next_due("gone", Lane.POLL) == now
+
+
+def test_a_turn_that_was_replaced_makes_no_further_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was frozen in a call finds another turn in its place, writes what it saw, and stops."""
+    context = line.plant.context
+    store, connected = context.store, context.accounts[ACCOUNT]
+    add_parts(line)
+    asked: list[str] = []
+
+    def frozen(remote_ids: list[str]) -> dict[str, Observation]:
+        asked.extend(remote_ids)
+        store.client.hset(store.key("poll", ACCOUNT), "turn", 99)
+        return {remote_id: Observation(remote_id, RemoteStatus.RUNNING) for remote_id in remote_ids}
+
+    monkeypatch.setattr(connected.provider, "observe", frozen)
+    monkeypatch.setattr(connected.provider, "capabilities", replace(connected.provider.capabilities, list_jump=None))
+    context.hint_poll(ACCOUNT, None)
+    store.clock_offset_seconds += 1.0
+    poll.run(context, ACCOUNT, 1)
+    assert len(asked) == 1
+    assert [part.looks for part in store.parts(["old/0", "more/0", "more/1"])].count(1) == 1
+    assert delayed_seconds(line) == []
+
+
+def test_a_long_turn_ends_and_the_next_one_goes_on(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn makes no call after its time, so that what became due meanwhile does not wait for all that was due."""
+    context = line.plant.context
+    store, connected = context.store, context.accounts[ACCOUNT]
+    add_parts(line)
+    asked: list[str] = []
+
+    def slow(remote_ids: list[str]) -> dict[str, Observation]:
+        asked.extend(remote_ids)
+        store.clock_offset_seconds += poll.TURN_SECONDS
+        return {remote_id: Observation(remote_id, RemoteStatus.RUNNING) for remote_id in remote_ids}
+
+    monkeypatch.setattr(connected.provider, "observe", slow)
+    monkeypatch.setattr(connected.provider, "capabilities", replace(connected.provider.capabilities, list_jump=None))
+    context.hint_poll(ACCOUNT, None)
+    for epoch in (1, 3, 5):
+        poll.run(context, ACCOUNT, epoch)
+    assert sorted(asked) == ["1", "2", "3"]

@@ -1,4 +1,4 @@
-"""`bulkverify accounts`: what each account has at work, may submit today, and what is kept back until when."""
+"""`bulkverify accounts`: what each account has at work and may submit today, how long jobs take, what is kept back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.wording import duration, when
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from config.account import Account
     from worker.cli.door import Door
     from worker.core.budget import BudgetDay
+    from worker.core.durations import Alike
     from worker.core.next_step import NextStep
     from worker.core.records import AccountRecord
+    from worker.core.schedule import Expected
     from worker.store.store import Store
 
 COLUMNS = (
@@ -28,6 +32,14 @@ COLUMNS = (
     Column("most rows", right=True),
     Column("credits", right=True),
     Column("told", right=True),
+)
+DURATION_COLUMNS = (
+    Column("account"),
+    Column("kind"),
+    Column("rows", right=True),
+    Column("jobs", right=True),
+    Column("half took", right=True),
+    Column("nine of ten took", right=True),
 )
 PAUSE_COLUMNS = (Column("account"), Column("when"), Column("what happens next"))
 
@@ -41,6 +53,8 @@ class Row(NamedTuple):
     used_rows: int
     budget: BudgetDay | None
     pauses: tuple[NextStep, ...]
+    #: How long its latest jobs took, by kind and size.
+    durations: Mapping[Alike, Expected]
 
     def as_document(self) -> dict[str, object]:
         """The same for programs."""
@@ -55,6 +69,7 @@ class Row(NamedTuple):
             "budget": budget_document(self.budget),
             "credits": self.record.credits_balance,
             "credits_at": self.record.credits_at,
+            "durations": [_duration_document(like, took) for like, took in self.durations.items()],
             "pauses": [{"what": pause.what, "when": pause.when} for pause in self.pauses],
         }
 
@@ -79,6 +94,8 @@ class Row(NamedTuple):
 def accounts(door: Door, *, as_json: bool) -> None:
     """Tell what each configured account has at work, may submit today (UTC), and what is kept back until when.
 
+    Also how long its latest jobs took, by kind and size, where that was seen.
+
     Asks no provider: credits are those that it told last. A pause ends by itself; `retry` ends one at once.
     """
     from config.accounts import load_accounts  # noqa: PLC0415 - slow to import; the help does without it
@@ -90,10 +107,42 @@ def accounts(door: Door, *, as_json: bool) -> None:
         return
     now = store.now()
     print_table(COLUMNS, [row.cells(now) for row in rows])
+    took = [cells for row in rows for cells in _duration_cells(row)]
+    if took:
+        print_heading("How long the latest jobs took, at most")
+        print_table(DURATION_COLUMNS, took)
     pauses = [(row.account.name, when(pause.when, now), pause.what) for row in rows for pause in row.pauses]
     if pauses:
         print_heading("What is kept back")
         print_table(PAUSE_COLUMNS, pauses)
+
+
+def _duration_document(like: Alike, took: Expected) -> dict[str, object]:
+    rows_min, rows_max = like.rows
+    return {
+        "kind": like.kind,
+        "rows_min": rows_min,
+        "rows_max": rows_max,
+        "jobs": took.samples,
+        "p50_seconds": took.p50_seconds,
+        "p90_seconds": took.p90_seconds,
+    }
+
+
+def _duration_cells(row: Row) -> Iterator[tuple[object, ...]]:
+    for like, took in row.durations.items():
+        rows_min, rows_max = like.rows
+        rows = f"from {rows_min:,}" if rows_max is None else f"{rows_min:,} to {rows_max:,}"
+        yield row.account.name, like.kind, rows, took.samples, duration(took.p50_seconds), duration(took.p90_seconds)
+
+
+def _durations(store: Store, account: str) -> dict[Alike, Expected]:
+    from worker.core.durations import all_alike, expected_of  # noqa: PLC0415 - slow to import; the help does without it
+    from worker.providers.port import Kind  # noqa: PLC0415 - as above
+    from worker.store.looking import durations  # noqa: PLC0415 - as above
+
+    known = durations(store, account, all_alike(Kind))
+    return {like: took for like, seconds in known.items() if (took := expected_of(seconds)) is not None}
 
 
 def _row(store: Store, account: Account) -> Row:
@@ -106,4 +155,5 @@ def _row(store: Store, account: Account) -> Row:
         used_rows=store.budget_used(account.name),
         budget=budget_of(store, account),
         pauses=pauses_of(store, account.name, account.provider),
+        durations=_durations(store, account.name),
     )

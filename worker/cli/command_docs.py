@@ -57,7 +57,7 @@ JSON_DOCUMENTS = (
     (
         "`accounts`",
         "a list of accounts",
-        "account provider active_parts active_parts_max rows_today budget credits credits_at pauses",
+        "account provider active_parts active_parts_max rows_today budget credits credits_at durations pauses",
     ),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),

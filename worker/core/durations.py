@@ -9,7 +9,7 @@ from worker.core.change import Duration
 from worker.core.schedule import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from worker.core.records import PartRecord
 
@@ -36,6 +36,11 @@ class Alike(NamedTuple):
         """The fewest and the most rows of such a job; `None` where there is no limit."""
         fewest = BUCKET_FACTOR**self.bucket
         return fewest, None if self.bucket == BUCKET_MAX else fewest * BUCKET_FACTOR - 1
+
+
+def all_alike(kinds: Iterable[str]) -> list[Alike]:
+    """Every likeness that jobs of these kinds may have."""
+    return [Alike(kind, bucket) for kind in kinds for bucket in range(BUCKET_MAX + 1)]
 
 
 def alike(kind: str, rows: int) -> Alike:

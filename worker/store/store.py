@@ -7,7 +7,6 @@ so repeating is safe; nothing else is ever repeated.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
@@ -25,6 +24,7 @@ from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED, KEY_PREFIX
 from worker.store.memory import Memory
 from worker.store.reading import read_record
+from worker.store.turns import PollTurns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -60,26 +60,21 @@ class Limits(NamedTuple):
     rejected_entries: int = 10_000
 
 
-class Store:
+class Store(PollTurns):
     """The records of one installation in one Redis database. Safe to use from several threads."""
 
     def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
-        self.client = client
+        super().__init__(client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token"))
         self.limits = limits or Limits()
         self.clock_offset_seconds = clock_offset_seconds
-        folder = files("worker.store") / "lua"
-        self._scripts = {
-            name: client.register_script((folder / f"{name}.lua").read_text())
-            for name in ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token")
-        }
         self._repeat: Retry = Retry(
             ExponentialBackoff(cap=COMMIT_BACKOFF_SECONDS_MAX, base=0.05),
             COMMIT_REPEATS,
             supported_errors=(redis.ConnectionError, redis.TimeoutError),
         )
 
-    # Time and keys
+    # Time and room
 
     def now(self) -> float:
         """The store's time, epoch seconds."""
@@ -89,11 +84,6 @@ class Store:
     def memory(self) -> Memory:
         """How full the server is."""
         return Memory.of(self._ask(self.client.info, "memory"))
-
-    @staticmethod
-    def key(*words: str) -> str:
-        """The Redis key made of `words`."""
-        return KEY_PREFIX + ":".join(words)
 
     # Reading
 
@@ -302,34 +292,6 @@ class Store:
         claimed = [flat[i : i + 3] for i in range(0, len(flat), 3)]
         return [Due(account, Lane(lane), item) for account, lane, item in claimed if lane in known]
 
-    def offer_poll(self, account: str, wanted_at: float | None, slack_seconds: float) -> tuple[int, float] | None:
-        """(epoch, delay in seconds) of a poll message to send, or `None` if the live one will do; `None` wants now."""
-        return self._arm_poll(account, "now" if wanted_at is None else wanted_at, slack_seconds, "")
-
-    def plan_poll(self, account: str, turn: int, wanted_at: float | None) -> tuple[int, float] | None:
-        """End the turn; (epoch, delay in seconds) of the account's next poll message, every earlier one being stale.
-
-        `None`: nothing is waiting (`wanted_at` is `None`), or another turn has begun, which plans by itself.
-        """
-        return self._arm_poll(account, "never" if wanted_at is None else wanted_at, 0.0, turn)
-
-    def _arm_poll(self, account: str, wanted: float | str, slack: float, turn: int | str) -> tuple[int, float] | None:
-        keys = [self.key("poll", account)]
-        epoch, delay = self._ask(self._run, "arm_poll", keys, wanted, slack, turn, self.clock_offset_seconds)
-        return (int(epoch), float(delay)) if epoch else None
-
-    def begin_poll(self, account: str, epoch: int, lease_seconds: float) -> int | None:
-        """Take the account's poll turn under a lease; which turn it is, `None` for a stale message."""
-        return self._lease_poll(account, "begin", epoch, lease_seconds) or None
-
-    def renew_poll(self, account: str, turn: int, lease_seconds: float) -> bool:
-        """Let the turn's lease last so long from now on; False when another turn has begun."""
-        return bool(self._lease_poll(account, "renew", turn, lease_seconds))
-
-    def _lease_poll(self, account: str, mode: str, number: int, lease_seconds: float) -> int:
-        keys = [self.key("poll", account)]
-        return int(self._ask(self._run, "begin_poll", keys, mode, number, lease_seconds, self.clock_offset_seconds))
-
     def take_token(self, account: str, interval_seconds: float, burst_calls: int) -> float:
         """Take one call token; 0.0 when it was taken, else the seconds until one is free."""
         keys = [self.key("rate", account)]
@@ -364,18 +326,6 @@ class Store:
         for field, value in fields.items():
             pipeline.hset(key, field, value)
         self._ask(pipeline.execute)
-
-    # Inside
-
-    def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:  # noqa: ANN401 - whatever the script returns
-        return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded
-
-    def _ask(self, command: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's commands are untyped
-        try:
-            return command(*args, **options)
-        except OUTAGES as error:
-            reason = type(error).__name__
-        raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
 
 
 def _outcome(reply: Any, txn: str) -> Written | StoreError:  # noqa: ANN401 - whatever the script returns

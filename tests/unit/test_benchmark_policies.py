@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -70,5 +70,5 @@ def test_the_plot_is_the_same_for_the_same_points() -> None:
     )
     drawn = picture([panel], across="calls", up="seconds", about="plot")
     assert drawn == picture([panel], across="calls", up="seconds", about="plot")
-    circles = ElementTree.fromstring(drawn).findall(".//{*}circle")
+    circles = ET.fromstring(drawn).findall(".//{*}circle")
     assert len(circles) == 2, "one point, and its sample in the legend"

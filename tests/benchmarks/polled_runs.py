@@ -102,9 +102,10 @@ def _one_by_one(polled: PolledAccount, case: Single, told: Callable[[], object])
 
 
 def _all_at_once(polled: PolledAccount, case: InFlight, told: Callable[[], object]) -> tuple[list[Seen], float]:
-    """The jobs that ended in the window, and its calls divided by the jobs that can run in so much time.
+    """The jobs that ended in the window, and the calls between its first turn and the first after it, for one job.
 
-    It goes on after the window, as before, until all of them were seen.
+    In that time each of the places has as many jobs as can run one after the other. The run goes on after the window,
+    as before, until all that ended in it were seen.
     """
     chance = Random(str(case))
     measured_from = polled.clock.now() + SETTLING_SECONDS
@@ -118,20 +119,22 @@ def _all_at_once(polled: PolledAccount, case: InFlight, told: Callable[[], objec
     ends = [start(shifted=True) for _ in range(case.jobs)]
     heapify(ends)
     seen: list[Seen] = []
-    calls_at: list[int] = []
-    while polled.clock.now() < measured_to or polled.unseen_until(measured_to):
+    # When, and how many calls there had been.
+    marks: list[tuple[float, int]] = []
+    while len(marks) < 2 or polled.unseen_until(measured_to):
         if ends[0] <= polled.next_turn_at():
             polled.advance_to(heappop(ends))
             heappush(ends, start(shifted=False))
             continue
-        # Once at the first turn of the window, and once at the first after it.
-        if len(calls_at) < 2 and polled.next_turn_at() >= (measured_from, measured_to)[len(calls_at)]:
-            calls_at.append(polled.calls)
+        # Before the first turn of the window, and before the first after it.
+        turn_at = polled.next_turn_at()
+        if len(marks) < 2 and turn_at >= (measured_from, measured_to)[len(marks)]:
+            marks.append((turn_at, polled.calls))
         seen += polled.turn()
         told()
-    calls = (calls_at[1:] or [polled.calls])[0] - calls_at[0]
-    jobs = case.jobs * case.window_seconds / case.mean_seconds
-    return [job for job in seen if measured_from <= job.ended_at <= measured_to], calls / jobs
+    (first_at, first_calls), (last_at, last_calls) = marks
+    jobs = case.jobs * (last_at - first_at) / case.mean_seconds
+    return [job for job in seen if measured_from <= job.ended_at <= measured_to], (last_calls - first_calls) / jobs
 
 
 @contextlib.contextmanager

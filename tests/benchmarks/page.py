@@ -31,12 +31,12 @@ ABOUT = {
 
 How many calls it takes to see that a job has ended, and how late that is seen. "Whole actor" is the program's poll
 actor on a virtual clock, with a real Redis and over real HTTP; its calls are those that the simulated providers saw,
-and a call takes no time beyond what the account's own rate makes it wait. Single jobs come one after the other. Where
-many are in flight, another job starts whenever one ends. Walks over the remote list that look for lost jobs are not
-counted. "Policies alone" asks each policy for the same jobs, in memory, as if every look at a job fell together with
-those at others in flight, at most 100 to a call (WhoisXML). With nothing known our schedule is, by its formula, the
-one that reaches any run time in the fewest looks for its bound; the figures show that the whole actor looks no more
-often.
+and a call takes no time beyond what the account's own rate makes it wait. Single jobs come one after the other, so
+that after 20 similar ones each is one more for the next. Where many are in flight, another job starts whenever one
+ends. Walks over the remote list that look for lost jobs are not counted. "Policies alone" asks each policy for the
+same jobs, in memory, as if every look at a job fell together with those at others in flight, at most 100 to a call
+(WhoisXML). With nothing known our schedule is, by its formula, the one that reaches any run time in the fewest looks
+for its bound; the figures show that the whole actor looks no more often.
 
 ![Calls per job against p95 lag, both on logarithmic axes, for every policy](frontier.svg)
 """,

@@ -26,10 +26,10 @@ POINTS = all
 MINUTES = 5
 REPORT = build/chaos.json
 
-# The one mutation of `make mutations` that is tried; empty: all.
+# The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.
 ONLY =
 
-.PHONY: help demo up test fuzz sim crashpoints mutations chaos setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test fuzz sim crashpoints mutations chaos bench setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -50,6 +50,8 @@ help:
 	@echo '              ONLY=NAME breaks that one alone'
 	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
 	@echo '              faults again, REPORT=FILE gets the figures'
+	@echo 'make bench    measure calls, lag, memory, throughput and recovery anew for docs/performance.md;'
+	@echo '              ONLY=NAME measures that one alone'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'
 	@echo 'make lock     pin the newest allowed versions in the lock files (needs uv)'
@@ -96,6 +98,10 @@ mutations: setup-dev
 # Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
 chaos: setup-dev
 	@$(BIN)/python -m tests.builders.chaos.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
+
+# Every benchmark, one after the other; best with nothing else to do for the machine.
+bench: setup-dev
+	@$(BIN)/python -m tests.benchmarks.run $(ONLY:%=--only %)
 
 golden: setup-dev
 	@$(BIN)/python -m tests.builders.golden

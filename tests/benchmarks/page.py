@@ -1,0 +1,91 @@
+"""The page of what was measured: `python -m tests.benchmarks.page > docs/performance.md` prints it anew."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.performance import DOCS, Performance
+from tests.benchmarks.told import cells, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tests.benchmarks.performance import Run
+    from tests.benchmarks.report import Table
+
+PAGE = DOCS / "performance.md"
+
+_HEAD = """\
+# Performance, measured
+
+`make bench` measures everything on this page anew, on the machine it runs on and with what it compares with in the same
+run; `make bench ONLY=frontier` one benchmark alone. The numbers are in [performance.json](performance.json) too. A goal
+is stated with whether it is met; figures without one are for information.
+"""
+
+#: What each benchmark measures, as the page tells it.
+ABOUT = {
+    "frontier": """\
+## Calls and lag of looking at remote jobs
+
+How many calls it takes to see that a job has ended, and how late that is seen. "Whole actor" is the program's poll
+actor on a virtual clock, with a real Redis and over real HTTP; its calls are those that the simulated providers saw,
+and a call takes no time beyond what the account's own rate makes it wait. Single jobs come one after the other, so
+that after 20 similar ones each is one more for the next. Where many are in flight, another job starts whenever one
+ends. Walks over the remote list that look for lost jobs are not counted. "Policies alone" asks each policy for the
+same jobs, in memory, as if every look at a job fell together with those at others in flight, at most 100 to a call
+(WhoisXML). With nothing known our schedule is, by its formula, the one that reaches any run time in the fewest looks
+for its bound; the figures show that the whole actor looks no more often.
+
+![Calls per job against p95 lag, both on logarithmic axes, for every policy](frontier.svg)
+""",
+    "in_flight": """\
+## A hundred thousand parts in flight
+
+What a one-part upload in flight takes in Redis, and what looking at so many takes in memory and in lateness.
+""",
+    "throughput": """\
+## Throughput of small uploads
+
+The whole line, from the request to the result, against a bare loop of the same HTTP calls.
+""",
+    "recovery": """\
+## Time to recover
+
+How long the line stands still after a fault has ended.
+""",
+}
+
+
+def page(performance: Performance) -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *(_section(run) for run in performance.runs)])
+
+
+def _section(run: Run) -> str:
+    report, machine = run.report, run.machine
+    settings = ", ".join(f"`{name}` {number(value)}" for name, value in report.settings.items())
+    where = (
+        f"`{run.command}` on {machine.cores} cores, Python {machine.python}, {machine.redis}; {run.seconds} s. "
+        f"Settings: {settings}.\n"
+    )
+    figures = _grid(["measured", "value", "against", "ratio", "goal", "met"], map(cells, report.figures))
+    return "\n".join([ABOUT[report.name], where, figures, *map(_table, report.tables)])
+
+
+def _table(table: Table) -> str:
+    return f"### {table.title}\n\n" + _grid(table.columns, ([number(cell) for cell in row] for row in table.rows))
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(_lines([columns, ["---"] * len(columns), *rows]))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(Performance.read()))

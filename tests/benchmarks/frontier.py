@@ -89,9 +89,9 @@ def policies(mean_seconds: float, in_flight: int) -> list[Policy]:
         FIXED,
         Fixed(30.0),
         Backoff(),
-        Ours("ours, nothing known", bounds, price=price),
-        Ours("ours, progress", bounds, tells_progress=True, price=price),
-        Ours(f"ours, {SIMILAR_JOBS} similar", bounds, expected=similar, price=price),
+        Ours("ours, nothing known", bounds, price=price, in_flight=in_flight),
+        Ours("ours, progress", bounds, tells_progress=True, price=price, in_flight=in_flight),
+        Ours(f"ours, {SIMILAR_JOBS} similar", bounds, expected=similar, price=price, in_flight=in_flight),
     ]
 
 

@@ -91,13 +91,14 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The schedule of `worker.core.schedule`, told as much as `tells_progress`, `expected` and `price` say."""
+    """The schedule of `worker.core.schedule`, told as much as its fields say."""
 
     name: str
     policy: PollPolicy
     tells_progress: bool = False
     expected: Expected | None = None
     price: float = 1.0
+    in_flight: int = 1
 
     def wait_seconds(self, look: Look) -> float:
         """What the program waits."""
@@ -107,6 +108,7 @@ class Ours:
             progress=look.progress if self.tells_progress else None,
             expected=self.expected,
             price=self.price,
+            in_flight=self.in_flight,
         )
 
 

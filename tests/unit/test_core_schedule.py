@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.builders.core_records import POLICY
 from worker.core.schedule import (
     EXPECTED_SAMPLES_MIN,
+    LOOK_SECONDS,
     SHARED_PARTS,
     WINDOW_LOOKS,
     Expected,
@@ -177,6 +178,14 @@ def test_a_look_that_many_share_is_taken_at_every_floor(age: float, parts: int, 
     """From `SHARED_PARTS` jobs to a call on, the wait is the floor whatever the age."""
     wait_seconds = next_look_seconds(POLICY, age_seconds=age, expected=expected, price=1 / parts)
     assert wait_seconds == POLICY.floor_seconds
+
+
+@given(age=st.floats(0, 1e6), in_flight=st.integers(0, 1_000_000))
+def test_shared_looks_leave_time_for_the_looks_at_all_other_jobs(age: float, in_flight: int) -> None:
+    """Their wait grows with the jobs in flight, as far as the bound of looks that nobody shares."""
+    wait_seconds = next_look_seconds(POLICY, age_seconds=age, price=1 / SHARED_PARTS, in_flight=in_flight)
+    alone_seconds = next_look_seconds(POLICY, age_seconds=age)
+    assert wait_seconds == min(max(in_flight * LOOK_SECONDS, POLICY.floor_seconds), alone_seconds)
 
 
 @given(age=st.floats(0, 1e6), progress=PROGRESS, expected=st.none() | windows(), price=PRICES, more=st.floats(0, 1))

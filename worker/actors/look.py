@@ -13,7 +13,7 @@ from worker.core.look_plan import LookPlan, in_turns
 from worker.core.observe import Seen, Terms, not_seen, observed, rode_along
 from worker.core.states import Lane, PartState
 from worker.store.errors import Stale, StoreError, Unreadable
-from worker.store.looking import durations
+from worker.store.looking import durations, in_flight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +48,7 @@ class Looks:
         self._began_at = began_at
         self._go_on = go_on
         self._expected: dict[Alike, Expected | None] = {}
+        self._in_flight = 0
         #: Calls so far, and parts that they were a look at.
         self.calls = 0
         self.parts = 0
@@ -59,6 +60,7 @@ class Looks:
         """
         ordered = {part.remote_id: part for part in in_turns(due, lambda part: part.upload_id) if part.remote_id}
         capabilities = self._connected.provider.capabilities
+        self._in_flight = in_flight(self._context.store, self._context.accounts)
         calls = self._by_ids(ordered) if capabilities.observe_ids_max > 1 else self._by_pages(ordered)
         for shown in calls:
             self.calls += 1
@@ -180,7 +182,7 @@ class Looks:
         """What decides on the next look; all looks of a short turn count as made when it began."""
         together_since = now - self._context.policy.floor_seconds / 2.0
         expected = self._expected.get(alike(part.kind, part.rows))
-        return Terms(expected, price, counted_from=max(self._began_at, together_since))
+        return Terms(expected, price, self._in_flight, counted_from=max(self._began_at, together_since))
 
     def _expect(self, parts: Iterable[PartRecord]) -> None:
         """Read how long jobs like these took, once in a turn."""

@@ -32,6 +32,7 @@ class Terms:
 
     expected: Expected | None = None
     price: float = 1.0
+    in_flight: int = 0
     #: From when on the wait counts, epoch seconds; `None`: from the look.
     counted_from: float | None = None
     #: Longest wait, seconds; `None`: the schedule's.
@@ -45,6 +46,7 @@ class Terms:
             progress=progress,
             expected=self.expected,
             price=self.price,
+            in_flight=self.in_flight,
         )
         if self.wait_seconds_max is not None:
             wait_seconds = max(min(wait_seconds, self.wait_seconds_max), policy.floor_seconds)

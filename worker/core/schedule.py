@@ -21,6 +21,9 @@ far as when nothing is known.
 as f allows, so every bound of the lag above, except f itself, is multiplied by p. From `SHARED_PARTS` jobs to a call on
 the wait is f whatever the age, unless progress says that the end is far: then it is at most age / `SHARED_PARTS`.
 
+**In flight** n jobs on all accounts. Each look at one costs this program itself `LOOK_SECONDS`, so shared looks wait at
+least n times as long, as far as εa: otherwise the looks of very many jobs would all come late.
+
 Known limitation: a job that speeds up after a look is seen late by at most the wait that was extrapolated.
 """
 
@@ -36,6 +39,9 @@ WINDOW_LOOKS = 160
 EXPECTED_SAMPLES_MIN = 10
 #: Jobs to one call from which on looking is so cheap that it is done as often as the floor allows.
 SHARED_PARTS = 20
+#: Seconds between two looks, whatever they are looks at, that this program makes only because they are cheap for the
+#: provider: about twice the work that one is (measured by the benchmark `in_flight`).
+LOOK_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +73,20 @@ def next_look_seconds(
     progress: float | None = None,
     expected: Expected | None = None,
     price: float = 1.0,
+    in_flight: int = 0,
 ) -> float:
     """Seconds until the next look at a job that was submitted `age_seconds` ago and is not finished.
 
     Always within `[floor, cap]`. With progress p in (0, 1) the job is expected to need age * (1 - p) / p seconds more,
-    whatever similar jobs took. `price` is the calls of a look divided by the jobs that it serves, in (0, 1].
+    whatever similar jobs took. `price` is the calls of a look divided by the jobs that it serves, in (0, 1], and
+    `in_flight` how many jobs there are to look at in all.
     """
     age_seconds = max(age_seconds, 0.0)
     if progress is not None and 0.0 < progress < 1.0:
         remaining_seconds = age_seconds * (1.0 - progress) / progress
         wait_seconds = min(remaining_seconds * REMAINING_FRACTION, age_seconds) * max(price, 1.0 / SHARED_PARTS)
     elif price * SHARED_PARTS <= 1.0:
-        wait_seconds = policy.floor_seconds
+        wait_seconds = min(in_flight * LOOK_SECONDS, age_seconds * policy.epsilon)
     elif expected is not None and expected.samples >= EXPECTED_SAMPLES_MIN:
         wait_seconds = _around(expected, age_seconds, policy.epsilon) * price
     else:

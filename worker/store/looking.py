@@ -1,14 +1,15 @@
-"""What the poll actor asks the state database: how long similar jobs took, and many decisions written at once."""
+"""What the poll actor asks the state database: how long similar jobs took, and how many are in flight."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from worker.core.states import Lane
 from worker.outages import OUTAGES
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from worker.core.durations import Alike
     from worker.store.store import Store
@@ -22,13 +23,27 @@ def durations(store: Store, account: str, wanted: Collection[Alike]) -> Mapping[
     likenesses = list(dict.fromkeys(wanted))
     if not likenesses:
         return {}
+    names = [store.key("durations", account, like.kind, str(like.bucket)) for like in likenesses]
+    found = _asked_of_each(store, names, lambda pipeline, name: pipeline.lrange(name, 0, -1))
+    return {like: [float(text) for text in texts] for like, texts in zip(likenesses, found, strict=True) if texts}
+
+
+def in_flight(store: Store, accounts: Iterable[str]) -> int:
+    """How many remote jobs of these accounts are looked at. One round trip. Raises `StoreUnavailable`."""
+    names = [store.key("due", account, Lane.POLL) for account in accounts]
+    return sum(_asked_of_each(store, names, lambda pipeline, name: pipeline.zcard(name)))
+
+
+def _asked_of_each(store: Store, names: Iterable[str], command: Callable[[Any, str], object]) -> list[Any]:
+    """The answers to one command for each key, in one round trip."""
     client: Any = store.client
     pipeline = client.pipeline(transaction=False)
-    for like in likenesses:
-        pipeline.lrange(store.key("durations", account, like.kind, str(like.bucket)), 0, -1)
+    for name in names:
+        command(pipeline, name)
     try:
-        found = pipeline.execute()
+        answers: list[Any] = pipeline.execute()
     except OUTAGES as error:
         reason = type(error).__name__
-        raise StoreUnavailable(f"Redis did not tell how long jobs take ({reason}).") from None
-    return {like: [float(text) for text in texts] for like, texts in zip(likenesses, found, strict=True) if texts}
+    else:
+        return answers
+    raise StoreUnavailable(f"Redis cannot be reached, or did not answer in time ({reason}).")

@@ -53,7 +53,7 @@ AGES_SECONDS = (1_000.0, 9_000.0)
 #: Seconds that a submit is given, and its answer takes.
 LEASE_SECONDS = 660.0
 ANSWER_SECONDS = 0.4
-#: Where the accounts speak to, as records name it.
+#: Where accounts speak to, as records name it, when no process looks at their jobs.
 SERVICE = "0badcafe"
 #: The bounds of the schedule, as production has them.
 POLICY = PollPolicy(floor_seconds=5.0, cap_seconds=900.0, epsilon=0.1)
@@ -64,7 +64,8 @@ class Crowd:
     """How many uploads there are, and the moment for which their looks are planned."""
 
     parts: int
-    service: str = SERVICE
+    #: Where each account speaks to, as records name it.
+    services: Sequence[str] = ()
 
     @property
     def accounts(self) -> list[str]:
@@ -74,6 +75,10 @@ class Crowd:
     def account_of(self, number: int) -> str:
         """The account of one upload."""
         return f"account-{number // ACCOUNT_PARTS_MAX:02d}"
+
+    def service_of(self, number: int) -> str:
+        """Where the account of one upload speaks to."""
+        return self.services[number // ACCOUNT_PARTS_MAX] if self.services else SERVICE
 
     def age_seconds(self, number: int) -> float:
         """How long ago an upload's job was submitted, seen from the crowd's moment; the same in every process."""
@@ -105,7 +110,11 @@ def decisions(crowd: Crowd, number: int, moment: float, dialect: Dialect) -> Ite
     prepared = uploads.prepared(upload, _found(upload, dialect), [_part(crowd, upload, began_at)], began_at, 60.0)
     yield prepared
     part = prepared.parts[0].written()
-    own = {"service": crowd.service, "method": "json", "reuse_key": _reuse_key(crowd, part)}
+    own = {
+        "service": crowd.service_of(number),
+        "method": "json",
+        "reuse_key": _reuse_key(crowd.service_of(number), part),
+    }
     part = part.model_copy(update=own)
     reserved = parts.reserve(
         part, "line-host:4711:a1b2c3", began_at, LEASE_SECONDS, active_max=ACCOUNT_PARTS_MAX, intents_max=None
@@ -185,9 +194,9 @@ def _part(crowd: Crowd, upload: UploadRecord, now: float) -> PartRecord:
     )
 
 
-def _reuse_key(crowd: Crowd, part: PartRecord) -> str:
+def _reuse_key(service: str, part: PartRecord) -> str:
     return reuse_key(
-        account=part.account, service=crowd.service, kind=part.kind, version="3", rows=part.rows, digest=part.digest
+        account=part.account, service=service, kind=part.kind, version="3", rows=part.rows, digest=part.digest
     )
 
 

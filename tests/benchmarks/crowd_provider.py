@@ -1,11 +1,13 @@
 """The simulated provider of a crowd, as a process: `python -m tests.benchmarks.crowd_provider PARTS MOMENT FOLDER`.
 
-It holds one running job for each upload of the crowd, says its address on the first line of its output, and how many
-calls of which operation it has answered on every further line that it is asked for (a line on its input).
+It holds one running job for each upload of the crowd, says its addresses, one for each account, on the first line of
+its output, and how many calls of which operation it has answered on every further line that it is asked for (a line on
+its input).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections import Counter
@@ -36,8 +38,9 @@ def main() -> None:
         began_at = moment - crowd.age_seconds(number)
         remote_id = FIRST_REMOTE_ID + number
         whoisxml.jobs[remote_id] = Job(remote_id, "", "", spool, began_at, began_at, JOB_SECONDS)
-    with SandboxServer(ipqs, whoisxml) as server:
-        print(server.base_url, flush=True)  # noqa: T201 - how its parent learns the address
+    with contextlib.ExitStack() as servers:
+        addresses = [servers.enter_context(SandboxServer(ipqs, whoisxml)).base_url for _ in crowd.accounts]
+        print(json.dumps(addresses), flush=True)  # noqa: T201 - how its parent learns the addresses
         for _ in sys.stdin:
             print(json.dumps(dict(whoisxml.calls)), flush=True)  # noqa: T201 - as above
 

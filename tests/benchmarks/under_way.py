@@ -31,7 +31,7 @@ from worker.host.embedded import EmbeddedServer
 from worker.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Processes that write a crowd, and uploads that one writes at a time.
 WRITERS = 2
@@ -129,14 +129,18 @@ class UnderWay:
             wait_until(
                 lambda: process.poll() is not None or STARTED in self._log(module), seconds=BEGIN_SECONDS, what=module
             )
+            self._must_run(process, module)
             yield process
-            if process.poll() is not None:
-                raise RuntimeError(f"{module} ended by itself: {self._log(module)[-LOG_CHARACTERS:]}")
+            self._must_run(process, module)
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
         finally:
             process.kill()
             process.wait()
+
+    def _must_run(self, process: subprocess.Popen[bytes], module: str) -> None:
+        if process.poll() is not None:
+            raise RuntimeError(f"{module} ended by itself: {self._log(module)[-LOG_CHARACTERS:]}")
 
     def _log(self, module: str) -> str:
         return (self.folder / f"{module}.log").read_text()
@@ -172,18 +176,18 @@ def under_way(parts: int, folder: Path, *, ready_in_seconds: float) -> Iterator[
     ):
         assert provider.stdout is not None
         assert provider.stdin is not None
-        url = provider.stdout.readline().strip()
-        crowd = Crowd(parts, _accounts(folder, url, Crowd(parts).accounts))
-        yield UnderWay(crowd, moment, folder, server, provider, url)
+        urls = json.loads(provider.stdout.readline())
+        crowd = Crowd(parts, _accounts(folder, dict(zip(Crowd(parts).accounts, urls, strict=True))))
+        yield UnderWay(crowd, moment, folder, server, provider, urls[0])
         provider.stdin.close()
 
 
-def _accounts(folder: Path, provider_url: str, names: list[str]) -> str:
-    """Write the accounts file; where all of its accounts speak to, as records name it."""
+def _accounts(folder: Path, provider_urls: Mapping[str, str]) -> tuple[str, ...]:
+    """Write the accounts file; where each of its accounts speaks to, as records name it."""
     key_file = folder / "whoisxml.key"
     key_file.write_text(WHOISXML_KEY)
     key_file.chmod(0o600)
-    base_url = f"{provider_url}/whoisxml/api/bevService"
+    base_urls = {name: f"{url}/whoisxml/api/bevService" for name, url in provider_urls.items()}
     sections = [
         f"""
 [accounts.{name}]
@@ -193,11 +197,13 @@ base_url = "{base_url}"
 requests_per_second = 1000
 max_active = 10000
 """
-        for name in names
+        for name, base_url in base_urls.items()
     ]
     (folder / "accounts.toml").write_text("".join(sections))
     # As `worker.context.Connected.service` names it.
-    return hashlib.sha256(f"whoisxml {base_url}".encode()).hexdigest()[:SERVICE_DIGITS]
+    return tuple(
+        hashlib.sha256(f"whoisxml {base_url}".encode()).hexdigest()[:SERVICE_DIGITS] for base_url in base_urls.values()
+    )
 
 
 def memory_bytes(pid: int) -> int:

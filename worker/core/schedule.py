@@ -19,10 +19,10 @@ far as when nothing is known.
 
 **Price** p, the calls of a look divided by the jobs it serves: a look at half the price is made twice as often, as far
 as f allows, so every bound of the lag above, except f itself, is multiplied by p. From `SHARED_PARTS` jobs to a call on
-the wait is f whatever the age, unless progress says that the end is far: then it is at most age / `SHARED_PARTS`.
+the wait is f, unless progress says that the end is far: then it is at most age / `SHARED_PARTS`.
 
-**In flight** n jobs on all accounts. Each look at one costs this program itself `LOOK_SECONDS`, so shared looks wait at
-least n times as long, as far as εa: otherwise the looks of very many jobs would all come late.
+**In flight** n jobs on all accounts. A look costs this program's own time too, so those at the price of `SHARED_PARTS`
+jobs to a call wait `LOOK_SECONDS` n where that is more than f, at most εa: otherwise very many looks would all be late.
 
 Known limitation: a job that speeds up after a look is seen late by at most the wait that was extrapolated.
 """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 when a benchmark has failed; one that misses a goal has not."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=present(), action="append", help="this one alone; may be given again")
-    names = parser.parse_args(arguments).only or present()
+    parser.add_argument("--only", choices=PROGRAMS, action="append", help="this one alone; may be given again")
+    names = parser.parse_args(arguments).only or list(PROGRAMS)
     machine = Machine.here()
     failed = []
     for name in names:
@@ -37,11 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         sys.stderr.write(f"failed: {', '.join(failed)}\n")
     return int(bool(failed))
-
-
-def present() -> list[str]:
-    """The benchmarks that can be run here."""
-    return [name for name in PROGRAMS if (Path(__file__).parent / f"{name}.py").is_file()]
 
 
 def _run(name: str, machine: Machine) -> Run | None:

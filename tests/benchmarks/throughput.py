@@ -35,11 +35,11 @@ from worker.host.embedded import EmbeddedServer
 from worker.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Goals: ours against the bare loop, with calls that take as long as real ones and with instant ones.
 RATIO_GOALS = {0.2: 0.8, 0.0: 0.3}
-#: Threads of the worker, and of the bare loop.
+#: Threads of all workers together, and of the bare loop.
 THREADS = 8
 #: Seconds after which a job is looked at for the first time; production waits longer, which is lag and not throughput.
 FLOOR_SECONDS = 1.0
@@ -53,7 +53,8 @@ PROFILE_FUNCTIONS = 45
 #: Where Python finds this project, whatever is installed.
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "ipqs-main"
-PROCESSES = ("intake", "worker", "poller")
+#: The processes of the line: a worker for each of two cores.
+PROCESSES = ("intake", "worker", "worker 2", "poller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ def line_run(
         path.write_text("email\n" + "".join(f"{row}\n" for row in rows_of(number)))
         lists.append(path)
     with EmbeddedServer(folder) as server:
-        environment = _environment(folder, server, provider_url, threads)
+        names = [name for name in PROCESSES if not (profile and name == "worker 2")]
+        environment = _environment(folder, server, provider_url, -(-threads // sum("worker" in name for name in names)))
         with contextlib.ExitStack() as processes:
-            for name in PROCESSES:
+            for name in names:
                 processes.enter_context(_running(name, folder, environment, profile=profile))
             with redis.Redis.from_url(server.url(0), decode_responses=True) as client:
                 store = Store(client)
@@ -106,15 +108,17 @@ def line_run(
                 seconds = time.perf_counter() - began_at
                 after = client.info("cpu")
         redis_seconds = sum(after[name] - before[name] for name in ("used_cpu_user", "used_cpu_sys"))
-        return _added_up(uploads, seconds, redis_seconds, folder)
+        return _added_up(names, uploads, seconds, redis_seconds, folder)
 
 
-def _added_up(uploads: int, seconds: float, redis_seconds: float, folder: Path) -> Run:
+def _added_up(names: Sequence[str], uploads: int, seconds: float, redis_seconds: float, folder: Path) -> Run:
     cpu_seconds, stages = {"redis": redis_seconds}, dict[str, float]()
-    for name in PROCESSES:
+    for name in names:
         told = json.loads((folder / f"{name}.json").read_text())
-        cpu_seconds[name] = told["cpu_seconds"]
-        stages |= told["stages"]
+        kind = name.partition(" ")[0]
+        cpu_seconds[kind] = cpu_seconds.get(kind, 0.0) + told["cpu_seconds"]
+        for stage, of_stage in told["stages"].items():
+            stages[stage] = stages.get(stage, 0.0) + of_stage
     return Run(uploads, seconds, cpu_seconds, stages)
 
 
@@ -169,7 +173,8 @@ max_active = 10000
 
 @contextlib.contextmanager
 def _running(name: str, folder: Path, environment: dict[str, str], *, profile: bool) -> Iterator[None]:
-    arguments = [name, str(folder / f"{name}.json"), *(["profile"] if profile and name == "worker" else [])]
+    profiled = ["profile"] if profile and name == "worker" else []
+    arguments = [name.partition(" ")[0], str(folder / f"{name}.json"), *profiled]
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.watched_process", *arguments],
@@ -279,6 +284,7 @@ def main(uploads: int, threads: int, only: float | None, profile: bool, out: Pat
                     PROFILE_FUNCTIONS
                 )
     settings: dict[str, Cell] = {"uploads": uploads, "rows": 3, "threads": threads, "poll floor (s)": FLOOR_SECONDS}
+    settings["worker processes"] = 1 if profile else sum("worker" in name for name in PROCESSES)
     report = Report(name="throughput", settings=settings, figures=found, tables=tables)
     print_report(report)
     if out is not None:

@@ -93,17 +93,17 @@ def _find_out(context: Context, connected: Connected, probe: Probe, rows: int) -
     try:
         balance = _ask(connected, probe.reason)
     except OwnRateReached as error:
-        _write(context, connected, lambda record: core.give_up_probe(record, probe.what, probe.lease))
+        write_account(context, connected, lambda record: core.give_up_probe(record, probe.what, probe.lease))
         return Waiting(error.reason, context.store.now() + (error.retry_after_seconds or RACED_SECONDS))
     except ProviderError as error:
         until = pause_account(context, connected.account.name, connected.account.provider, error)
-        _write(context, connected, lambda record: core.give_up_probe(record, probe.what, probe.lease))
+        write_account(context, connected, lambda record: core.give_up_probe(record, probe.what, probe.lease))
         return Waiting(error.reason, until)
     if balance is not None and balance < rows:
         return _too_large(
             context, connected, probe, f"The account has {balance:,} credits and the part needs {rows:,}."
         )
-    if _write(context, connected, lambda record: core.resume(record, probe.what, probe.lease)):
+    if write_account(context, connected, lambda record: core.resume(record, probe.what, probe.lease)):
         context.wake_paused(connected.account.name, spending_only=probe.what is Paused.SPENDING)
     return None
 
@@ -115,7 +115,7 @@ def _too_large(context: Context, connected: Connected, probe: Probe, message: st
         ours = core.pause_of(record, probe.what).probe == probe.lease
         return core.pause(record, context.store.now(), probe.reason) if ours else None
 
-    _write(context, connected, pause_again)
+    write_account(context, connected, pause_again)
     record = context.store.account(connected.account.name, connected.account.provider)
     return Waiting(probe.reason, core.pause_of(record, probe.what).until + TOO_LARGE_SECONDS, message)
 
@@ -128,7 +128,7 @@ def _ask(connected: Connected, reason: str) -> int | None:
     return None
 
 
-def _write(context: Context, connected: Connected, decide: Callable[[AccountRecord], Change | None]) -> bool:
+def write_account(context: Context, connected: Connected, decide: Callable[[AccountRecord], Change | None]) -> bool:
     """Write what is decided on the account as it is, once more when others were quicker; whether it was written."""
     for _ in range(TRIES_MAX):
         change = decide(context.store.account(connected.account.name, connected.account.provider))

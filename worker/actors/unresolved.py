@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import kept_back, pause_account
+from worker.actors.accounts import kept_back, pause_account, write_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
 from worker.core.account import begin_walk, end_walk
@@ -20,12 +20,12 @@ from worker.storage import StorageError
 from worker.store.errors import Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from config.settings import Settings
     from worker.context import Connected, Context
     from worker.core.change import Change
-    from worker.core.records import AccountRecord, PartRecord
+    from worker.core.records import PartRecord
     from worker.core.search import Walked
 
 log = structlog.get_logger()
@@ -34,8 +34,6 @@ log = structlog.get_logger()
 EARLY_SECONDS = 0.5
 #: Longest turn of one walk, seconds: when its process is gone, or it takes longer, another may begin.
 WALK_SECONDS = 300.0
-#: Times an account is read again that others write meanwhile.
-ACCOUNT_TRIES = 10
 #: Times a job that was found by its time is given up again when its part is written by others meanwhile.
 GIVE_WAY_TRIES = 10
 
@@ -57,14 +55,14 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
         return
     lease = Lease(owner=context.process, until=now + WALK_SECONDS)
-    if not _write_account(context, part, lambda record: begin_walk(record, lease, now)):
+    if not write_account(context, connected, lambda record: begin_walk(record, lease, now)):
         # Somebody walks it already, and will decide about this part too.
         _apply(context, wait_for_walk(part, now, rules))
         return
     try:
         _walk_for(context, connected, part, rules, named=named)
     finally:
-        _write_account(context, part, lambda record: end_walk(record, lease))
+        write_account(context, connected, lambda record: end_walk(record, lease))
 
 
 def _walk_for(context: Context, connected: Connected, part: PartRecord, rules: SearchRules, *, named: bool) -> None:
@@ -143,20 +141,6 @@ def _look_again(context: Context, part_id: str, rules: SearchRules, *, named: bo
     if part is not None and part.state is PartState.INTENT and part.attempt is not None:
         now = context.store.now()
         _apply(context, look_again(part, now, rules, named=named, not_before=not_before))
-
-
-def _write_account(context: Context, part: PartRecord, decide_on: Callable[[AccountRecord], Change | None]) -> bool:
-    """Write what is decided on the account as it is, once more when others were quicker; whether it was written."""
-    for _ in range(ACCOUNT_TRIES):
-        change = decide_on(context.store.account(part.account, part.provider))
-        if change is None:
-            return False
-        try:
-            context.apply(change)
-        except Stale:
-            continue
-        return True
-    return False
 
 
 def _apply(context: Context, change: Change) -> None:

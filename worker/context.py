@@ -44,8 +44,10 @@ log = structlog.get_logger()
 
 #: Hexadecimal digits that tell one service of an account from another.
 SERVICE_DIGITS = 8
-#: Parts that are called up in each round of an account that is not configured.
+#: Parts that are called up in each round of an account that is not configured, and those that it may have: none of them
+#: is submitted, so that its jobs take up no place.
 UNKNOWN_CALLED = 10
+UNKNOWN_ACTIVE_MAX = 1_000_000_000
 #: Parts of a lane that are woken at once, at most.
 WAKE_PARTS_MAX = 1_000
 
@@ -214,7 +216,7 @@ class Context:
         connected = self.accounts.get(account)
         if connected is None:
             # They are told so, some in each round.
-            return Room(UNKNOWN_CALLED, UNKNOWN_CALLED, 1.0 / UNKNOWN_CALLED, UNKNOWN_CALLED, UNKNOWN_CALLED, None)
+            return Room(UNKNOWN_CALLED, UNKNOWN_CALLED, 1.0 / UNKNOWN_CALLED, UNKNOWN_CALLED, UNKNOWN_ACTIVE_MAX, None)
         record, now = self.store.account(account, connected.account.provider), self.store.now()
         return Room(
             collect_max=most_called(record, now, spends=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from worker.cli.outlook import in_line
 from worker.core.resolve import look_at_once, place_free
 from worker.core.retry import account_again, part_again, parts_woken, upload_again
 from worker.core.states import Lane
@@ -26,6 +27,7 @@ def wake(store: Store, upload: UploadRecord) -> int:
     """Wake everything of an upload that waits for a time; the parts that are due now.
 
     The account comes first, so that no part is held again; the upload last, with the only entry in the timeline.
+    Parts in the account's line keep their turns: they are called up when its pause is over.
     """
     _write(store, lambda: account_again(store.account(upload.account, upload.provider)))
     part_ids = [part.part_id for part in store.parts_of(upload)]
@@ -37,7 +39,8 @@ def wake(store: Store, upload: UploadRecord) -> int:
 
 def _part(store: Store, part_id: str) -> Change | None:
     part = store.part(part_id)
-    return None if part is None else part_again(part, store.now())
+    again = None if part is None else part_again(part, store.now())
+    return None if part is None or in_line(store, part.account, [part]) else again
 
 
 def _upload(store: Store, upload_id: str) -> Change | None:

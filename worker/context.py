@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker.core.budget import BUDGET_REASON
+from worker.core.budget import BUDGET_REASON, next_day_at
 from worker.core.line import Room, most_called
 from worker.core.places import Places
 from worker.core.reuse import reuse_key
@@ -24,7 +24,7 @@ from worker.store.errors import StoreError, Unreadable
 from worker.store.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from config.accounts import Account
     from config.settings import Settings
@@ -48,7 +48,7 @@ SERVICE_DIGITS = 8
 #: is submitted, so that its jobs take up no place.
 UNKNOWN_CALLED = 10
 UNKNOWN_ACTIVE_MAX = 1_000_000_000
-#: Parts of a lane that are woken at once, at most.
+#: Parts that wait for another day and are looked at once more on this one, at most.
 WAKE_PARTS_MAX = 1_000
 
 
@@ -242,17 +242,18 @@ class Context:
         most_rows = self.accounts[account].account.rows_per_day_max
         left_rows = math.inf if most_rows is None else most_rows - self.store.budget_used(account)
         number = 0
-        for part in self._held(account, Lane.SUBMIT, {BUDGET_REASON}, WAKE_PARTS_MAX):
+        for part in self._budgeted(account):
             if part.rows <= left_rows:
                 left_rows -= part.rows
                 self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, number / rate)
                 number += 1
 
-    def _held(self, account: str, lane: Lane, reasons: Container[str], most: int) -> Iterator[PartRecord]:
-        """Parts among the first `most` of a lane that wait there for one of these reasons."""
-        waiting = self.store.due(account, lane, float("inf"), most)
-        for part in self.store.parts(waiting, lambda part_id, error: self.leave(lane, part_id, error)):
-            if part.state in {PartState.HELD, PartState.FINISHED} and part.reason in reasons and part.lease is None:
+    def _budgeted(self, account: str) -> Iterator[PartRecord]:
+        """Parts that wait for the next day. They are due when it begins, however many others of the lane are sooner."""
+        begins_at = next_day_at(self.store.now())
+        waiting = self.store.due(account, Lane.SUBMIT, begins_at, WAKE_PARTS_MAX, since=begins_at)
+        for part in self.store.parts(waiting, lambda part_id, error: self.leave(Lane.SUBMIT, part_id, error)):
+            if part.state is PartState.HELD and part.reason == BUDGET_REASON and part.lease is None:
                 yield part
 
     def hint_poll(self, account: str, wanted_at: float | None) -> None:

@@ -6,9 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from worker.cli.wording import moment
-from worker.core.budget import BudgetDay, budget_day
+from worker.core.budget import BudgetDay, next_day_at
 from worker.core.next_step import account_pauses
-from worker.core.retention import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,8 +34,7 @@ def budget_of(store: Store, account: Account | None) -> BudgetDay | None:
     """How much of the present day is used for an account; `None` where nothing limits it, or it is not known here."""
     if account is None or account.rows_per_day_max is None:
         return None
-    ends_at = (budget_day(store.now()) + 1) * DAY_SECONDS
-    return BudgetDay(store.budget_used(account.name), account.rows_per_day_max, ends_at)
+    return BudgetDay(store.budget_used(account.name), account.rows_per_day_max, next_day_at(store.now()))
 
 
 def pauses_of(store: Store, name: str, provider: str) -> tuple[NextStep, ...]:

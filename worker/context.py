@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker.core.budget import BUDGET_REASON
+from worker.core.budget import BUDGET_REASON, next_day_at
 from worker.core.line import Room, most_called
 from worker.core.places import Places
 from worker.core.reuse import reuse_key
@@ -24,7 +24,7 @@ from worker.store.errors import StoreError, Unreadable
 from worker.store.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from config.accounts import Account
     from config.settings import Settings
@@ -44,9 +44,11 @@ log = structlog.get_logger()
 
 #: Hexadecimal digits that tell one service of an account from another.
 SERVICE_DIGITS = 8
-#: Parts that are called up in each round of an account that is not configured.
+#: Parts that are called up in each round of an account that is not configured, and those that it may have: none of them
+#: is submitted, so that its jobs take up no place.
 UNKNOWN_CALLED = 10
-#: Parts of a lane that are woken at once, at most.
+UNKNOWN_ACTIVE_MAX = 1_000_000_000
+#: Parts that wait for another day and are looked at once more on this one, at most.
 WAKE_PARTS_MAX = 1_000
 
 
@@ -199,7 +201,12 @@ class Context:
         """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line."""
         if not self.lines.exist(account):
             return
-        turns = {turn.part_id: turn for turn in self.lines.call_up(account, self._room(account))}
+        try:
+            room = self._room(account)
+        except Unreadable as error:
+            self.leave(Lane.SUBMIT, account, error)
+            return
+        turns = {turn.part_id: turn for turn in self.lines.call_up(account, room)}
         for part in self.store.parts([*turns], lambda part_id, error: self.leave(turns[part_id].lane, part_id, error)):
             turn = turns[part.part_id]
             if part.lane is turn.lane:
@@ -209,7 +216,7 @@ class Context:
         connected = self.accounts.get(account)
         if connected is None:
             # They are told so, some in each round.
-            return Room(UNKNOWN_CALLED, UNKNOWN_CALLED, 1.0 / UNKNOWN_CALLED, UNKNOWN_CALLED, UNKNOWN_CALLED, None)
+            return Room(UNKNOWN_CALLED, UNKNOWN_CALLED, 1.0 / UNKNOWN_CALLED, UNKNOWN_CALLED, UNKNOWN_ACTIVE_MAX, None)
         record, now = self.store.account(account, connected.account.provider), self.store.now()
         return Room(
             collect_max=most_called(record, now, spends=False),
@@ -235,17 +242,18 @@ class Context:
         most_rows = self.accounts[account].account.rows_per_day_max
         left_rows = math.inf if most_rows is None else most_rows - self.store.budget_used(account)
         number = 0
-        for part in self._held(account, Lane.SUBMIT, {BUDGET_REASON}, WAKE_PARTS_MAX):
+        for part in self._budgeted(account):
             if part.rows <= left_rows:
                 left_rows -= part.rows
                 self.hints.send(Lane.SUBMIT, part.part_id, part.epoch, number / rate)
                 number += 1
 
-    def _held(self, account: str, lane: Lane, reasons: Container[str], most: int) -> Iterator[PartRecord]:
-        """Parts among the first `most` of a lane that wait there for one of these reasons."""
-        waiting = self.store.due(account, lane, float("inf"), most)
-        for part in self.store.parts(waiting, lambda part_id, error: self.leave(lane, part_id, error)):
-            if part.state in {PartState.HELD, PartState.FINISHED} and part.reason in reasons and part.lease is None:
+    def _budgeted(self, account: str) -> Iterator[PartRecord]:
+        """Parts that wait for the next day. They are due when it begins, however many others of the lane are sooner."""
+        begins_at = next_day_at(self.store.now())
+        waiting = self.store.due(account, Lane.SUBMIT, begins_at, WAKE_PARTS_MAX, since=begins_at)
+        for part in self.store.parts(waiting, lambda part_id, error: self.leave(Lane.SUBMIT, part_id, error)):
+            if part.state is PartState.HELD and part.reason == BUDGET_REASON and part.lease is None:
                 yield part
 
     def hint_poll(self, account: str, wanted_at: float | None) -> None:

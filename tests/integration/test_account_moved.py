@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders.line import Line, poll_now, running_line
+from tests.builders.records import a_part, an_upload, stored
 from worker.actors import collect, prepare, submit
-from worker.core.states import Lane, PartState
+from worker.context import UNKNOWN_CALLED
+from worker.core.line import LINE_LOOK_SECONDS, stand
+from worker.core.part import hold
+from worker.core.states import Lane, PartState, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +73,19 @@ def test_a_finished_part_is_not_collected_from_another_server(line: Line) -> Non
     (part,) = line.parts("one")
     assert (part.state, part.reason) == (PartState.FINISHED, "account_moved")
     assert not line.ipqs.calls["download"]
+
+
+def test_the_line_of_an_account_that_was_removed_is_told_whatever_its_jobs_are(line: Line) -> None:
+    """Parts in line are called up though the account has many active jobs, and say what they wait for."""
+    context = line.plant.context
+    store, now = context.store, context.store.now()
+    active = [a_part("jobs", index, PartState.SUBMITTED, now=now) for index in range(UNKNOWN_CALLED + 1)]
+    stored(store, an_upload("jobs", UploadState.RUNNING, now=now, parts_total=len(active)), *active)
+    waiting = a_part("new", 0, PartState.HELD, now=now)
+    stored(store, an_upload("new", UploadState.RUNNING, now=now, parts_total=1), waiting)
+    store.commit(stand(hold(waiting.written(), now, "own_rate", now + LINE_LOOK_SECONDS)))
+    object.__setattr__(context, "accounts", {})
+    context.wake_next(ACCOUNT)
+    assert not context.lines.hold(ACCOUNT, Lane.SUBMIT, "new/0")
+    submit.run(context, "new/0", 0)
+    assert line.parts("new")[0].reason == "account_unknown"

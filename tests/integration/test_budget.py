@@ -17,6 +17,8 @@ from tests.builders.records import a_part, an_upload, stored
 from tests.builders.stores import a_lossy_store, a_store, everything
 from worker.actors import prepare, submit
 from worker.core import part as core
+from worker.core.budget import BUDGET_REASON, next_day_at
+from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.retention import DAY_SECONDS
 from worker.core.states import PartState, UploadState
 from worker.store.errors import OverBudget, Stale
@@ -191,6 +193,22 @@ def test_a_part_larger_than_a_budget_that_was_lowered_says_so_and_goes_on_when_i
     with running_line(tmp_path, redis_url, broker_url, account_lines="rows_per_day_max = 3") as line:
         line.finish("one")
         assert [charge.rows for charge in line.ipqs.ledger] == [3]
+
+
+def test_who_waits_for_another_day_is_found_behind_a_long_line(
+    tmp_path: Path, redis_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many parts of the account stand in line, those that fit into the day after all are looked at."""
+    monkeypatch.setattr("worker.context.WAKE_PARTS_MAX", 2)
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        store, now = line.plant.context.store, line.plant.context.store.now()
+        *in_line, waiting = pending(store, 10, 10, 10)
+        for part in in_line:
+            store.commit(stand(core.hold(part, now, "own_rate", now + LINE_LOOK_SECONDS)))
+        store.commit(core.hold(waiting, now, BUDGET_REASON, next_day_at(now), "It does not fit into the day."))
+        line.plant.context.wake_budgeted(ACCOUNT)
+        (message,) = line.plant.broker.client.hvals("dramatiq:submit.msgs")
+        assert waiting.part_id.encode() in message
 
 
 def test_commands_tell_what_is_left_of_the_day(tmp_path: Path, redis_url: str, broker_url: str) -> None:

@@ -230,6 +230,18 @@ def test_finished_parts_go_before_those_to_submit_and_those_near_their_end_befor
     check_coherent(store)
 
 
+def test_what_is_free_of_the_rate_is_kept_until_it_does_for_a_result(store: Store) -> None:
+    """One free call is given to no submit while a result waits for two, unless no result may be collected now."""
+    wait_in_line(store, list_of(store, "unsent", 9))
+    wait_in_line(store, list_of(store, "paid", 2, PartState.FINISHED))
+    for _ in range(4):
+        assert store.take_token(ACCOUNT, 60.0, 4, Urgency.WORK) == 0.0
+    limits = room(interval_seconds=60.0)
+    assert call(later(store, 60.0), limits) == []
+    assert call(store, limits._replace(collect_max=0)) == ["unsent/0"]
+    assert call(later(store, 60.0), limits) == ["paid/0"]
+
+
 @pytest.mark.parametrize(("retention", "urgent"), [(None, None), (400, 1_000.0 + 300)])
 def test_the_last_quarter_of_the_retention_is_urgent(retention: float | None, urgent: float | None) -> None:
     """Where a provider deletes its results, one is urgent when a quarter of that time is left."""

@@ -11,6 +11,8 @@ from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.records import a_part, a_result, a_running_upload, an_attempt, an_upload, stored
 from worker.core.change import Change, Quota
+from worker.core.line import stand
+from worker.core.part import hold
 from worker.core.records import AccountRecord, Lease, Pause, SegmentFile
 from worker.core.states import PartState, UploadState
 
@@ -183,6 +185,18 @@ def test_why_asks_whether_anything_runs_when_something_is_overdue(store: Store, 
     told = command("why", "list-1").stdout
     assert "overdue by 10 min" in told or "overdue by 9 min" in told
     assert "`bulkverify up` starts them" in told
+
+
+def test_why_calls_nothing_overdue_that_waits_for_its_turn(store: Store, command: CommandLine) -> None:
+    """A part in the line of an account whose pause was prolonged has no time of its own."""
+    now = store.now()
+    part = a_part(state=PartState.HELD, now=now - 600)
+    upload = an_upload(state=UploadState.RUNNING, now=now, parts_total=1)
+    stored(store, upload, part)
+    store.commit(stand(hold(part.written(), now - 600, "out_of_credits", now - 300)))
+    told = command("why", "list-1").stdout
+    assert "it is submitted in its turn, when there is room on its account: out of credits" in told
+    assert "overdue" not in told
 
 
 def test_why_does_not_repeat_itself_for_many_parts(store: Store, command: CommandLine) -> None:

@@ -17,9 +17,12 @@ from tests.builders.deadline import wait_until
 from tests.builders.line import running_line
 from tests.builders.records import a_part, a_running_upload, an_upload, stored
 from worker.core.change import Change
+from worker.core.line import stand
+from worker.core.part import hold
 from worker.core.records import AccountRecord, Pause
 from worker.core.states import PartState, UploadState
 from worker.providers.sandbox.faults import Fault
+from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +70,19 @@ def test_a_retry_wakes_what_waits_without_asking(store: Store, command: CommandL
     assert requests(store) == []
     check_coherent(store)
     assert command.parsed("retry", "list-1", "--json")["outcome"] == "nothing_waits"
+
+
+def test_a_retry_leaves_parts_in_line_at_their_turns(store: Store, command: CommandLine) -> None:
+    """Who was held by a pause and stands in line keeps its turn, and is called up now that the pause has ended."""
+    a_held_upload(store)
+    for part in store.parts(["list-1/0", "list-1/1"]):
+        store.commit(stand(hold(part, store.now(), "out_of_credits", store.now() + 900)))
+    told = command("retry", "list-1").stdout
+    assert "1 parts are due now, 2 go on in their turn" in told
+    assert Lines(store).standing("ipqs-main", ["list-1/0", "list-1/1", "list-1/2"]) == {"list-1/0", "list-1/1"}
+    assert not store.account("ipqs-main", "ipqs").spending_pause.reason
+    assert command.parsed("retry", "list-1", "--json")["outcome"] == "nothing_waits"
+    check_coherent(store)
 
 
 def test_a_retry_leaves_open_attempts_to_a_person(store: Store, command: CommandLine) -> None:

@@ -13,16 +13,18 @@ from tests.builders.coherence import check_coherent
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import running_line
-from tests.builders.records import a_running_upload, an_attempt
+from tests.builders.records import a_part, a_running_upload, an_attempt, an_upload, stored
 from tests.builders.stores import everything
 from worker.actors import submit
 from worker.actors.attempts import FOLLOWED, Outcome, outcome_name, outcome_of
-from worker.core.part import intent, quarantine, reserve
-from worker.core.states import PartState, UploadState
+from worker.core.line import LINE_LOOK_SECONDS, stand
+from worker.core.part import hold, intent, quarantine, reserve
+from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.providers.sandbox.faults import Fault
 from worker.storage import StorageError
 from worker.store.errors import Stale
+from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -362,3 +364,15 @@ def test_all_parts_in_quarantine_are_resolved_together(store: Store, redis_url: 
     assert list(store.parts(["list-1/0", "list-1/1"])) == others
     again = command("resolve", "list-1", "--resubmit", "--yes-spend", "200", "--yes")
     assert (again.exit_code, again.stdout) == (ExitCode.OK, "No part of upload list-1 is in quarantine.\n")
+
+
+def test_the_place_of_a_resolved_part_is_given_away_by_turns(store: Store, redis_url: str, tmp_path: Path) -> None:
+    """Parts that stand in line for a place stay there, in their order, and are called up."""
+    two_in_quarantine(store)
+    part = a_part("other", 0, PartState.HELD, now=store.now())
+    stored(store, an_upload("other", UploadState.RUNNING, now=store.now(), parts_total=1), part)
+    store.commit(stand(hold(part.written(), store.now(), "limit_active", store.now() + LINE_LOOK_SECONDS)))
+    (waiting,) = store.parts(["other/0"])
+    assert CommandLine(redis_url, tmp_path)("resolve", "list-1/2", "--fail", "--yes").exit_code == ExitCode.OK
+    assert list(store.parts(["other/0"])) == [waiting]
+    assert Lines(store).hold("ipqs-main", Lane.SUBMIT, "other/0")

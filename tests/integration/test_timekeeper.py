@@ -12,6 +12,8 @@ from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.broker.sorted_set import MOVE_MESSAGES_MAX
 from worker.core.change import lease_change
+from worker.core.line import LINE_LOOK_SECONDS, stand
+from worker.core.part import hold
 from worker.core.states import Lane, PartState, UploadState
 from worker.host.embedded import EmbeddedServer
 from worker.timekeeper import MOVES_MAX, Timekeeper
@@ -263,3 +265,18 @@ def test_a_record_nobody_can_read_does_not_stop_the_others(line: Line) -> None:
     line.timekeeper.rearm()
     unread = {("submit", ("old/0", 7)), ("prepare", ("new", 0))}
     assert set(hints(line)) == set(EVERYTHING) - unread
+
+
+def test_an_account_nobody_can_read_does_not_stop_the_lines_of_others(line: Line) -> None:
+    """Parts of an account that stands behind a damaged one are called up, and those of the damaged one are left."""
+    store = store_of(line)
+    now = store.now()
+    for account, provider in (("ipqs-main", "ipqs"), ("whoisxml-main", "whoisxml")):
+        upload = an_upload(account, UploadState.RUNNING, now=now, account=account, provider=provider)
+        part = a_part(account, 0, PartState.HELD, now=now, account=account, provider=provider)
+        stored(store, upload, part)
+        store.commit(stand(hold(part.written(), now, "own_rate", now + LINE_LOOK_SECONDS)))
+    store.client.set(store.key("account", "ipqs-main"), '{"schema_version": 99}')
+    line.timekeeper.call_up()
+    assert hints(line) == [("submit", ("whoisxml-main/0", 0))]
+    assert line.plant.context.lines.accounts() == ["ipqs-main", "whoisxml-main"]

@@ -58,7 +58,6 @@ PART_DECISIONS: list[Callable[[PartRecord, float, int], Change | None]] = [
     lambda p, now, _: lease_change(p.leased("h", now, LEASE_SECONDS)) if _live(p) else None,
     lambda p, now, _: retry.part_again(p, now),
     lambda p, now, n: _resolved(p, now, n) if p.state is PartState.QUARANTINED else None,
-    lambda p, now, _: resolve.place_free(p, now),
     lambda p, now, n: _collect_later(p, now, n) if p.state is PartState.FINISHED else None,
     lambda p, now, n: stand(_collect_later(p, now, n), now + 50 * n) if p.state is PartState.FINISHED else None,
     lambda p, now, n: _collected(p, now, n) if p.state is PartState.FINISHED else None,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.next_step import account_pauses, next_step
+from worker.core.next_step import NextStep, account_pauses, next_step
 from worker.core.records import AccountRecord, Evidence, Lease, Pause
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 
@@ -181,8 +181,12 @@ def test_each_pause_of_an_account_is_told_with_what_ends_it() -> None:
     assert list(account_pauses(AccountRecord(account="main", provider="ipqs"), NOW)) == []
 
 
-def test_a_part_in_the_line_is_told_to_have_its_turn() -> None:
+@pytest.mark.parametrize(("reason", "in_line"), [("limit_active", False), ("own_rate", True), ("out_of_credits", True)])
+def test_a_part_in_the_line_is_told_to_have_its_turn(reason: str, *, in_line: bool) -> None:
     """Nobody looks at it at a time of its own, so none is told: it goes on as soon as there is room."""
-    step = next_step(a_part(state=PartState.HELD, reason="limit_active", due_at=NOW + 300), NOW)
-    assert step.what == "it is submitted in its turn, when there is room on its account: limit active"
-    assert step.when == NOW
+    room = f"when there is room on its account: {reason.replace('_', ' ')}"
+    held = a_part(state=PartState.HELD, reason=reason, due_at=NOW - 300)
+    assert next_step(held, NOW, in_line=in_line) == NextStep(f"it is submitted in its turn, {room}")
+    finished = a_part(state=PartState.FINISHED, remote_id="77", reason=reason, due_at=NOW - 300)
+    fetched = NextStep(f"the verdicts of remote job 77 are downloaded in their turn, {room}")
+    assert next_step(finished, NOW, in_line=in_line) == fetched

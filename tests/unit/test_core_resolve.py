@@ -10,7 +10,7 @@ from worker.core import part as parts
 from worker.core.change import Change, Claim, Entry
 from worker.core.next_step import ways_out
 from worker.core.records import Evidence, PartRecord
-from worker.core.resolve import Job, Recorded, Refusal, adopt, give_up, look_at_once, place_free, resubmit
+from worker.core.resolve import Job, Recorded, Refusal, adopt, give_up, look_at_once, resubmit
 from worker.core.search import unresolved
 from worker.core.states import PartState, UploadState
 
@@ -194,16 +194,6 @@ def test_the_commands_name_the_job_that_was_named_last() -> None:
     collided = parts.quarantine(attempted(), NOW, "identity_collision", "", remote_id="77").parts[0]
     assert ways_out(collided)[0] == "bulkverify resolve list-1/0 --adopt REMOTE_ID"
     assert ways_out(collided)[1] == "bulkverify resolve list-1/0 --resubmit --yes-spend 100"
-
-
-def test_who_waits_for_a_place_is_due_at_once_and_nobody_else() -> None:
-    """A part that is held for another reason keeps its time."""
-    waiting = a_part(state=PartState.HELD, reason="limit_intents", due_at=LATER)
-    woken = place_free(waiting, NOW)
-    assert woken is not None
-    assert (woken.parts[0].due_at, woken.details) == (NOW, None)
-    assert place_free(a_part(state=PartState.HELD, reason="out_of_credits", due_at=LATER), NOW) is None
-    assert place_free(STUCK, NOW) is None
 
 
 def test_an_upload_is_looked_at_at_once_unless_it_has_ended_or_is_being_looked_at() -> None:

@@ -62,6 +62,7 @@ def test_a_part_that_waits_is_due_at_once(part: PartRecord, state: PartState) ->
         a_part(state=P.INTENT, attempt=an_attempt()),
         a_part(state=P.SUBMITTED, remote_id="77", due_at=SOON),
         a_part(state=P.HELD, due_at=SOON, reason="limit_active"),
+        a_part(state=P.HELD, due_at=SOON, reason="own_rate"),
         a_part(state=P.HELD, due_at=SOON, lease=LEASED),
         a_part(state=P.PENDING),
         a_part(state=P.COLLECTED),

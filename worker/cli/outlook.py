@@ -6,16 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from worker.cli.wording import moment
-from worker.core.budget import BudgetDay, budget_day
+from worker.core.budget import BudgetDay, next_day_at
 from worker.core.next_step import account_pauses
-from worker.core.retention import DAY_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from config.account import Account
     from config.settings import Settings
     from worker.core.next_step import NextStep
+    from worker.core.records import PartRecord
     from worker.store.store import Store
 
 
@@ -34,13 +34,19 @@ def budget_of(store: Store, account: Account | None) -> BudgetDay | None:
     """How much of the present day is used for an account; `None` where nothing limits it, or it is not known here."""
     if account is None or account.rows_per_day_max is None:
         return None
-    ends_at = (budget_day(store.now()) + 1) * DAY_SECONDS
-    return BudgetDay(store.budget_used(account.name), account.rows_per_day_max, ends_at)
+    return BudgetDay(store.budget_used(account.name), account.rows_per_day_max, next_day_at(store.now()))
 
 
 def pauses_of(store: Store, name: str, provider: str) -> tuple[NextStep, ...]:
     """What ends each pause of an account, and when. Raises `Unreadable`."""
     return tuple(account_pauses(store.account(name, provider), store.now()))
+
+
+def in_line(store: Store, account: str, parts: Iterable[PartRecord]) -> frozenset[str]:
+    """Ids of those of the parts that stand in the account's line, from where they are called up by turns."""
+    from worker.store.lines import Lines  # noqa: PLC0415 - slow to import; the help does without it
+
+    return Lines(store).standing(account, [part.part_id for part in parts if not part.terminal])
 
 
 def budget_document(budget: BudgetDay | None) -> dict[str, object] | None:

@@ -17,7 +17,7 @@ from worker.actors.attempts import close_attempt, close_followed
 from worker.cli.bulk import Outcome
 from worker.cli.lookup import found_upload
 from worker.cli.quarantine import recorded_at
-from worker.cli.waking import wake_around
+from worker.cli.waking import nudge
 from worker.core.resolve import GIVEN_UP, Job, Refusal, adopt, give_up, resubmit
 from worker.core.states import PartState
 from worker.storage import StorageError
@@ -148,7 +148,7 @@ class Resolving:
         return None
 
     def _finished(self, part: PartRecord, outcome: Outcome) -> Outcome:
-        """Write the attempt's outcome where it is missing, and wake whoever waits for the part."""
+        """Write the attempt's outcome where it is missing, and have its upload looked at."""
         try:
             match self._decision.way:
                 case Way.ADOPT if part.attempts:
@@ -159,7 +159,7 @@ class Resolving:
         except StorageError as error:
             message = f"Its attempt could not be closed in storage: {error} Give the command again for {part.part_id}."
             outcome = replace(outcome, message=f"{outcome.message} {message}", code=ExitCode.FAILED)
-        wake_around(self._store, part)
+        nudge(self._store, part.upload_id)
         return outcome
 
     def _outcome(self, part: PartRecord, word: str, message: str) -> Outcome:

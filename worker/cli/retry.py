@@ -14,6 +14,7 @@ from worker.cli.bulk import Outcome, bulk_options, carry_out, choose, confirm, n
 from worker.cli.epilog import exit_codes
 from worker.cli.errors import UnknownUpload
 from worker.cli.lookup import found_upload
+from worker.cli.outlook import in_line
 from worker.cli.selection import Filter
 from worker.cli.waking import wake
 from worker.core.retry import Leave, Submit, Tried, Wake, follow_up_id, followed_id, follows, plan, retried
@@ -163,7 +164,8 @@ def tried_before(store: Store, upload_id: str) -> list[Tried]:
     """The upload that is meant and its follow-ups, the first one first. Raises `UnknownUpload`, `Unreadable`."""
     upload = found_upload(store, upload_id)
     chain = _chain_of_follow_up(store, upload_id) or _chain(store, upload)
-    return [Tried(each, list(store.parts_of(each))) for each in chain]
+    tried = [(each, list(store.parts_of(each))) for each in chain]
+    return [Tried(each, parts, in_line(store, each.account, parts)) for each, parts in tried]
 
 
 def first_id(store: Store, upload_id: str) -> str:
@@ -215,4 +217,5 @@ def request_of(upload: UploadRecord, upload_id: str) -> UploadRequest:
 
 def _woken(found: Wake) -> str:
     left = f", {found.left:,} in quarantine are left alone" if found.left else ""
-    return f"{found.parts:,} parts are due now{left}"
+    turns = f", {found.in_line:,} go on in their turn" if found.in_line else ""
+    return f"{found.parts:,} parts are due now{turns}{left}"

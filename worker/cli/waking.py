@@ -5,27 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from worker.core.resolve import look_at_once, place_free
+from worker.cli.outlook import in_line
+from worker.core.resolve import look_at_once
 from worker.core.retry import account_again, part_again, parts_woken, upload_again
-from worker.core.states import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.core.change import Change
-    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.records import UploadRecord
     from worker.store.store import Store
 
 #: Times a record is read again that others write meanwhile; they are at work on it, which is what is wanted.
 TRIES_MAX = 5
-#: Parts at the head of an account's submit lane among which one that waits for a place is looked for.
-WAKE_SEARCH_PARTS = 20
 
 
 def wake(store: Store, upload: UploadRecord) -> int:
     """Wake everything of an upload that waits for a time; the parts that are due now.
 
     The account comes first, so that no part is held again; the upload last, with the only entry in the timeline.
+    Parts in the account's line keep their turns: they are called up when its pause is over.
     """
     _write(store, lambda: account_again(store.account(upload.account, upload.provider)))
     part_ids = [part.part_id for part in store.parts_of(upload)]
@@ -37,7 +36,8 @@ def wake(store: Store, upload: UploadRecord) -> int:
 
 def _part(store: Store, part_id: str) -> Change | None:
     part = store.part(part_id)
-    return None if part is None else part_again(part, store.now())
+    again = None if part is None else part_again(part, store.now())
+    return None if part is None or in_line(store, part.account, [part]) else again
 
 
 def _upload(store: Store, upload_id: str) -> Change | None:
@@ -61,21 +61,11 @@ def _write(store: Store, decide: Callable[[], Change | None]) -> bool:
     return False
 
 
-def wake_around(store: Store, part: PartRecord) -> None:
-    """Have a part's upload looked at now, and the first part that waits for a place on the same account."""
-    _write(store, partial(_upload_at_once, store, part.upload_id))
-    waiting = store.due(part.account, Lane.SUBMIT, float("inf"), WAKE_SEARCH_PARTS)
-    # What this program cannot read is not its to wake: a newer one looks at it when it is due.
-    for other in store.parts(waiting, lambda _part_id, _error: None):
-        if place_free(other, store.now()) and _write(store, partial(_place_free, store, other.part_id)):
-            return
+def nudge(store: Store, upload_id: str) -> None:
+    """Have an upload looked at now, since one of its parts has moved; the place of that part is given away by turns."""
+    _write(store, partial(_upload_at_once, store, upload_id))
 
 
 def _upload_at_once(store: Store, upload_id: str) -> Change | None:
     upload = store.upload(upload_id)
     return None if upload is None else look_at_once(upload, store.now())
-
-
-def _place_free(store: Store, part_id: str) -> Change | None:
-    part = store.part(part_id)
-    return None if part is None else place_free(part, store.now())

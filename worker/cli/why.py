@@ -12,7 +12,7 @@ from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
 from worker.cli.epilog import exit_codes
 from worker.cli.lookup import upload_to_tell
-from worker.cli.outlook import accounts_here, budget_document, budget_of, budget_sentence, pauses_of
+from worker.cli.outlook import accounts_here, budget_document, budget_of, budget_sentence, in_line, pauses_of
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
@@ -113,10 +113,11 @@ def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting
         yield from (Waiting("account", "paused", pause) for pause in pauses)
     left: dict[str, Unreadable] = {}
     asked = {"cancelling": upload.cancel_requested, "no_collect": upload.no_collect}
+    parts = [part for part in store.parts_of(upload, left.__setitem__) if not part.terminal]
+    line = in_line(store, upload.account, parts)
     steps = [
-        Waiting(f"part {part.index}", part.state, next_step(part, now, **asked))
-        for part in store.parts_of(upload, left.__setitem__)
-        if not part.terminal
+        Waiting(f"part {part.index}", part.state, next_step(part, now, **asked, in_line=part.part_id in line))
+        for part in parts
     ]
     yield from (_left(f"part {part_id.rpartition('/')[2]}", error) for part_id, error in left.items())
     yield from sorted(steps, key=lambda each: (not each.step.needs_person, each.step.when or 0.0))

@@ -25,6 +25,11 @@ def budget_day(now: float) -> int:
     return int(now // DAY_SECONDS)
 
 
+def next_day_at(now: float) -> float:
+    """When the day (UTC) after that of `now` begins, epoch seconds: what does not fit into this one is due then."""
+    return (budget_day(now) + 1) * DAY_SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetDay:
     """What an account has reserved and committed on one day, and may."""

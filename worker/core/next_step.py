@@ -45,11 +45,17 @@ class NextStep:
 
 
 def next_step(
-    record: UploadRecord | PartRecord, now: float, *, cancelling: bool = False, no_collect: bool = False
+    record: UploadRecord | PartRecord,
+    now: float,
+    *,
+    cancelling: bool = False,
+    no_collect: bool = False,
+    in_line: bool = False,
 ) -> NextStep:
     """What happens next to `record`, seen at `now`.
 
     `cancelling`: the cancellation of a part's upload was requested; `no_collect`: of what is paid for, too.
+    `in_line`: the part stands in its account's line; one that waits for its turn and does not was called just now.
     """
     if isinstance(record, UploadRecord):
         return _UPLOADS[record.state](record, now)
@@ -57,6 +63,9 @@ def next_step(
         return NextStep("it is dropped, unsent: cancellation was requested", record.due_at)
     if no_collect and is_surely_paid(record) and not record.leased_now(now):
         return NextStep("it is dropped, paid for and not collected: that was asked for", record.due_at or now)
+    if record.state in _IN_TURN and (in_line or record.reason in TURN_REASONS) and not record.leased_now(now):
+        what = f"{_IN_TURN[record.state]}, when there is room on its account"
+        return NextStep(what.format(part=record) + _because(record.reason))
     return _PARTS[record.state](record, now)
 
 
@@ -83,9 +92,7 @@ def _pending(part: PartRecord, now: float) -> NextStep:
     )
 
 
-def _held(part: PartRecord, now: float) -> NextStep:
-    if part.reason in TURN_REASONS:
-        return NextStep(f"it is submitted in its turn, when there is room on its account{_because(part.reason)}", now)
+def _held(part: PartRecord, _now: float) -> NextStep:
     return NextStep(f"submitting it is tried again{_because(part.reason, part.message)}", part.due_at)
 
 
@@ -247,6 +254,11 @@ _PARTS: Mapping[PartState, Callable[[PartRecord, float], NextStep]] = {
     PartState.QUARANTINED: _quarantined,
     PartState.CANCELLED: _part_cancelled,
     PartState.HELD: _held,
+}
+#: What is done in its turn with a part of the state that stands in line.
+_IN_TURN: Mapping[PartState, str] = {
+    PartState.HELD: "it is submitted in its turn",
+    PartState.FINISHED: "the verdicts of remote job {part.remote_id} are downloaded in their turn",
 }
 _UPLOADS: Mapping[UploadState, Callable[[UploadRecord, float], NextStep]] = {
     UploadState.ACCEPTED: _accepted,

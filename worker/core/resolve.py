@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core import upload as uploads
-from worker.core.part import LIMIT_REASONS
 from worker.core.retry import rows_paid
-from worker.core.states import PART_UNSPENT, PartState
+from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from worker.core.change import Change
@@ -168,13 +167,6 @@ def give_up(part: PartRecord, now: float) -> Change | Refusal:
     failed = part.moved(PartState.FAILED, now, reason=GIVEN_UP, message=message, credits_reserved=0)
     details = {"message": message, "rows_maybe_paid": paid} | _attempt_told(part)
     return parts.change("give_up", failed, reason=GIVEN_UP, ledger=parts.released(part), details=details)
-
-
-def place_free(part: PartRecord, now: float) -> Change | None:
-    """A part that waits for a place on its account is due at once; `None` for any other."""
-    if part.state not in PART_UNSPENT or part.reason not in LIMIT_REASONS or part.leased_now(now):
-        return None
-    return parts.change("retry", part.moved(part.state, now), details=None)
 
 
 def look_at_once(upload: UploadRecord, now: float) -> Change | None:

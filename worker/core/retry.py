@@ -15,11 +15,11 @@ from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.account import lift
 from worker.core.change import Change
-from worker.core.part import LIMIT_REASONS
+from worker.core.part import TURN_REASONS
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from worker.core.records import AccountRecord, PartRecord, UploadRecord
 
@@ -41,6 +41,8 @@ class Tried:
 
     upload: UploadRecord
     parts: Sequence[PartRecord]
+    #: Ids of the parts that stand in their account's line, from where they are called up by turns.
+    in_line: Container[str] = frozenset()
 
     @property
     def rows_paid(self) -> int:
@@ -56,6 +58,8 @@ class Wake:
     parts: int
     #: Parts in quarantine that are left to evidence or a person.
     left: int
+    #: Parts that stand in their account's line and keep their turns.
+    in_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,11 @@ def _submit(tried: Sequence[Tried]) -> Submit | Leave:
 
 
 def _wake(tried: Tried, account: AccountRecord, now: float) -> Wake | Leave:
-    woken = sum(part_again(part, now) is not None for part in tried.parts)
+    in_line = sum(part.part_id in tried.in_line for part in tried.parts)
+    woken = sum(part.part_id not in tried.in_line and part_again(part, now) is not None for part in tried.parts)
     left = sum(part.state is PartState.QUARANTINED and part_again(part, now) is None for part in tried.parts)
     if woken or upload_again(tried.upload, now) or account_again(account):
-        return Wake(woken, left)
+        return Wake(woken, left, in_line)
     if left:
         message = f"{left:,} of its parts wait for evidence or a person, and nothing else does."
         return Leave("needs_person", message, refused=True)
@@ -157,8 +162,8 @@ def _state_again(part: PartRecord, now: float) -> PartState | None:
     """The state in which the part goes on."""
     if part.state is PartState.QUARANTINED:
         return _released(part)
-    # Who waits for a place on the account is woken when there is one.
-    waits = part.state in PART_UNSPENT | {PartState.FINISHED} and part.reason not in LIMIT_REASONS
+    # Who waits for a place on the account, or for a call, is called up in its turn.
+    waits = part.state in PART_UNSPENT | {PartState.FINISHED} and part.reason not in TURN_REASONS
     return part.state if waits and (part.tries or part.crashes or (part.due_at or now) > now) else None
 
 

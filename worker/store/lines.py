@@ -9,6 +9,8 @@ from worker.store.keys import KEY_PREFIX
 from worker.store.reaching import reaching
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.core.line import Room
     from worker.store.store import Store
 
@@ -55,6 +57,17 @@ class Lines:
         """Whether a part stands in the account's line, and was not called."""
         with reaching():
             return self._client.zscore(self._store.key("line", account, lane), part_id) is not None
+
+    def standing(self, account: str, part_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the parts that stand in a line of the account, and were not called."""
+        if not part_ids:
+            return frozenset()
+        standing: set[str] = set()
+        for lane in LINED_LANES:
+            with reaching():
+                turns = self._client.zmscore(self._store.key("line", account, lane), part_ids)
+            standing.update(part_id for part_id, turn in zip(part_ids, turns, strict=True) if turn is not None)
+        return frozenset(standing)
 
     def call_up(self, account: str, room: Room) -> list[Called]:
         """The parts whose turn it is, each told to one caller; those that do not come are due again all the same."""

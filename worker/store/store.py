@@ -273,10 +273,10 @@ class Store(PollTurns):
         # Only what is there, and only forward: the item may have been written meanwhile.
         self._ask(self.client.zadd, self.key("due", account, lane), dict.fromkeys(items, until), xx=True, gt=True)
 
-    def due(self, account: str, lane: Lane, until: float, most: int) -> list[str]:
-        """Items of an account's lane that are due by `until`, those due first first."""
+    def due(self, account: str, lane: Lane, until: float, most: int, since: float = float("-inf")) -> list[str]:
+        """Items of an account's lane that are due from `since` to `until`, those due first first."""
         found: list[str] = self._ask(
-            self.client.zrangebyscore, self.key("due", account, lane), "-inf", until, start=0, num=most
+            self.client.zrangebyscore, self.key("due", account, lane), since, until, start=0, num=most
         )
         return found
 

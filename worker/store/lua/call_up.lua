@@ -95,5 +95,8 @@ end
 
 make_urgent('collect')
 call_up('collect')
-call_up('submit')
+-- A result needs more calls than a submit: while one waits for its last, no submit takes those that are free already.
+if most.collect <= 0 or free >= calls.collect or redis.call('EXISTS', key('line', 'collect')) == 0 then
+  call_up('submit')
+end
 return called

@@ -166,6 +166,25 @@ def test_a_turn_reads_a_bounded_number_of_pages() -> None:
     assert listed.look(jobs) == Turn(list(range(1, PAGES_MAX + 1)), jobs[:10])
 
 
+def test_what_is_on_no_page_can_be_asked_for_between_two_pages() -> None:
+    """Of the jobs that are wanted the first is named that is alone; those on pages to be read are left to the pages."""
+    listed = Listed()
+    (lone,) = listed.add(1)
+    listed.add(PAGE_ROWS * 3)
+    jobs = listed.add(PAGE_ROWS * 2)
+    listed.look([*jobs, lone])
+    listed.places.saw(6, [lone], [lone], len(listed.jobs))
+    plan = LookPlan(listed.places, [*jobs, lone])
+    assert plan.next_page() == 1
+    plan.saw(1, listed.jobs[:PAGE_ROWS], last=False)
+    assert plan.next_alone([*jobs, lone]) == lone
+    assert plan.next_alone([*jobs, lone]) is None
+    assert plan.next_page() == 2
+    plan.saw(2, listed.jobs[PAGE_ROWS : PAGE_ROWS * 2], last=False)
+    assert plan.next_page() is None
+    assert plan.end() == []
+
+
 def test_the_memory_of_places_is_bounded_and_forgets() -> None:
     """Of too many jobs those seen longest ago are forgotten, and those that have ended at once."""
     places = Places(PAGE_ROWS, newest_first=True)

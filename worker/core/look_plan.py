@@ -42,9 +42,12 @@ class LookPlan:
         #: How many more pages may be read for new jobs that show fewer than `PAGE_JOBS_MIN` of them.
         self._vain_pages = math.ceil(new / places.page_rows) + 1
         self._looked_for: set[str] = set()
+        #: Jobs that are expected on pages worth reading, by the last `next_page`.
+        self._on_pages: set[str] = set()
 
     def next_page(self) -> int | None:
         """The number of the page to read next, the one that is expected to show most; `None` when none is worth it."""
+        self._on_pages.clear()
         if len(self._read) >= PAGES_MAX:
             return None
         head = next(page for page in count(1) if page not in self._read)
@@ -55,9 +58,11 @@ class LookPlan:
                 expected.setdefault(page, []).append(remote_id)
         company = Counter(self._places.pages())
         worth = {page: self._worth(page, jobs, company) for page, jobs in expected.items()}
-        best = max(worth, key=lambda page: (worth[page], -page), default=None)
-        if best is None or worth[best] < PAGE_JOBS_MIN:
+        worthwhile = [page for page in worth if worth[page] >= PAGE_JOBS_MIN]
+        best = max(worthwhile, key=lambda page: (worth[page], -page), default=None)
+        if best is None:
             return None
+        self._on_pages.update(remote_id for page in worthwhile for remote_id in expected[page])
         self._looked_for.update(expected[best])
         return best
 
@@ -69,9 +74,21 @@ class LookPlan:
         found = [remote_id for remote_id in shown if remote_id in self.remaining]
         for remote_id in found:
             del self.remaining[remote_id]
-        self._looked_for.difference_update(found)
+        self._looked_for.difference_update(shown)
         if len(found) < PAGE_JOBS_MIN:
             self._vain_pages -= 1
+
+    def next_alone(self, wanted: Iterable[str]) -> str | None:
+        """The first of `wanted` that is to be asked for by itself, because no page is worth reading for it.
+
+        It counts as seen, and can be asked for while there are pages to read still: where these would take all calls of
+        every turn, what is on none of them would never be looked at.
+        """
+        for remote_id in wanted:
+            if remote_id in self.remaining and remote_id not in self._on_pages:
+                del self.remaining[remote_id]
+                return remote_id
+        return None
 
     def end(self) -> list[str]:
         """What is to be asked for one by one; what was looked for on pages in vain is not looked for there again."""

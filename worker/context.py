@@ -196,10 +196,18 @@ class Context:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
 
     def wake_next(self, account: str) -> None:
-        """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line."""
+        """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line.
+
+        The lines of an account whose record cannot be read are left, so that they hold up no other's.
+        """
         if not self.lines.exist(account):
             return
-        turns = {turn.part_id: turn for turn in self.lines.call_up(account, self._room(account))}
+        try:
+            room = self._room(account)
+        except Unreadable as error:
+            self.leave(Lane.SUBMIT, account, error)
+            return
+        turns = {turn.part_id: turn for turn in self.lines.call_up(account, room)}
         for part in self.store.parts([*turns], lambda part_id, error: self.leave(turns[part_id].lane, part_id, error)):
             turn = turns[part.part_id]
             if part.lane is turn.lane:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import poll
@@ -165,3 +166,28 @@ def test_a_job_alone_is_looked_at_though_full_pages_take_all_calls(line: Line, m
     poll.run(context, ACCOUNT, 1)
     assert asked == ["1"]
     assert pages == [1, 2, 3, 4]
+
+
+def test_no_turn_begins_while_one_waits_long_for_an_answer(
+    tmp_path: Path, redis_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn keeps its lease while a call lasts longer than that, and gives it back at its end."""
+    with running_line(tmp_path, redis_url, broker_url, start=False, rearm_period_seconds=2.0) as line:
+        context = line.plant.context
+        store, connected = context.store, context.accounts[ACCOUNT]
+        add_parts(line)
+        client: Any = store.client
+        name = store.key("poll", ACCOUNT)
+
+        def slow(remote_ids: list[str]) -> dict[str, Observation]:
+            lease_ends_at = float(client.hget(name, "until"))
+            wait_until(lambda: float(client.hget(name, "until")) > lease_ends_at, what="the lease's renewal")
+            return {remote_id: Observation(remote_id, RemoteStatus.RUNNING) for remote_id in remote_ids}
+
+        monkeypatch.setattr(connected.provider, "observe", slow)
+        without_list = replace(connected.provider.capabilities, list_jump=None)
+        monkeypatch.setattr(connected.provider, "capabilities", without_list)
+        context.hint_poll(ACCOUNT, None)
+        poll.run(context, ACCOUNT, 1)
+        assert [part.looks for part in store.parts(["more/0", "more/1"])] == [1, 1]
+        assert client.hget(name, "until") is None

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders.line import Line, poll_now, running_line
+from tests.builders.records import a_part, an_upload, stored
 from worker.actors import collect, prepare, submit
-from worker.core.states import Lane, PartState
+from worker.core.records import Attempt
+from worker.core.states import Lane, PartState, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +71,22 @@ def test_a_finished_part_is_not_collected_from_another_server(line: Line) -> Non
     (part,) = line.parts("one")
     assert (part.state, part.reason) == (PartState.FINISHED, "account_moved")
     assert not line.ipqs.calls["download"]
+
+
+def test_an_attempt_that_was_made_elsewhere_is_looked_at_ever_more_rarely(line: Line) -> None:
+    """Until the account points back, each look at an attempt of unknown outcome waits longer for the next."""
+    store = line.plant.context.store
+    now, service = store.now(), line.plant.context.accounts[ACCOUNT].service
+    attempt = Attempt(number=1, object="attempts/none/1", at=now, over_at=now)
+    part = a_part("two", 0, PartState.INTENT, now=now, service=service, token="t" * 26, attempt=attempt, attempts=1)
+    stored(store, an_upload("two", UploadState.RUNNING, now=now, parts_total=1), part)
+    point_elsewhere(line)
+    waits = []
+    for _ in range(4):
+        submit.run(line.plant.context, "two/0", line.parts("two")[0].epoch)
+        (part,) = line.parts("two")
+        assert (part.state, part.reason) == (PartState.INTENT, "account_moved")
+        waits.append((part.due_at or 0.0) - part.updated_at)
+        store.clock_offset_seconds += waits[-1]
+    assert waits == sorted(waits)
+    assert waits[-1] >= 4 * waits[0]

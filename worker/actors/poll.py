@@ -13,7 +13,7 @@ from worker.core.observe import elsewhere
 from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError
-from worker.store.errors import Stale, StoreUnavailable, Unreadable
+from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _turn(context: Context, account_name: str, lease: PollLease) -> float:
         return now + CRASH_LOOK_SECONDS
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
-    parts = [part for part in _readable(context, account_name, due) if _is_here(context, part, connected)]
+    parts = _here(context, _readable(context, account_name, due), connected)
     waiting = kept_back(context, connected) if parts else None
     if waiting is not None:
         return waiting.until
@@ -113,17 +113,17 @@ def _readable(context: Context, account: str, part_ids: Sequence[str]) -> list[P
     return parts
 
 
-def _is_here(context: Context, part: PartRecord, connected: Connected) -> bool:
-    """Whether the account can be asked about the part; one that was submitted to another service is put off."""
-    if part.state is not PartState.SUBMITTED:
-        return False
-    if part.service == connected.service:
-        return True
-    try:
-        context.apply(elsewhere(part, context.store.now()))
-    except Stale:
-        context.metrics.message_stale(Lane.POLL, "raced")
-    return False
+def _here(context: Context, parts: Sequence[PartRecord], connected: Connected) -> list[PartRecord]:
+    """The parts that the account can be asked about; those that were submitted to another service are put off."""
+    submitted = [part for part in parts if part.state is PartState.SUBMITTED]
+    now = context.store.now()
+    moved = [elsewhere(part, now) for part in submitted if part.service != connected.service]
+    for answer in context.apply_looks(moved):
+        if isinstance(answer, Stale):
+            context.metrics.message_stale(Lane.POLL, "raced")
+        elif isinstance(answer, StoreError):
+            raise answer
+    return [part for part in submitted if part.service == connected.service]
 
 
 def _plan_next(context: Context, account: str, turn: int, not_before: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +34,8 @@ class LookPlan:
     def __init__(self, places: Places, due: Iterable[str]) -> None:
         """`due` are the remote ids to look at."""
         self._places = places
+        #: Counted once: what moves while the turn lasts is on pages that it has read.
+        self._distances = places.distances()
         #: Jobs that are due and were not seen yet, in the order in which they came.
         self.remaining = dict.fromkeys(due)
         self._read: set[int] = set()
@@ -56,8 +58,7 @@ class LookPlan:
             page = self._expected_on(remote_id, head)
             if page is not None:
                 expected.setdefault(page, []).append(remote_id)
-        company = Counter(self._places.pages())
-        worth = {page: self._worth(page, jobs, company) for page, jobs in expected.items()}
+        worth = {page: self._worth(page, jobs) for page, jobs in expected.items()}
         worthwhile = [page for page in worth if worth[page] >= PAGE_JOBS_MIN]
         best = max(worthwhile, key=lambda page: (worth[page], -page), default=None)
         if best is None:
@@ -95,10 +96,10 @@ class LookPlan:
         self._places.missed(self._looked_for)
         return list(self.remaining)
 
-    def _worth(self, page: int, jobs: Sequence[str], company: Counter[int]) -> int:
+    def _worth(self, page: int, jobs: Sequence[str]) -> int:
         """How many waiting jobs the page is expected to show: those that are due, and others that were seen there."""
         counted = sum(self._places.page_of(remote_id) == page for remote_id in jobs)
-        return len(jobs) + company[page] - counted
+        return len(jobs) + max(self._places.count_on(page, self._distances) - counted, 0)
 
     def _expected_on(self, remote_id: str, head: int) -> int | None:
         """An unread page where the job may be; `head` is the first of all."""

@@ -198,7 +198,10 @@ class Context:
             self.hints.send(Lane.DELIVER, upload_id, upload.epoch, 0.0)
 
     def wake_next(self, account: str) -> None:
-        """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line."""
+        """Have as many parts of the account's lines looked at as there is room for, by turns; cheap without a line.
+
+        The lines of an account whose record cannot be read are left, so that they hold up no other's.
+        """
         if not self.lines.exist(account):
             return
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,13 +13,17 @@ from worker.actors import collect, prepare, submit
 from worker.context import UNKNOWN_CALLED
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.part import hold
+from worker.core.records import Attempt
 from worker.core.states import Lane, PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from worker.core.change import Change
     from worker.core.records import PartRecord
+    from worker.store.commit import Written
+    from worker.store.errors import StoreError
 
 ACCOUNT = "ipqs-main"
 
@@ -89,3 +93,53 @@ def test_the_line_of_an_account_that_was_removed_is_told_whatever_its_jobs_are(l
     assert not context.lines.hold(ACCOUNT, Lane.SUBMIT, "new/0")
     submit.run(context, "new/0", 0)
     assert line.parts("new")[0].reason == "account_unknown"
+
+
+def test_an_attempt_that_was_made_elsewhere_is_looked_at_ever_more_rarely(line: Line) -> None:
+    """Until the account points back, each look at an attempt of unknown outcome waits longer for the next."""
+    store = line.plant.context.store
+    now, service = store.now(), line.plant.context.accounts[ACCOUNT].service
+    attempt = Attempt(number=1, object="attempts/none/1", at=now, over_at=now)
+    part = a_part("two", 0, PartState.INTENT, now=now, service=service, token="t" * 26, attempt=attempt, attempts=1)
+    stored(store, an_upload("two", UploadState.RUNNING, now=now, parts_total=1), part)
+    point_elsewhere(line)
+    waits = []
+    for _ in range(4):
+        submit.run(line.plant.context, "two/0", line.parts("two")[0].epoch)
+        (part,) = line.parts("two")
+        assert (part.state, part.reason) == (PartState.INTENT, "account_moved")
+        waits.append((part.due_at or 0.0) - part.updated_at)
+        store.clock_offset_seconds += waits[-1]
+    assert waits == sorted(waits)
+    assert waits[-1] >= 4 * waits[0]
+
+
+def test_submitted_parts_wait_longer_each_time_and_are_put_off_together(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many parts wait for the base URL, a turn puts them off in one write."""
+    context = line.plant.context
+    store = context.store
+    now, service = store.now(), context.accounts[ACCOUNT].service
+    fields: dict[str, Any] = {"now": now, "submitted_at": now, "service": service}
+    parts = [a_part("many", n, PartState.SUBMITTED, remote_id=f"90{n}", **fields) for n in range(20)]
+    stored(store, an_upload("many", UploadState.RUNNING, now=now, parts_total=20), *parts)
+    point_elsewhere(line)
+    store.clock_offset_seconds += 10.0
+    writes: list[int] = []
+    commit_many = store.commit_many
+
+    def counted(changes: Sequence[Change]) -> list[Written | StoreError]:
+        writes.append(len(changes))
+        return commit_many(changes)
+
+    monkeypatch.setattr(store, "commit_many", counted)
+    waits = []
+    for _ in range(3):
+        poll_now(context, ACCOUNT)
+        (part,) = line.parts("one")
+        waits.append((part.due_at or 0.0) - part.updated_at)
+        store.clock_offset_seconds += waits[-1] + 1.0
+    assert writes == [21] * 3
+    assert waits == pytest.approx([waits[0], 2 * waits[0], 4 * waits[0]])
+    assert {part.tries for part in line.parts("many")} == {3}

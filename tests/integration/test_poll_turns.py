@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import poll
+from worker.actors.look import LATE_SECONDS
 from worker.core.states import Lane, PartState, UploadState
-from worker.providers.port import Observation, RemoteStatus
+from worker.providers.port import ListPage, Observation, RemoteStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +129,65 @@ def test_a_long_turn_ends_and_the_next_one_goes_on(line: Line, monkeypatch: pyte
     for epoch in (1, 3, 5):
         poll.run(context, ACCOUNT, epoch)
     assert sorted(asked) == ["1", "2", "3"]
+
+
+def test_a_job_alone_is_looked_at_though_full_pages_take_all_calls(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier turns have not come to has a call between two pages, where no turn comes to its last page."""
+    context = line.plant.context
+    store, connected = context.store, context.accounts[ACCOUNT]
+    now, rows = store.now(), connected.provider.capabilities.list_page_rows
+    ids = [str(9_000 - n) for n in range(rows * 20)]
+    fields: dict[str, Any] = {"now": now, "submitted_at": now, "service": connected.service}
+    parts = [a_part("full", n, PartState.SUBMITTED, remote_id=ids[n], **fields) for n in range(len(ids))]
+    stored(store, an_upload("full", UploadState.RUNNING, now=now, parts_total=len(ids)), *parts)
+    for page in range(20):
+        shown = ids[page * rows : (page + 1) * rows]
+        connected.places.saw(page + 1, shown, shown, 2_000)
+    connected.places.saw(40, ["1"], ["1"], 2_000)
+    asked: list[str] = []
+    pages: list[int] = []
+
+    def list_page(cursor: str | None) -> ListPage:
+        store.clock_offset_seconds += 2.0
+        page = int((cursor or "1").rstrip("?"))
+        pages.append(page)
+        jobs = tuple(Observation(remote_id, RemoteStatus.RUNNING) for remote_id in ids[(page - 1) * rows : page * rows])
+        return ListPage(jobs, str(page + 1), 2_000)
+
+    def observe(remote_ids: list[str]) -> dict[str, Observation]:
+        asked.extend(remote_ids)
+        store.clock_offset_seconds += 2.0
+        return {remote_id: Observation(remote_id, RemoteStatus.RUNNING) for remote_id in remote_ids}
+
+    monkeypatch.setattr(connected.provider, "list_page", list_page)
+    monkeypatch.setattr(connected.provider, "observe", observe)
+    context.hint_poll(ACCOUNT, None)
+    store.clock_offset_seconds += LATE_SECONDS
+    poll.run(context, ACCOUNT, 1)
+    assert asked == ["1"]
+    assert pages == [1, 2, 3, 4]
+
+
+def test_no_turn_begins_while_one_waits_long_for_an_answer(
+    tmp_path: Path, redis_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn keeps its lease while a call lasts longer than that, and gives it back at its end."""
+    with running_line(tmp_path, redis_url, broker_url, start=False, rearm_period_seconds=2.0) as line:
+        context = line.plant.context
+        store, connected = context.store, context.accounts[ACCOUNT]
+        add_parts(line)
+        client: Any = store.client
+        name = store.key("poll", ACCOUNT)
+
+        def slow(remote_ids: list[str]) -> dict[str, Observation]:
+            lease_ends_at = float(client.hget(name, "until"))
+            wait_until(lambda: float(client.hget(name, "until")) > lease_ends_at, what="the lease's renewal")
+            return {remote_id: Observation(remote_id, RemoteStatus.RUNNING) for remote_id in remote_ids}
+
+        monkeypatch.setattr(connected.provider, "observe", slow)
+        without_list = replace(connected.provider.capabilities, list_jump=None)
+        monkeypatch.setattr(connected.provider, "capabilities", without_list)
+        context.hint_poll(ACCOUNT, None)
+        poll.run(context, ACCOUNT, 1)
+        assert [part.looks for part in store.parts(["more/0", "more/1"])] == [1, 1]
+        assert client.hget(name, "until") is None

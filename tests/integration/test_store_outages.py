@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.builders.records import a_part, an_upload, stored
 from tests.builders.stores import a_store, everything
@@ -13,12 +16,13 @@ from worker.core.states import UploadState
 from worker.core.urgency import Urgency
 from worker.host.embedded import EmbeddedServer
 from worker.store.errors import StoreUnavailable, Unreadable
+from worker.store.lines import Lines
+from worker.store.looking import in_flight
+from worker.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from worker.store.store import Store
 
 RUNNING = an_upload(state=UploadState.RUNNING, parts_total=1, now=1.0)
 #: One call of each kind that writes.
@@ -122,3 +126,21 @@ def test_a_record_nobody_can_read_is_told_as_such(store: Store, text: str, told:
     with pytest.raises(Unreadable, match=told) as caught:
         store.upload("list-1")
     assert text not in str(caught.value)
+
+
+def test_a_server_that_is_gone_is_told_in_the_same_words_by_whoever_asks(tmp_path: Path) -> None:
+    """A script, a command, a line and many keys at once: each outage is the same error, shown without the library's."""
+    store = Store(redis.Redis(unix_socket_path=str(tmp_path / "nobody"), retry=Retry(NoBackoff(), 0)))
+    asks: list[Callable[[], object]] = [
+        lambda: store.take_token("ipqs-main", 1.0, 4, Urgency.WORK),
+        store.now,
+        Lines(store).accounts,
+        lambda: in_flight(store, ["ipqs-main"]),
+    ]
+    told = set()
+    for ask in asks:
+        with pytest.raises(StoreUnavailable) as caught:
+            ask()
+        assert caught.value.__suppress_context__
+        told.add(str(caught.value))
+    assert told == {"Redis cannot be reached, did not answer in time or takes no writes (ConnectionError)."}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,6 +184,20 @@ def test_each_account_is_walked_once_in_a_period(line: Line) -> None:
     let_time_pass(line, period)
     line.timekeeper.tick()
     assert hints(line) == sorted(once * 2)
+
+
+def test_an_account_that_only_a_newer_process_can_read_holds_up_no_other(line: Line) -> None:
+    """Its line is left and stays as it is, and the line after it is called up."""
+    store, now = store_of(line), store_of(line).now()
+    for account in ("ipqs-main", "whoisxml-main"):
+        upload = an_upload(account, UploadState.RUNNING, now=now, account=account, parts_total=1)
+        stored(store, upload, a_part(account, 0, now=now, account=account))
+        (part,) = store.parts([f"{account}/0"])
+        store.commit(stand(hold(part, now, "own_rate", now + LONG_SECONDS)))
+    store.client.set(store.key("account", "ipqs-main"), json.dumps({"schema_version": 99}))
+    line.timekeeper.call_up()
+    assert [arguments for _, arguments in hints(line)] == [("whoisxml-main/0", 0)]
+    assert line.plant.context.lines.hold("ipqs-main", Lane.SUBMIT, "ipqs-main/0")
 
 
 def test_the_running_thread_moves_and_arms(line: Line) -> None:

@@ -26,6 +26,7 @@ from worker.core.account import (
     paused_by,
     probe,
     recovered,
+    renew_walk,
     resume,
     to_probe,
     waiting,
@@ -195,7 +196,7 @@ def test_the_balance_is_kept_with_its_time(balance: int) -> None:
 
 
 def test_one_process_walks_the_list_at_a_time() -> None:
-    """Another begins when the walk has ended, or its time is over."""
+    """Another begins when the walk has ended, or its time is over; only whoever walks has its time made longer."""
     ours, theirs = Lease(owner="host:1", until=NOW + 300.0), Lease(owner="host:2", until=NOW + 400.0)
     change = begin_walk(an_account(), ours, NOW)
     assert change is not None
@@ -203,6 +204,11 @@ def test_one_process_walks_the_list_at_a_time() -> None:
     assert begin_walk(walking, theirs, NOW + 299.0) is None
     assert begin_walk(walking, theirs, NOW + 300.0) is not None
     assert end_walk(walking, theirs) is None
+    assert renew_walk(walking, theirs, theirs) is None
+    renewed = renew_walk(walking, ours, longer := Lease(owner="host:1", until=NOW + 360.0))
+    assert renewed is not None
+    assert begin_walk(renewed.accounts[0], theirs, NOW + 359.0) is None
+    assert end_walk(renewed.accounts[0], longer) is not None
     ended = end_walk(walking, ours)
     assert ended is not None
     assert begin_walk(ended.accounts[0], theirs, NOW) is not None

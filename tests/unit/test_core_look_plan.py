@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.look_plan import PAGES_MAX, LookPlan, in_turns
 from worker.core.places import PLACES_MAX, Places
+
+if TYPE_CHECKING:
+    import pytest
 
 PAGE_ROWS = 50
 
@@ -164,6 +168,64 @@ def test_a_turn_reads_a_bounded_number_of_pages() -> None:
     listed = Listed()
     jobs = listed.add(PAGES_MAX * PAGE_ROWS + 10)
     assert listed.look(jobs) == Turn(list(range(1, PAGES_MAX + 1)), jobs[:10])
+
+
+def test_what_is_on_no_page_can_be_asked_for_between_two_pages() -> None:
+    """Of the jobs that are wanted the first is named that is alone; those on pages to be read are left to the pages."""
+    listed = Listed()
+    (lone,) = listed.add(1)
+    listed.add(PAGE_ROWS * 3)
+    jobs = listed.add(PAGE_ROWS * 2)
+    listed.look([*jobs, lone])
+    listed.places.saw(6, [lone], [lone], len(listed.jobs))
+    plan = LookPlan(listed.places, [*jobs, lone])
+    assert plan.next_page() == 1
+    plan.saw(1, listed.jobs[:PAGE_ROWS], last=False)
+    assert plan.next_alone([*jobs, lone]) == lone
+    assert plan.next_alone([*jobs, lone]) is None
+    assert plan.next_page() == 2
+    plan.saw(2, listed.jobs[PAGE_ROWS : PAGE_ROWS * 2], last=False)
+    assert plan.next_page() is None
+    assert plan.end() == []
+
+
+def test_the_jobs_of_a_list_are_counted_once_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages a turn reads, it goes through all the places that are remembered once."""
+    listed, counted = Listed(), []
+    jobs = listed.add(PAGE_ROWS * 30)
+    listed.look(jobs)
+    listed.add(70)
+    distances = listed.places.distances
+
+    def noted() -> list[int]:
+        counted.append(len(listed.places))
+        return distances()
+
+    monkeypatch.setattr(listed.places, "distances", noted)
+    assert len(listed.look(jobs).pages) >= 30
+    assert counted == [len(jobs)]
+
+
+@given(
+    seen=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 200)), max_size=10),
+    total=st.integers(0, 400),
+    newest_first=st.booleans(),
+)
+def test_jobs_are_counted_on_the_pages_that_they_are_expected_on(
+    seen: list[tuple[int, int]], total: int, *, newest_first: bool
+) -> None:
+    """Whatever was seen when, and however long the list is now, each job counts on its own page."""
+    places, names = Places(10, newest_first=newest_first), []
+    for number, (page, then) in enumerate(seen):
+        shown = [f"{number}-{n}" for n in range(10)]
+        places.saw(page, shown, shown, then)
+        names += shown
+    places.saw(1, [], [], total)
+    expected = Counter(places.page_of(name) for name in names)
+    distances = places.distances()
+    assert {page: places.count_on(page, distances) for page in range(1, 100)} == {
+        page: expected[page] for page in range(1, 100)
+    }
 
 
 def test_the_memory_of_places_is_bounded_and_forgets() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.builders.core_records import POLICY, sent
 from tests.builders.records import NOW, an_attempt
 from worker.core.errors import IllegalMove
-from worker.core.observe import MISSING_LOOKS_MAX, Seen, not_seen, observed
+from worker.core.observe import MISSING_LOOKS_MAX, Seen, elsewhere, not_seen, observed
 from worker.core.search import ANSWERS_WITHIN_SECONDS
 from worker.core.states import Lane, PartState
 
@@ -57,6 +57,16 @@ def test_a_status_word_nobody_knows_is_the_reason_of_the_part() -> None:
     strange = observed(sent(), Seen("unknown", "ZOMBIE"), LATER, POLICY).parts[0]
     known = observed(strange, Seen("running", "RUNNING"), LATER + 10, POLICY).parts[0]
     assert (strange.reason, strange.remote_word, known.reason) == ("unknown_status", "ZOMBIE", "")
+
+
+def test_a_part_whose_account_was_pointed_elsewhere_waits_longer_each_time() -> None:
+    """The wait doubles with each look in vain, and begins anew once a look has shown the job."""
+    first = elsewhere(sent(), LATER).parts[0]
+    second = elsewhere(first, LATER).parts[0]
+    assert (first.reason, first.looks, first.tries) == ("account_moved", 0, 1)
+    assert (second.due_at or 0) - LATER == 2 * ((first.due_at or 0) - LATER)
+    again = observed(second, Seen("running", "RUNNING"), LATER + 200, POLICY).parts[0]
+    assert (again.reason, again.tries) == ("", 0)
 
 
 @given(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: Seconds after which a job that is due is late: as long as a turn lasts at most.
+LATE_SECONDS = 10.0
+
 
 class Shown(NamedTuple):
     """What one call showed."""
@@ -91,10 +94,14 @@ class Looks:
         return {part.remote_id: part for part in self._readable(following) if part.remote_id}
 
     def _by_pages(self, due: Mapping[str, PartRecord]) -> Iterator[Shown]:
-        """Pages of the list that are expected to show several jobs, then calls for the other ones."""
+        """Pages of the list that are expected to show several jobs, then calls for the other ones.
+
+        Between two pages goes a call for one of those that earlier turns have not come to.
+        """
         provider, places = self._connected.provider, self._connected.places
         jump = provider.capabilities.list_jump
         plan = LookPlan(places, due)
+        late = self._late(due)
         while jump is not None and (number := plan.next_page()) is not None:
             page = provider.list_page(None if number == 1 else jump.format(page=number))
             jobs = {job.remote_id: job for job in page.jobs}
@@ -104,8 +111,16 @@ class Looks:
             waiting = {part.remote_id or "" for part in (*found, *company)}
             places.saw(number, list(jobs), waiting, page.total_jobs)
             yield Shown(jobs, found, company)
+            if (alone := plan.next_alone(late)) is not None:
+                yield Shown(provider.observe([alone]), [due[alone]], ())
         for remote_id in plan.end():
             yield Shown(provider.observe([remote_id]), [due[remote_id]], ())
+
+    def _late(self, due: Mapping[str, PartRecord]) -> list[str]:
+        """Jobs that have been due for so long that an earlier turn has not come to them, the latest first."""
+        due_at = {remote_id: part.due_at or self._began_at for remote_id, part in due.items()}
+        late = [remote_id for remote_id in due if due_at[remote_id] <= self._began_at - LATE_SECONDS]
+        return sorted(late, key=due_at.__getitem__)
 
     # What they show
 

@@ -8,11 +8,12 @@ import structlog
 
 from worker.actors.accounts import kept_back, pause_account, provider_well
 from worker.actors.look import Looks
+from worker.actors.poll_lease import PollLease
 from worker.core.observe import elsewhere
 from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError
-from worker.store.errors import Stale, StoreUnavailable, Unreadable
+from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +43,17 @@ def run(context: Context, account: str, epoch: int) -> None:
             if turn is None:
                 context.metrics.message_stale(Lane.POLL, "epoch")
             else:
-                _plan_next(context, account, turn, _survived_turn(context, account, turn))
+                with PollLease(context, account, turn) as lease:
+                    not_before = _survived_turn(context, account, lease)
+                _plan_next(context, account, turn, not_before)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the account is polled again when Redis is back")
 
 
-def _survived_turn(context: Context, account: str, turn: int) -> float:
+def _survived_turn(context: Context, account: str, lease: PollLease) -> float:
     """`_turn`, whatever happens in it: what nobody foresaw is logged, and the account is looked at again later."""
     try:
-        return _turn(context, account, turn)
+        return _turn(context, account, lease)
     except StoreUnavailable:
         raise
     except Unreadable as error:
@@ -61,7 +64,7 @@ def _survived_turn(context: Context, account: str, turn: int) -> float:
         return context.store.now() + CRASH_LOOK_SECONDS
 
 
-def _turn(context: Context, account_name: str, turn: int) -> float:
+def _turn(context: Context, account_name: str, lease: PollLease) -> float:
     """Look at what is due; the time before which no further look makes sense."""
     connected = context.accounts.get(account_name)
     now = context.store.now()
@@ -70,11 +73,11 @@ def _turn(context: Context, account_name: str, turn: int) -> float:
         return now + CRASH_LOOK_SECONDS
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
-    parts = [part for part in _readable(context, account_name, due) if _is_here(context, part, connected)]
+    parts = _here(context, _readable(context, account_name, due), connected)
     waiting = kept_back(context, connected) if parts else None
     if waiting is not None:
         return waiting.until
-    looks = Looks(context, connected, now, lambda: _goes_on(context, account_name, turn, now))
+    looks = Looks(context, connected, now, lambda: _goes_on(context, lease, now))
     try:
         with connected.gate.urgent(Urgency.LOOK):
             looks.look(parts)
@@ -88,9 +91,9 @@ def _turn(context: Context, account_name: str, turn: int) -> float:
     return now + looks.calls / (connected.account.requests_per_second * RATE_SHARE)
 
 
-def _goes_on(context: Context, account: str, turn: int, began_at: float) -> bool:
+def _goes_on(context: Context, lease: PollLease, began_at: float) -> bool:
     """Whether the turn may make another call; asking renews its lease, so that no other turn begins meanwhile."""
-    if not context.store.renew_poll(account, turn, context.settings.rearm_period_seconds):
+    if not lease.renew():
         log.warning("poll_turn_lost", remedy="none is needed: another turn looks at what this one has left")
         return False
     return context.store.now() < began_at + TURN_SECONDS
@@ -110,17 +113,17 @@ def _readable(context: Context, account: str, part_ids: Sequence[str]) -> list[P
     return parts
 
 
-def _is_here(context: Context, part: PartRecord, connected: Connected) -> bool:
-    """Whether the account can be asked about the part; one that was submitted to another service is put off."""
-    if part.state is not PartState.SUBMITTED:
-        return False
-    if part.service == connected.service:
-        return True
-    try:
-        context.apply(elsewhere(part, context.store.now()))
-    except Stale:
-        context.metrics.message_stale(Lane.POLL, "raced")
-    return False
+def _here(context: Context, parts: Sequence[PartRecord], connected: Connected) -> list[PartRecord]:
+    """The parts that the account can be asked about; those that were submitted to another service are put off."""
+    submitted = [part for part in parts if part.state is PartState.SUBMITTED]
+    now = context.store.now()
+    moved = [elsewhere(part, now) for part in submitted if part.service != connected.service]
+    for answer in context.apply_looks(moved):
+        if isinstance(answer, Stale):
+            context.metrics.message_stale(Lane.POLL, "raced")
+        elif isinstance(answer, StoreError):
+            raise answer
+    return [part for part in submitted if part.service == connected.service]
 
 
 def _plan_next(context: Context, account: str, turn: int, not_before: float) -> None:

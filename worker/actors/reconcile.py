@@ -49,7 +49,8 @@ def _reconcile(context: Context, connected: Connected) -> None:
     try:
         alive = attempts_alive(context, connected)
         decide(context, connected, walk(context, connected, sweep), alive)
-        balance = connected.provider.credits().balance
+        with connected.gate.patient():
+            balance = connected.provider.credits().balance
         context.apply(credits_seen(context.store.account(name, provider), balance, context.store.now()))
     except OwnRateReached as error:
         log.info("sweep_incomplete", account=name, pages=sweep.pages, reason=error.reason)

@@ -27,7 +27,7 @@ from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
 from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
-from worker.core.blocked import blocked, blocked_seconds
+from worker.core.blocked import blocked, blocked_seconds, tried
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.method import PULL, choose_method
@@ -139,7 +139,8 @@ def _resolve(context: Context, part: PartRecord, connected: Connected | None, no
     elif connected is None or part.service != connected.service:
         reason = "account_unknown" if connected is None else "account_moved"
         message = "The account that this attempt was made on is not configured as it was; its list cannot be searched."
-        _write(context, part, unresolved(part, now, reason, message, look_at=now + blocked_seconds(part)))
+        look_at = now + blocked_seconds(part)
+        _write(context, part, unresolved(tried(part), now, reason, message, look_at=look_at))
     else:
         search(context, connected, part)
 

@@ -10,7 +10,7 @@ import structlog
 from worker.actors.accounts import kept_back, pause_account, write_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
-from worker.core.account import begin_walk, end_walk
+from worker.core.account import begin_walk, end_walk, renew_walk
 from worker.core.records import Lease
 from worker.core.search import Grounds, SearchRules, displaced, judge, look_again, wait_for_walk
 from worker.core.states import Lane, PartState
@@ -32,8 +32,10 @@ log = structlog.get_logger()
 
 #: Seconds before a part's look that it may be taken early, when a walk for it is made anyway.
 EARLY_SECONDS = 0.5
-#: Longest turn of one walk, seconds: when its process is gone, or it takes longer, another may begin.
+#: Lease of a walk, seconds: when its process is gone another may begin. It outlasts the wait for a token and a call.
 WALK_SECONDS = 300.0
+#: Seconds after which a walk that goes on has its lease renewed.
+WALK_RENEW_SECONDS = 60.0
 #: Times a job that was found by its time is given up again when its part is written by others meanwhile.
 GIVE_WAY_TRIES = 10
 
@@ -54,30 +56,58 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
     if waiting is not None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
         return
-    lease = Lease(owner=context.process, until=now + WALK_SECONDS)
-    if not write_account(context, connected, lambda record: begin_walk(record, lease, now)):
+    turn = _WalkTurn(context, connected, now)
+    if not turn.begin():
         # Somebody walks it already, and will decide about this part too.
         _apply(context, wait_for_walk(part, now, rules))
         return
     try:
-        _walk_for(context, connected, part, rules, named=named)
+        _walk_for(context, connected, part, rules, turn, named=named)
     finally:
-        write_account(context, connected, lambda record: end_walk(record, lease))
+        turn.end()
 
 
-def _walk_for(context: Context, connected: Connected, part: PartRecord, rules: SearchRules, *, named: bool) -> None:
+class _WalkTurn:
+    """The turn to walk an account's list, under a lease that lasts as long as the walk goes on."""
+
+    def __init__(self, context: Context, connected: Connected, now: float) -> None:
+        self._context = context
+        self._connected = connected
+        self._lease = Lease(owner=context.process, until=now + WALK_SECONDS)
+
+    def begin(self) -> bool:
+        now = self._lease.until - WALK_SECONDS
+        return write_account(self._context, self._connected, lambda record: begin_walk(record, self._lease, now))
+
+    def go_on(self) -> None:
+        """Renew the lease if that is due."""
+        lease, until = self._lease, self._context.store.now() + WALK_SECONDS
+        if until - lease.until < WALK_RENEW_SECONDS:
+            return
+        renewed = Lease(owner=lease.owner, until=until)
+        if write_account(self._context, self._connected, lambda record: renew_walk(record, lease, renewed)):
+            self._lease = renewed
+
+    def end(self) -> None:
+        write_account(self._context, self._connected, lambda record: end_walk(record, self._lease))
+
+
+def _walk_for(
+    context: Context, connected: Connected, part: PartRecord, rules: SearchRules, turn: _WalkTurn, *, named: bool
+) -> None:
     now = context.store.now()
     sweep = Sweep(began_at=now)
     began = time.monotonic()
     alive = attempts_alive(context, connected)
     try:
-        walked = walk(context, connected, sweep, until=_until(part, connected, now, rules, named=named))
+        until = _until(part, connected, now, rules, named=named)
+        walked = walk(context, connected, sweep, until=until, going_on=turn.go_on)
     except ProviderError as error:
-        until = context.store.now() + (error.retry_after_seconds or 0.0)
+        not_before = context.store.now() + (error.retry_after_seconds or 0.0)
         if not isinstance(error, OwnRateReached):
             log.warning("search_incomplete", account=part.account, pages=sweep.pages, error=str(error))
-            until = pause_account(context, part.account, part.provider, error)
-        _look_again(context, part.part_id, rules, named=named, not_before=until)
+            not_before = pause_account(context, part.account, part.provider, error)
+        _look_again(context, part.part_id, rules, named=named, not_before=not_before)
         return
     if sweep.complete:
         context.store.write_sweep(part.account, sweep)

@@ -17,6 +17,8 @@ from worker.storage import StorageError
 from worker.store.errors import Later, Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.context import Connected, Context
     from worker.core.records import PartRecord
     from worker.core.sweep import Sweep
@@ -32,7 +34,14 @@ HEADS_MAX = 5
 UNPROVEN_MAX = 10_000
 
 
-def walk(context: Context, connected: Connected, sweep: Sweep, *, until: int | None = None) -> Walked:
+def walk(
+    context: Context,
+    connected: Connected,
+    sweep: Sweep,
+    *,
+    until: int | None = None,
+    going_on: Callable[[], None] | None = None,
+) -> Walked:
     """Read the list page by page; where it shifts meanwhile, a job is counted once.
 
     Jobs move to earlier pages when others are deleted, and a total does not tell, as one may have been added as well.
@@ -42,10 +51,12 @@ def walk(context: Context, connected: Connected, sweep: Sweep, *, until: int | N
     Known limitation: newest first, deletions are seen only by the provider's total, where it gives one.
 
     `until` ends the walk, incomplete, at a page without any id above it: enough to find a new job, and never to prove
-    that there is none. Raises `ProviderError`; what was shown before that has moved.
+    that there is none. `going_on` is told before each page. Raises `ProviderError`; what was shown before has moved.
     """
-    walker = _Walker(context, connected, sweep)
-    walker.read(until)
+    walker = _Walker(context, connected, sweep, going_on)
+    # A walk that ends for want of a call begins again at its first page, and may never come to its last.
+    with connected.gate.patient():
+        walker.read(until)
     return Walked(
         began_at=sweep.began_at,
         complete=sweep.complete,
@@ -61,6 +72,7 @@ class _Walker:
     context: Context
     connected: Connected
     sweep: Sweep
+    going_on: Callable[[], None] | None
     known: set[str] = field(default_factory=set)
     controls: dict[str, str] = field(default_factory=dict)
     named_controls: dict[str, str] = field(default_factory=dict)
@@ -88,6 +100,8 @@ class _Walker:
         self.sweep.complete = whole and self.readable and len(self.unproven) <= UNPROVEN_MAX
 
     def _page(self, cursor: str | None) -> ListPage:
+        if self.going_on is not None:
+            self.going_on()
         page = self.connected.provider.list_page(cursor)
         self.sweep.pages += 1
         self.jobs_said = max(self.jobs_said, page.total_jobs or 0)

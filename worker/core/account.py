@@ -127,6 +127,14 @@ def begin_walk(account: AccountRecord, lease: Lease, now: float) -> Change | Non
     return Change("walk", "", account.account, accounts=(walking,), details=None)
 
 
+def renew_walk(account: AccountRecord, lease: Lease, renewed: Lease) -> Change | None:
+    """The walk of this lease goes on under a `renewed` one; `None` when it is another's turn already."""
+    if account.walk != lease:
+        return None
+    going_on = account.model_copy(update={"walk": renewed})
+    return Change("walk", "", account.account, accounts=(going_on,), details=None)
+
+
 def end_walk(account: AccountRecord, lease: Lease) -> Change | None:
     """The walk of this lease is over; `None` when it is another's turn already."""
     if account.walk != lease:

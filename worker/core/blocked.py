@@ -17,8 +17,12 @@ BLOCKED_SECONDS = (60.0, 900.0)
 
 def blocked(part: PartRecord, now: float, reason: str) -> Change:
     """The part is held, unspent, each time longer."""
-    tried = part.model_copy(update={"tries": part.tries + 1})
-    return hold(tried, now, reason, now + blocked_seconds(part))
+    return hold(tried(part), now, reason, now + blocked_seconds(part))
+
+
+def tried(part: PartRecord) -> PartRecord:
+    """The part, looked at once more in vain: its next wait is longer."""
+    return part.model_copy(update={"tries": part.tries + 1})
 
 
 def blocked_seconds(part: PartRecord) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +34,8 @@ class LookPlan:
     def __init__(self, places: Places, due: Iterable[str]) -> None:
         """`due` are the remote ids to look at."""
         self._places = places
+        #: Counted once: what moves while the turn lasts is on pages that it has read.
+        self._distances = places.distances()
         #: Jobs that are due and were not seen yet, in the order in which they came.
         self.remaining = dict.fromkeys(due)
         self._read: set[int] = set()
@@ -42,9 +44,12 @@ class LookPlan:
         #: How many more pages may be read for new jobs that show fewer than `PAGE_JOBS_MIN` of them.
         self._vain_pages = math.ceil(new / places.page_rows) + 1
         self._looked_for: set[str] = set()
+        #: Jobs that are expected on pages worth reading, by the last `next_page`.
+        self._on_pages: set[str] = set()
 
     def next_page(self) -> int | None:
         """The number of the page to read next, the one that is expected to show most; `None` when none is worth it."""
+        self._on_pages.clear()
         if len(self._read) >= PAGES_MAX:
             return None
         head = next(page for page in count(1) if page not in self._read)
@@ -53,11 +58,12 @@ class LookPlan:
             page = self._expected_on(remote_id, head)
             if page is not None:
                 expected.setdefault(page, []).append(remote_id)
-        company = Counter(self._places.pages())
-        worth = {page: self._worth(page, jobs, company) for page, jobs in expected.items()}
-        best = max(worth, key=lambda page: (worth[page], -page), default=None)
-        if best is None or worth[best] < PAGE_JOBS_MIN:
+        worth = {page: self._worth(page, jobs) for page, jobs in expected.items()}
+        worthwhile = [page for page in worth if worth[page] >= PAGE_JOBS_MIN]
+        best = max(worthwhile, key=lambda page: (worth[page], -page), default=None)
+        if best is None:
             return None
+        self._on_pages.update(remote_id for page in worthwhile for remote_id in expected[page])
         self._looked_for.update(expected[best])
         return best
 
@@ -69,19 +75,31 @@ class LookPlan:
         found = [remote_id for remote_id in shown if remote_id in self.remaining]
         for remote_id in found:
             del self.remaining[remote_id]
-        self._looked_for.difference_update(found)
+        self._looked_for.difference_update(shown)
         if len(found) < PAGE_JOBS_MIN:
             self._vain_pages -= 1
+
+    def next_alone(self, wanted: Iterable[str]) -> str | None:
+        """The first of `wanted` that is to be asked for by itself, because no page is worth reading for it.
+
+        It counts as seen, and can be asked for while there are pages to read still: where these would take all calls of
+        every turn, what is on none of them would never be looked at.
+        """
+        for remote_id in wanted:
+            if remote_id in self.remaining and remote_id not in self._on_pages:
+                del self.remaining[remote_id]
+                return remote_id
+        return None
 
     def end(self) -> list[str]:
         """What is to be asked for one by one; what was looked for on pages in vain is not looked for there again."""
         self._places.missed(self._looked_for)
         return list(self.remaining)
 
-    def _worth(self, page: int, jobs: Sequence[str], company: Counter[int]) -> int:
+    def _worth(self, page: int, jobs: Sequence[str]) -> int:
         """How many waiting jobs the page is expected to show: those that are due, and others that were seen there."""
         counted = sum(self._places.page_of(remote_id) == page for remote_id in jobs)
-        return len(jobs) + company[page] - counted
+        return len(jobs) + max(self._places.count_on(page, self._distances) - counted, 0)
 
     def _expected_on(self, remote_id: str, head: int) -> int | None:
         """An unread page where the job may be; `head` is the first of all."""

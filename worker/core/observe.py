@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.core.blocked import blocked_seconds, tried
 from worker.core.change import Change, Event
 from worker.core.durations import measured
 from worker.core.part import change
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Looks in a row in which the provider did not know the job, before that is an alarm.
 MISSING_LOOKS_MAX = 10
-#: Seconds until a part is looked at again whose account speaks to another service now.
-ELSEWHERE_LOOK_SECONDS = 60.0
 #: A look that only rides along is written when it moves the next one by at least this fraction of the wait.
 REACH_FRACTION = 0.5
 #: Least growth of the progress fraction that is worth an event to applications.
@@ -144,6 +143,7 @@ def _look_again(part: PartRecord, seen: Seen, now: float, due_at: float) -> Chan
         progressed_at=now if progress > before or seen.word != part.remote_word else part.progressed_at,
         reason="unknown_status" if seen.status == "unknown" else "",
         message="",
+        tries=0,
     )
     stepped = int(progress / PROGRESS_STEP) > int(before / PROGRESS_STEP)
     changed = stepped or seen.word != part.remote_word or again.reason != part.reason
@@ -162,11 +162,10 @@ def _progress_event(part: PartRecord) -> Event:
 
 
 def elsewhere(part: PartRecord, now: float) -> Change:
-    """The account speaks to another service now, where the part's remote id means nothing: look again later."""
+    """The account speaks to another service now, where the part's remote id means nothing: wait, each time longer."""
     message = "The account's base URL was changed after this part was submitted; change it back to collect the result."
-    waiting = part.moved(
-        PartState.SUBMITTED, now, due_at=now + ELSEWHERE_LOOK_SECONDS, reason="account_moved", message=message
-    )
+    due_at = now + blocked_seconds(part)
+    waiting = tried(part).moved(PartState.SUBMITTED, now, due_at=due_at, reason="account_moved", message=message)
     new = part.reason != waiting.reason
     return change("account_moved", waiting, reason=waiting.reason, details={"message": message} if new else None)
 

@@ -7,7 +7,8 @@ a job's distance from the end at which the list does not grow, so that is kept.
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,10 +63,19 @@ class Places:
         distance = self._distances.get(remote_id)
         return None if distance is None else self._page(distance)
 
-    def pages(self) -> Counter[int]:
-        """How many of the jobs are expected on each page."""
+    def distances(self) -> list[int]:
+        """Where the jobs are whose places are known, sorted: for `count_on`, which any number of pages can be told."""
         with self._lock:
-            return Counter(self._page(distance) for distance in self._distances.values() if distance is not None)
+            return sorted(distance for distance in self._distances.values() if distance is not None)
+
+    def count_on(self, page: int, distances: Sequence[int]) -> int:
+        """How many of the jobs with these sorted distances are expected on the page, however the list has grown."""
+        first, after = (page - 1) * self.page_rows, page * self.page_rows
+        if not self.newest_first:
+            return bisect_left(distances, after) - bisect_left(distances, first)
+        # With more distance than the list has jobs is what is expected at its head.
+        nearer = len(distances) if page == 1 else bisect_right(distances, self._total - first)
+        return nearer - bisect_right(distances, self._total - after)
 
     def _page(self, distance: int) -> int:
         index = self._total - distance if self.newest_first else distance

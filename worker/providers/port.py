@@ -184,7 +184,7 @@ class Gate(Protocol):
     """Permission to call the provider: every HTTP call takes one token first."""
 
     def acquire(self, operation: str) -> None:
-        """Take a token, waiting at most a bounded second; raises `Throttled` when that is not enough."""
+        """Take a token, waiting a bounded time; raises `Throttled` when that is not enough."""
 
 
 class Reporter:

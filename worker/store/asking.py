@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from worker.outages import OUTAGES
-from worker.store.errors import StoreUnavailable
 from worker.store.keys import KEY_PREFIX
+from worker.store.reaching import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +39,5 @@ class Asking:
         return self._scripts[script](keys=list(keys), args=list(args))  # type: ignore[arg-type]  # numbers are encoded
 
     def _ask(self, command: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's commands are untyped
-        try:
+        with reaching():
             return command(*args, **options)
-        except OUTAGES as error:
-            reason = type(error).__name__
-        raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from worker.core.states import Lane
-from worker.outages import OUTAGES
-from worker.store.errors import StoreUnavailable
+from worker.store.reaching import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -40,10 +39,6 @@ def _asked_of_each(store: Store, names: Iterable[str], command: Callable[[Any, s
     pipeline = client.pipeline(transaction=False)
     for name in names:
         command(pipeline, name)
-    try:
+    with reaching():
         answers: list[Any] = pipeline.execute()
-    except OUTAGES as error:
-        reason = type(error).__name__
-    else:
-        return answers
-    raise StoreUnavailable(f"Redis cannot be reached, or did not answer in time ({reason}).")
+    return answers

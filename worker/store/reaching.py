@@ -19,6 +19,5 @@ def reaching() -> Iterator[None]:
         yield
     except OUTAGES as error:
         reason = type(error).__name__
-    else:
-        return
-    raise StoreUnavailable(f"Redis cannot be reached, did not answer in time or takes no writes ({reason}).")
+        message = f"Redis cannot be reached, did not answer in time or takes no writes ({reason})."
+        raise StoreUnavailable(message) from None

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.broker.sorted_set import NAMESPACE, SortedSetBroker
+from worker.broker.sorted_set import DELAYED_KEYS, NAMESPACE, SortedSetBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,8 +64,8 @@ class Queues:
 
     def delayed(self) -> int:
         """Messages that are not due yet."""
-        count = int(self._client.zcard(f"{NAMESPACE}:delayed"))
-        assert count == self._client.hlen(f"{NAMESPACE}:delayed.msgs")
+        count = int(self._client.zcard(DELAYED_KEYS[0]))
+        assert count == self._client.hlen(DELAYED_KEYS[1])
         return count
 
     def dead(self) -> int:

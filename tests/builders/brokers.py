@@ -64,9 +64,12 @@ class Queues:
 
     def delayed(self) -> int:
         """Messages that are not due yet."""
-        count = int(self._client.zcard(DELAYED_KEYS[0]))
-        assert count == self._client.hlen(DELAYED_KEYS[1])
-        return count
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zcard(DELAYED_KEYS[0])
+            pipe.hlen(DELAYED_KEYS[1])
+            members, texts = map(int, pipe.execute())
+        assert members == texts
+        return members
 
     def dead(self) -> int:
         """Messages of the queue `work` that failed for good."""

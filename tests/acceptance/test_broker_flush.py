@@ -27,7 +27,7 @@ SHORT = 5
 FLUSH_IF_HINTED = """
 local lost, wanted = {}, false
 local found = {}
-for _, kept in ipairs(redis.call('HVALS', 'dramatiq:delayed.msgs')) do
+for _, kept in ipairs(redis.call('HVALS', 'dramatiq:delayed.numbered.msgs')) do
   found[string.match(kept, '^[^\\n]*')] = true
 end
 for _, lane in ipairs({'prepare', 'submit', 'poll', 'collect', 'deliver'}) do

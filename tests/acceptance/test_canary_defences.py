@@ -18,6 +18,7 @@ from tests.builders.canary_play import launched, played, with_password
 from tests.builders.canary_scene import ACTS
 from tests.builders.canary_sinks import Reading
 from tests.builders.canary_site import PLAIN_IPQS, PLAIN_WHOISXML, Keys, a_canarium
+from worker.broker.sorted_set import DELAYED_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,7 +97,7 @@ WEAKENED = (
         ("records: stream bulkverify:rejected: URL secret",),
         acts=("requests hold secrets",),
     ),
-    Weakened(("plain messages",), ("messages: hash dramatiq:delayed.msgs: IPQS key",), acts=("message is retried",)),
+    Weakened(("plain messages",), (f"messages: hash {DELAYED_KEYS[1]}: IPQS key",), acts=("message is retried",)),
     Weakened(
         ("URLs in repr", "keys in repr"),
         ("output: stdout: Redis password", "output: stdout: IPQS key"),

@@ -18,6 +18,7 @@ import redis
 from producers.contract import CONTRACT_VERSION
 from producers.request import UploadRequest
 from worker.actors.attempts import attempt_name
+from worker.actors.names import input_name, values_name
 from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.observe import Seen, observed
@@ -155,7 +156,8 @@ def _upload(crowd: Crowd, number: int, now: float) -> UploadRecord:
 
 def _found(upload: UploadRecord, dialect: Dialect) -> uploads.Prepared:
     return uploads.Prepared(
-        dialect=dialect.kept,
+        dialect=dialect.model_dump(mode="json"),
+        input_object=input_name(upload),
         input_bytes=80,
         rows=ROWS,
         empty=0,
@@ -190,6 +192,7 @@ def _part(crowd: Crowd, upload: UploadRecord, now: float) -> PartRecord:
         index=0,
         rows=ROWS,
         digest=digest,
+        values_object=values_name(upload.upload_id, 0),
         token=token,
     )
 

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.broker.sorted_set import NAMESPACE, SortedSetBroker
+from worker.broker.sorted_set import DELAYED_KEYS, NAMESPACE, SortedSetBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,9 +64,12 @@ class Queues:
 
     def delayed(self) -> int:
         """Messages that are not due yet."""
-        count = int(self._client.zcard(f"{NAMESPACE}:delayed"))
-        assert count == self._client.hlen(f"{NAMESPACE}:delayed.msgs")
-        return count
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zcard(DELAYED_KEYS[0])
+            pipe.hlen(DELAYED_KEYS[1])
+            members, texts = map(int, pipe.execute())
+        assert members == texts
+        return members
 
     def dead(self) -> int:
         """Messages of the queue `work` that failed for good."""

@@ -30,6 +30,7 @@ from tests.builders.canary_requests import mistaken_requests
 from tests.builders.canary_site import Canarium, Keys, a_canarium
 from tests.builders.deadline import wait_until
 from tests.builders.line import QUICK
+from worker.broker.sorted_set import DELAYED_KEYS
 from worker.intake.stream import Intake
 from worker.providers.errors import ProviderError
 from worker.timekeeper import Timekeeper
@@ -92,8 +93,7 @@ def _message_is_retried(stage: Stage) -> None:
         raise LookupError(stage.site.keys.ipqs)
 
     failing.send()
-    delayed = f"{broker.namespace}:delayed.msgs"
-    wait_until(lambda: bool(broker.client.exists(delayed)), what="a message that waits for its retry")
+    wait_until(lambda: bool(broker.client.exists(DELAYED_KEYS[1])), what="a message that waits for its retry")
 
 
 def _requests_hold_secrets(stage: Stage) -> None:

@@ -58,6 +58,7 @@ def a_part(
         "state": state,
         "rows": 100,
         "digest": "d" * 64,
+        "values_object": f"uploads/{upload_id}/parts/{index:05d}/values.csv",
         "token": "bv-abcdefghijklmnop",
         "since": now,
         "created_at": now,

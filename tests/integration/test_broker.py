@@ -15,7 +15,12 @@ from config.redaction import redactor
 from tests.builders.brokers import Queues, a_broker, an_actor, working
 from tests.builders.deadline import wait_until
 from worker.broker.newer import RETURNS_MAX, return_seconds
-from worker.broker.sorted_set import MOVE_MESSAGES_MAX, SortedSetBroker
+from worker.broker.sorted_set import (
+    DELAYED_KEYS,
+    FORMER_DELAYED_KEYS,
+    MOVE_MESSAGES_MAX,
+    SortedSetBroker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +43,8 @@ def make_due(broker: SortedSetBroker, *delays: tuple[int, str]) -> None:
     for delay, text in delays:
         actor.send_with_options(args=(text,), delay=delay)
     client: Any = broker.client
-    for message_id, at in client.zrange("dramatiq:delayed", 0, -1, withscores=True):
-        client.zadd("dramatiq:delayed", {message_id: at - HOUR_MILLISECONDS})
+    for message_id, at in client.zrange(DELAYED_KEYS[0], 0, -1, withscores=True):
+        client.zadd(DELAYED_KEYS[0], {message_id: at - HOUR_MILLISECONDS})
 
 
 def test_a_message_without_delay_runs_at_once(broker: SortedSetBroker) -> None:
@@ -103,7 +108,7 @@ def test_messages_due_at_the_same_time_run_in_the_order_in_which_they_were_sent(
     for number in numbers:
         actor.send_with_options(args=(number,), delay=HOUR_MILLISECONDS)
     client: Any = broker.client
-    client.zadd("dramatiq:delayed", dict.fromkeys(client.zrange("dramatiq:delayed", 0, -1), 1))
+    client.zadd(DELAYED_KEYS[0], dict.fromkeys(client.zrange(DELAYED_KEYS[0], 0, -1), 1))
     assert [broker.move_due(), broker.move_due()] == [MOVE_MESSAGES_MAX, 100]
     handed_over = [client.hget("dramatiq:work.msgs", message) for message in client.lrange("dramatiq:work", 0, -1)]
     assert [dramatiq.Message.decode(text).args[0] for text in handed_over] == numbers
@@ -139,9 +144,39 @@ def test_a_message_whose_text_is_lost_does_not_stop_the_others(broker: SortedSet
     an_actor(broker, print)
     make_due(broker, (100, "a"), (200, "b"))
     client: Any = broker.client
-    client.hdel("dramatiq:delayed.msgs", client.zrange("dramatiq:delayed", 0, 0)[0])
+    client.hdel(DELAYED_KEYS[1], client.zrange(DELAYED_KEYS[0], 0, 0)[0])
     broker.move_due()
     assert (Queues(broker).ready(), Queues(broker).delayed()) == (1, 0)
+
+
+def test_a_delayed_message_of_a_former_program_runs_once(broker: SortedSetBroker) -> None:
+    """What was delayed without a number is handed over under its own id, so that it is acknowledged and gone."""
+    done: list[str] = []
+    actor, queues = an_actor(broker, done.append), Queues(broker)
+    message = actor.message("a").copy(options={"redis_message_id": "5f0c6d4e-5d7c-4f0b-8a7e-0d5b8b1c2a3f"})
+    message_id, client = message.options["redis_message_id"], broker.client
+    client.hset(FORMER_DELAYED_KEYS[1], message_id, b"work\n" + message.encode())
+    client.zadd(FORMER_DELAYED_KEYS[0], {message_id: 1})
+    assert broker.move_due() == 1
+    with working(broker):
+        wait_until(lambda: done == ["a"] and queues.kept() == 0, what="the message done and acknowledged")
+    assert not client.exists(*FORMER_DELAYED_KEYS)
+
+
+def test_messages_of_both_programs_share_the_bound_of_a_move(broker: SortedSetBroker) -> None:
+    """One move takes no more than its bound out of both sets together, and the next one the rest."""
+    an_actor(broker, print)
+    make_due(broker, (1, "a"), (2, "b"))
+    client: Any = broker.client
+    client.zadd(FORMER_DELAYED_KEYS[0], {str(number): 1 for number in range(MOVE_MESSAGES_MAX - 1)})
+    assert [broker.move_due(), broker.move_due()] == [MOVE_MESSAGES_MAX, 1]
+
+
+def test_no_former_program_sees_a_delayed_message(broker: SortedSetBroker) -> None:
+    """A program that knows no numbers would hand it over under another id: it is not where that one looks."""
+    an_actor(broker, print).send_with_options(args=("a",), delay=HOUR_MILLISECONDS)
+    assert not broker.client.exists("dramatiq:delayed", "dramatiq:delayed.msgs")
+    assert Queues(broker).delayed() == 1
 
 
 def fail_with_the_key() -> None:

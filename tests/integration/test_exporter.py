@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
-from worker.broker.sorted_set import NAMESPACE
+from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPACE
 from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
 from worker.core.records import AccountRecord, Pause
@@ -311,12 +311,13 @@ def test_messages_are_counted_by_queue_and_box(exporter: Exporter, broker_url: s
         client.rpush(f"{NAMESPACE}:poll", "a", "b")
         client.hset(f"{NAMESPACE}:poll.msgs", mapping={"a": "{}", "b": "{}", "c": "{}"})
         client.zadd(f"{NAMESPACE}:poll.XQ", {"d": 1.0})
-        client.zadd(f"{NAMESPACE}:delayed", {"e": 1.0, "f": 2.0})
+        client.zadd(DELAYED_KEYS[0], {"e": 1.0, "f": 2.0})
+        client.zadd(FORMER_DELAYED_KEYS[0], {"g": 3.0})
     page = scrape(exporter)
     boxes = {s.labels["box"]: s.value for s in page.samples("queue_messages") if s.labels["queue"] == "poll"}
     assert boxes == {"ready": 2, "inflight": 1, "dead": 1}
     assert page.value("queue_messages", queue="submit", box="ready") == 0
-    assert page.value("delayed_messages") == 2
+    assert page.value("delayed_messages") == 3
 
 
 def busy(store: Store) -> None:

@@ -12,6 +12,7 @@ from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import collect, deliver, poll, prepare, reconcile, submit
 from worker.actors.attempts import attempt_name, outcome_name
+from worker.broker.sorted_set import DELAYED_KEYS
 from worker.core.states import Lane, PartState, UploadState
 from worker.store.errors import Later
 from worker.wiring import open_store
@@ -147,7 +148,7 @@ def test_an_account_of_a_later_version_is_left_to_a_newer_poller(line: Line) -> 
     poll.run(line.plant.context, ACCOUNT, 1)
     reconcile.run(line.plant.context, ACCOUNT, 0)
     client: Any = line.plant.broker.client
-    assert client.zcard("dramatiq:delayed") == 1
+    assert client.zcard(DELAYED_KEYS[0]) == 1
     assert not line.ipqs.calls
     assert (counted(line, "poll"), counted(line, "reconcile")) == (1, 1)
 

@@ -12,6 +12,7 @@ from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import poll
 from worker.actors.look import LATE_SECONDS
+from worker.broker.sorted_set import DELAYED_KEYS
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import ListPage, Observation, RemoteStatus
 
@@ -48,7 +49,7 @@ def add_parts(line: Line) -> None:
 def delayed_seconds(line: Line) -> list[float]:
     """In how many seconds each delayed message is due."""
     client: Any = line.plant.broker.client
-    waiting = client.zrange("dramatiq:delayed", 0, -1, withscores=True)
+    waiting = client.zrange(DELAYED_KEYS[0], 0, -1, withscores=True)
     return [at / 1000 - line.plant.context.store.now() for _, at in waiting]
 
 

@@ -34,7 +34,7 @@ def preparing(store: Store, upload_id: str, producer: str = "crm") -> UploadReco
 
 def prepared(upload: UploadRecord, rows: int, most: int | None) -> Change:
     """The decision that an upload of so many rows is prepared."""
-    found = core.Prepared({}, 1, rows, 0, 0, 0, rows)
+    found = core.Prepared({}, "input", 1, rows, 0, 0, 0, rows)
     return core.prepared(upload, found, [a_part(upload.upload_id)], upload.since, 60.0, rows_per_day_max=most)
 
 

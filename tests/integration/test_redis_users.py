@@ -18,7 +18,7 @@ from producers.errors import NotAccepted, Rejected
 from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.line import running_line
 from tests.builders.server_process import a_server, free_port, with_password
-from worker.broker.sorted_set import NAMESPACE
+from worker.broker.sorted_set import DELAYED_KEYS, NAMESPACE
 from worker.core.states import UploadState
 from worker.core.tombstone import Tombstone
 from worker.exporter.server import Exporter
@@ -265,7 +265,7 @@ def test_the_exporter_scrapes_as_a_user_of_its_own(tmp_path: Path, guarded: Guar
         ["XADD", UPLOADS_STREAM, "*", "request", "{}"],
         ["XACK", UPLOADS_STREAM, "intake", "1-1"],
         ["HINCRBY", "bulkverify:ledger:ipqs-main", "committed", "1"],
-        ["ZADD", f"{NAMESPACE}:delayed", "1", "x"],
+        ["ZADD", DELAYED_KEYS[0], "1", "x"],
         ["GET", "another:application"],
         ["EVAL", "return 1", "0"],
         ["KEYS", "*"],

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from tests.builders.records import a_part, an_upload, stored
-from worker.broker.sorted_set import MOVE_MESSAGES_MAX
+from worker.broker.sorted_set import DELAYED_KEYS, MOVE_MESSAGES_MAX
 from worker.core.change import lease_change
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.part import hold
@@ -218,9 +218,7 @@ def test_a_crowd_that_is_due_at_once_is_moved_at_once(line: Line) -> None:
     broker, hinted = line.plant.broker, line.plant.context.hints
     for number in range(2 * MOVE_MESSAGES_MAX + 1):
         hinted.send(Lane.COLLECT, f"old/{number}", 0, 0.001)
-    wait_until(
-        lambda: broker.client.zcount("dramatiq:delayed", "-inf", _now_milliseconds(line)) == 1001, what="all due"
-    )
+    wait_until(lambda: broker.client.zcount(DELAYED_KEYS[0], "-inf", _now_milliseconds(line)) == 1001, what="all due")
     assert line.timekeeper.move() == 2 * MOVE_MESSAGES_MAX + 1
     assert line.timekeeper.move() == 0
 

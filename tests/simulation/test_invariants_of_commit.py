@@ -160,7 +160,7 @@ class Decisions(RuleBasedStateMachine):
         self.commit(upload.accept(an_upload(name, account=account, now=now), "1-0"), losses)
         preparing = upload.preparing(an_upload(name, account=account, now=now).written(), "h", now, LEASE_SECONDS)
         self.commit(preparing, losses)
-        staged = upload.Prepared({}, 9, rows=9, empty=0, folded=0, withheld=0, distinct=9)
+        staged = upload.Prepared({}, "input", 9, rows=9, empty=0, folded=0, withheld=0, distinct=9)
         born = [a_part(name, index, account=account, now=now, rows=3) for index in range(parts)]
         self.commit(upload.prepared(preparing.uploads[0].written(), staged, born, now, 300.0), losses)
 

@@ -16,6 +16,7 @@ P = PartState
 #: What staging found in a list of ten rows, of which six are sent.
 STAGED = core.Prepared(
     dialect={"delimiter": ","},
+    input_object="uploads/list-1/input/list.csv",
     input_bytes=99,
     rows=10,
     empty=1,

@@ -16,6 +16,7 @@ from producers.request import parse
 from tests.builders.golden import GOLDEN, SHAPES, main
 from tests.builders.shapes import breaks, shape_of
 from worker.actors.attempts import Outcome, outcome_name, outcome_of
+from worker.actors.names import sent_values
 from worker.broker.newer import for_newer
 from worker.core.change import Change
 from worker.core.records import AccountRecord, PartRecord, UploadRecord
@@ -147,6 +148,18 @@ def test_parts_mean_what_they_meant(version: str) -> None:
         assert (parts[state].remote_id, parts[state].credits_committed) == ("77", 100)
         assert [known.remote_id for known in parts[state].evidence] == ["77"]
         assert parts[state].remote_scope == "ipqs-main@a1b2c3d4"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_records_that_tell_only_what_is_unusual_are_read(version: str) -> None:
+    """Where the usual was left out, it is meant."""
+    fields = golden(version, "part")["submitted"]
+    values_object = fields.pop("values_object")
+    assert sent_values(read("part", fields | {"upload_id": "list-1"})) == "uploads/list-1/parts/00000/values.csv"
+    assert sent_values(read("part", fields | {"values_object": values_object})) == values_object
+    dialect = golden(version, "upload")["running"]["dialect"]
+    left = {name: dialect[name] for name in ("header", "column_name", "columns")}
+    assert Dialect.model_validate(left) == Dialect.model_validate(dialect | {"why": ""})
 
 
 @pytest.mark.parametrize("version", VERSIONS)

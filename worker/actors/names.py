@@ -41,7 +41,7 @@ def input_name(upload: UploadRecord) -> str:
 
 
 def staged_input(upload: UploadRecord) -> str:
-    """Where the staged copy of an upload's input lies: under its usual name, unless the record tells another."""
+    """Where the staged copy of an upload's input lies: what its record tells, or the usual name where it tells none."""
     return upload.input_object or input_name(upload)
 
 
@@ -51,7 +51,7 @@ def values_name(upload_id: str, index: int) -> str:
 
 
 def sent_values(part: PartRecord) -> str:
-    """Where the values of a part lie: under their usual name, unless the record tells another."""
+    """Where the values of a part lie: what its record tells, or the usual name where it tells none."""
     return part.values_object or values_name(part.upload_id, part.index)
 
 

@@ -130,6 +130,7 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
         index=part.index,
         rows=part.rows,
         digest=part.values_digest,
+        values_object=values_name(upload.upload_id, part.index),
         token=token,
     )
 
@@ -144,7 +145,8 @@ def _told(staged: Staged) -> dict[str, object]:
 def _found(upload: UploadRecord, staged: Staged, obstacles: tuple[str, ...]) -> core.Prepared:
     remote = "remote_url" in upload.source
     return core.Prepared(
-        dialect=staged.dialect.kept,
+        dialect=staged.dialect.model_dump(mode="json"),
+        input_object=input_name(upload),
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         empty=staged.empty,

@@ -38,6 +38,13 @@ log = structlog.get_logger()
 
 #: dramatiq's key prefix in the broker database.
 NAMESPACE = "dramatiq"
+#: Sorted set and texts of the delayed messages.
+DELAYED_KEYS = (f"{NAMESPACE}:delayed.numbered", f"{NAMESPACE}:delayed.numbered.msgs")
+#: The same of programs that did not number them. They hand over what is in there under its whole name, and a message
+#: whose name in its queue is not its id is never acknowledged; so new ones go where those do not look.
+FORMER_DELAYED_KEYS = (f"{NAMESPACE}:delayed", f"{NAMESPACE}:delayed.msgs")
+#: How many messages were ever delayed.
+DELAYED_SENT_KEY = f"{NAMESPACE}:delayed.sent"
 #: Milliseconds without a heartbeat after which a process counts as dead and its messages go back to their queues, where
 #: nothing else is asked for.
 HEARTBEAT_TIMEOUT_MILLISECONDS = 30_000
@@ -93,8 +100,6 @@ class SortedSetBroker(RedisBroker):
         self._delay = client.register_script((folder / "delay.lua").read_text())
         self._move_due = client.register_script((folder / "move_due.lua").read_text())
         self._dead_letter = client.register_script((folder / "dead_letter.lua").read_text())
-        self._keys = [f"{NAMESPACE}:delayed", f"{NAMESPACE}:delayed.msgs"]
-        self._sent = f"{NAMESPACE}:delayed.sent"
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """A consumer of the queue that has at most `prefetch` messages and waits up to `timeout` milliseconds for one.
@@ -120,7 +125,7 @@ class SortedSetBroker(RedisBroker):
             message = message.copy(options={"redis_message_id": str(uuid4())})
             self.emit_before("enqueue", message, delay)
             self._delay(
-                [*self._keys, self._sent],
+                [*DELAYED_KEYS, DELAYED_SENT_KEY],
                 [delay, message.options["redis_message_id"], message.queue_name, message.encode()],
             )
         except OUTAGES as error:
@@ -174,10 +179,11 @@ class SortedSetBroker(RedisBroker):
     def move_due(self) -> int:
         """Hand delayed messages that are due to their queues; how many were moved, at most `MOVE_MESSAGES_MAX`.
 
-        Those due first go first, and of those due at the same millisecond those that were sent first.
+        Those due first go first, and of those due at the same millisecond those that were sent first; before them go
+        those that a program left behind that did not number them.
         """
         try:
-            return int(self._move_due([*self._keys, NAMESPACE], [MOVE_MESSAGES_MAX]))
+            return int(self._move_due([*DELAYED_KEYS, *FORMER_DELAYED_KEYS, NAMESPACE], [MOVE_MESSAGES_MAX]))
         except OUTAGES as error:
             raise closed(error) from None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from worker.core.errors import IllegalMove
 from worker.core.rows import RowCounts
@@ -233,7 +233,7 @@ class UploadRecord(WorkItem):
     content_digest: str
     #: How the input was read, decided once by prepare.
     dialect: dict[str, object] | None = None
-    #: Storage name of the staged copy of the input, where it is not the usual one.
+    #: Storage name of the staged copy of the input.
     input_object: str | None = None
     input_bytes: int = 0
     #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
@@ -277,8 +277,8 @@ class PartRecord(WorkItem):
     #: Values in the part, which is also its price in credits.
     rows: int
     digest: str
-    #: Storage name of the values to send, where it is not the usual one.
-    values_object: str | None = None
+    #: Storage name of the values to send; empty where the record told none: the usual one.
+    values_object: str
     token: str
     attempts: int = 0
     #: Attempts that do not count against the most there may be: a person has let it go on after them.
@@ -322,6 +322,11 @@ class PartRecord(WorkItem):
     reuse_key: str = ""
     #: The part that the provider verified, where this one was not sent because that one has its verdicts.
     reused_from: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, fields: object) -> object:
+        return {"values_object": ""} | fields if isinstance(fields, dict) else fields
 
     @property
     def verified_at(self) -> float | None:

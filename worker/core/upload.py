@@ -26,6 +26,7 @@ class Prepared:
     """What staging found, as the record keeps it."""
 
     dialect: dict[str, object]
+    input_object: str
     input_bytes: int
     rows: int
     empty: int
@@ -74,6 +75,7 @@ def prepared(
         now,
         due_at=now + safety,
         dialect=staged.dialect,
+        input_object=staged.input_object,
         input_bytes=staged.input_bytes,
         rows=staged.rows,
         staged_rows=staged.rows,

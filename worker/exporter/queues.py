@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import redis
 
-from worker.broker.sorted_set import NAMESPACE
+from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPACE
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class Queues:
 
     def _count(self) -> tuple[Mapping[str, Boxes], int]:
         with self.client.pipeline(transaction=True) as pipe:
-            pipe.zcard(f"{NAMESPACE}:delayed")
+            pipe.zcard(DELAYED_KEYS[0])
+            pipe.zcard(FORMER_DELAYED_KEYS[0])
             for name in self._names:
                 pipe.llen(f"{NAMESPACE}:{name}")
                 pipe.hlen(f"{NAMESPACE}:{name}.msgs")
                 pipe.zcard(f"{NAMESPACE}:{name}.XQ")
-            delayed, *counts = (int(count) for count in pipe.execute())
+            delayed, former, *counts = (int(count) for count in pipe.execute())
         triples = zip(counts[0::3], counts[1::3], counts[2::3], strict=True)
         # A message without its body is ready for a moment until a worker drops it: never below zero.
         boxes = [Boxes(ready, max(messages - ready, 0), dead) for ready, messages, dead in triples]
-        return dict(zip(self._names, boxes, strict=True)), delayed
+        return dict(zip(self._names, boxes, strict=True)), delayed + former

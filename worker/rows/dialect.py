@@ -6,7 +6,7 @@ import codecs
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from worker.rows.columns import find_column, find_header, named_column
 from worker.rows.delimiter import find_delimiter, sample_rows
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes of the input's beginning that detection looks at.
 SAMPLE_BYTES = 256 * 1024
+#: How an input is read of whose dialect only what is unusual was kept.
+USUAL = {"encoding": "utf-8", "delimiter": ",", "column_index": 0, "why": ""}
 
 
 class Options(BaseModel):
@@ -46,31 +48,28 @@ class Options(BaseModel):
 
 
 class Dialect(BaseModel):
-    """How an input is read, and why so. It is kept with the upload, where a newer program may add to it.
-
-    What is usual is not written (see `kept`), so the defaults stay what they are for ever.
-    """
+    """How an input is read, and why so. It is kept with the upload, where a newer program may add to it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     #: A codec name of Python.
-    encoding: str = "utf-8"
+    encoding: str
     #: `None`: a single column, whole lines are its cells.
-    delimiter: str | None = ","
+    delimiter: str | None
     #: Whether the first row that is not blank holds the column names.
     header: bool
     #: Counted from 0.
-    column_index: int = 0
+    column_index: int
     column_name: str
     #: All columns: the header's cells as they are, `column_<n>` for those without a header cell.
     columns: tuple[str, ...]
-    #: The decisions in words, for the timeline, which alone keeps them.
-    why: str = ""
+    #: The decisions in words, for the timeline.
+    why: str
 
-    @property
-    def kept(self) -> dict[str, object]:
-        """What the upload's record keeps: enough to read the input in the same way again."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"why"})
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, fields: object) -> object:
+        return USUAL | fields if isinstance(fields, dict) else fields
 
     def widened(self, width: int) -> Dialect:
         """The same dialect with at least `width` columns, for rows that are longer than those seen first."""

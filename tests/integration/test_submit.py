@@ -110,6 +110,17 @@ def test_a_job_that_turned_up_late_is_remembered_by_storage_whatever_the_store_h
     assert not line.ipqs.ledger
 
 
+def test_a_job_that_the_list_and_the_answer_tell_of_is_written_down_once(line: Line) -> None:
+    """Whoever comes second has learned nothing that storage does not know; another job is kept beside the first."""
+    part, storage = pending_part(line), line.plant.context.storage
+    for _ in range(2):
+        close_attempt(storage, part.token, 1, Outcome(remote_id="4711"))
+    assert len(list(storage.list("attempts"))) == 1
+    close_attempt(storage, part.token, 1, Outcome(remote_id="4712"))
+    assert len(list(storage.list("attempts"))) == 2
+    assert outcome_of(storage, part.token, 1) == Outcome(remote_id="4711")
+
+
 def test_a_store_that_was_set_back_does_not_follow_a_job_that_turned_up_late(line: Line) -> None:
     """Back at a time when the next attempt was due, it adopts the job that storage knows of, with one charge."""
     part, storage = abandoned_attempt(line), line.plant.context.storage

@@ -94,8 +94,11 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
 def close_attempt(storage: Storage, token: str, number: int, outcome: Outcome) -> None:
     """Record what became of an attempt; the first word stands, but for a job, which is a fact however late it comes."""
     text = {"schema_version": SCHEMA_VERSION, "remote_id": outcome.remote_id, "unspent": outcome.unspent}
-    said = json.dumps(text).encode()
-    if not storage.create(outcome_name(token, number), said) and outcome.remote_id is not None:
+    said, name = json.dumps(text).encode(), outcome_name(token, number)
+    if storage.create(name, said) or outcome.remote_id is None:
+        return
+    # Whoever was quicker may have learned of the same job, from the list or from the answer.
+    if json.loads(storage.read(name, RECORD_BYTES_MAX)).get("remote_id") != outcome.remote_id:
         storage.create(found_name(token, number), said)
 
 

@@ -286,5 +286,7 @@ class Working(BaseModel):
         Field(gt=0, le=3600),
     ] = 30.0
     safety_look_seconds: Annotated[
-        float, Doc("When a work item that waits for a hint is looked at without one", "seconds"), Field(gt=0, le=3600)
-    ] = 60.0
+        float,
+        Doc("When a running upload is looked at though none of its parts has ended meanwhile", "seconds"),
+        Field(gt=0, le=86_400),
+    ] = 3_600.0

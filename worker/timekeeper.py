@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 #: Seconds between two searches for overdue work.
 REARM_SECONDS = 1.0
-#: Most items re-armed by one search.
-REARM_ITEMS_MAX = 500
+#: Most items re-armed by one search; when there are more, the next follows after one move of due messages.
+REARM_ITEMS_MAX = 100
 #: Most moves at once: when more is due than one move takes, the next follows without a wait.
 MOVES_MAX = 20
 #: Seconds to leave a Redis alone that does not answer.
@@ -51,8 +51,8 @@ class Timekeeper(threading.Thread):
             try:
                 self.move()
                 if elapsed >= next_rearm:
-                    next_rearm = elapsed + REARM_SECONDS
-                    self.rearm()
+                    if self.rearm() < REARM_ITEMS_MAX:
+                        next_rearm = elapsed + REARM_SECONDS
                     self.call_up()
                     self.tick()
             except (StoreError, BrokerConnectionError) as error:

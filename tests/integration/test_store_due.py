@@ -129,13 +129,24 @@ def test_a_decision_after_a_claim_sets_the_due_time_anew(store: Store) -> None:
     assert store.next_due("ipqs-main", Lane.SUBMIT) == pytest.approx(store.now() + 5, abs=1)
 
 
+def test_an_upload_is_due_when_one_of_its_parts_moves_no_more(store: Store) -> None:
+    """The look at it does not hang on the message that asks for it; a part that still moves changes nothing."""
+    now = store.now()
+    with_parts(store, "a", pending(store, "a", 0, 0.0), pending(store, "a", 1, 0.0))
+    first, second = store.parts(["a/0", "a/1"])
+    store.commit(parts.hold(first, now, "own_rate", now + 3_600))
+    assert claim(later(store, GRACE_SECONDS + 1)) == [Due("ipqs-main", Lane.SUBMIT, "a/1")]
+    store.commit(parts.quarantine(second, now, "absent", "There is no such job."))
+    assert claim(later(store, GRACE_SECONDS + 1)) == [Due("ipqs-main", Lane.DELIVER, "a")]
+
+
 def test_what_has_left_its_lane_is_not_claimed(store: Store) -> None:
-    """A part at its end or in quarantine is in no lane, and an empty lane is not looked at again."""
+    """A part at its end or in quarantine is in no lane, and an empty lane is not looked at again; its upload is."""
     with_parts(store, "a", pending(store, "a", 0, 100), pending(store, "a", 1, 100))
     found = [part for part in (store.part("a/0"), store.part("a/1")) if part is not None]
     store.commit(parts.cancel(found[0], store.now()))
     store.commit(parts.quarantine(found[1], store.now(), "poison_part", ""))
-    assert claim(later(store, 3_000)) == []
+    assert claim(later(store, 3_000)) == [Due("ipqs-main", Lane.DELIVER, "a")]
     assert store.next_due("ipqs-main", Lane.SUBMIT) is None
     assert store.client.zrange(store.key("due"), 0, -1) == ["ipqs-main|deliver"]
 

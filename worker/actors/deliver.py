@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from config.settings import Settings
     from worker.actors.shell import Keeper
     from worker.context import Context
     from worker.core.records import PartRecord, SegmentFile
 
+#: Longest wait between two looks at an upload that is cancelled and has parts left, seconds.
+CANCELLED_LOOK_SECONDS = 60.0
 #: Wait before delivery is tried again when storage or disk refuse (shortest, longest), seconds.
 RETRY_SECONDS = (5.0, 300.0)
 
@@ -38,6 +41,12 @@ RETRY_SECONDS = (5.0, 300.0)
 def run(context: Context, upload_id: str, epoch: int) -> None:
     """Look at the upload; deliver it when its parts are done."""
     step(context, Lane.DELIVER, upload_id, epoch, _settle)
+
+
+def _look_seconds(upload: UploadRecord, settings: Settings) -> float:
+    """When to look again at an upload none of whose parts ends; one that is cancelled may have parts to drop."""
+    most = settings.safety_look_seconds
+    return min(most, CANCELLED_LOOK_SECONDS) if upload.cancel_requested else most
 
 
 def _settle(context: Context, upload: UploadRecord) -> None:
@@ -51,7 +60,7 @@ def _settle(context: Context, upload: UploadRecord) -> None:
         context.process,
         context.store.now(),
         lease=settings.work_lease_seconds,
-        safety=settings.safety_look_seconds,
+        safety=_look_seconds(upload, settings),
     )
     if change.uploads[0].state is not UploadState.DELIVERING:
         context.apply(change)
@@ -67,7 +76,7 @@ def _settle(context: Context, upload: UploadRecord) -> None:
     if isinstance(outcome, ResultSummary):
         _delivered(context, keeper, found, outcome, now)
     elif outcome is None:
-        keeper.conclude(lambda record: core.not_done(record, now, now + settings.safety_look_seconds))
+        keeper.conclude(lambda record: core.not_done(record, now, now + _look_seconds(record, settings)))
     else:
         shortest, longest = RETRY_SECONDS
         until = now + backoff_seconds(upload.tries + 1, floor_seconds=shortest, cap_seconds=longest)

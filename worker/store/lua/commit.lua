@@ -192,6 +192,16 @@ local function count_part(old, new)
   end
 end
 
+-- A part that does not move by itself any more brings forward the look at its upload: whatever becomes of the message
+-- that asks for that look, it is due.
+local function bring_forward(old, new)
+  local lane = key('due', new.account, 'deliver')
+  if nonnull(old.lane) and not nonnull(new.lane) and redis.call('ZSCORE', lane, new.upload_id) then
+    redis.call('ZADD', lane, 'XX', 'LT', now_text, new.upload_id)
+    lanes[new.account .. '|deliver'] = lane
+  end
+end
+
 -- The newest verdicts on each set of values; of equal ones those that were written last, whose files stay longer.
 local function offer_verdicts(new)
   if nonnull(new.reuse_key) then
@@ -216,6 +226,7 @@ for i, new in ipairs(change.records) do
   end
   if new.type == 'part' then
     count_part(old, new)
+    bring_forward(old, new)
     for _, lane in ipairs({'submit', 'collect'}) do
       if old.lane == lane or new.lane == lane then
         stand_in_line(new.id, new.upload_id, new.account, lane, new.lane == lane and change.stand)

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from tests.benchmarks.command import parser_of, progress_bar
 from tests.benchmarks.frontier_figures import Played, duration_words, figures_of, words_of
 from tests.benchmarks.log_plot import Panel, Point, Series, picture
@@ -30,7 +28,7 @@ from tests.benchmarks.policies import (
 )
 from tests.benchmarks.polled_runs import SIMILAR_JOBS, InFlight, Measured, Single, run
 from tests.benchmarks.report import Report, Table
-from tests.benchmarks.told import told
+from tests.benchmarks.told import print_report
 from worker.core.durations import expected_of
 from worker.core.schedule import PollPolicy
 from worker.providers.whoisxml import OBSERVE_IDS_MAX
@@ -49,8 +47,6 @@ IN_FLIGHT = (1, 50, 10_000)
 EPSILONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 #: Mean seconds of the jobs that each panel of the plot shows.
 PANELS_SECONDS = (600.0, 3_600.0)
-#: Columns of the terminal that the tables need.
-TABLE_COLUMNS = 150
 ACCOUNTS = ("whoisxml-main", "ipqs-main")
 #: What the whole actor is measured with: single jobs, and virtual seconds for so many jobs in flight.
 SINGLE_JOBS = 20
@@ -72,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures=[figure for one in played for figure in figures_of(one)],
         tables=[_measured_table(played), *_policy_tables()],
     )
-    told(Console(width=TABLE_COLUMNS), report)
+    print_report(report)
     if chosen.json:
         report.write(chosen.json)
     if chosen.svg:

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.benchmarks.keyspace import families
 from tests.benchmarks.plain_poller import THREADS, enqueue_looks
 from tests.benchmarks.report import Cell, Figure, Report, Table
-from tests.benchmarks.tables import print_report
+from tests.benchmarks.told import print_report
 from tests.benchmarks.under_way import UnderWay, cpu_seconds, memory_bytes, under_way
 from worker.core.states import Lane
 

@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING
 
 import click
 import redis
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producers.client import Client
 from tests.benchmarks.bare_loop import rows_of
+from tests.benchmarks.command import progress_bar
 from tests.benchmarks.report import Cell, Figure, Report, Table
-from tests.benchmarks.tables import print_report
+from tests.benchmarks.told import print_report
 from tests.builders.line import IPQS_KEY
 from worker.host.embedded import EmbeddedServer
 from worker.store.store import Store
@@ -253,13 +252,7 @@ def main(uploads: int, threads: int, only: float | None, profile: bool, out: Pat
     tables: list[Table] = []
     with (
         tempfile.TemporaryDirectory(prefix="throughput-") as name,
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        ) as progress,
+        progress_bar() as progress,
     ):
         for seconds_per_call in RATIO_GOALS if only is None else (only,):
             folder = Path(name) / f"{seconds_per_call}"

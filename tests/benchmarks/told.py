@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table as Grid
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tests.benchmarks.report import Cell, Figure, Report, Table
 
+#: Characters of a line at least: narrower tables cannot be read.
+WIDTH_CHARACTERS = 150
 
-def told(console: Console, report: Report) -> None:
+
+def print_report(report: Report) -> None:
     """Print everything that was measured, the figures with their goals last."""
+    console = Console()
+    console = Console(width=max(console.width, WIDTH_CHARACTERS))
     for table in report.tables:
         console.print(_grid(table))
     figures = Grid("measured", "value", "against", "ratio", "goal", "met", title=report.name, box=SIMPLE)

@@ -284,6 +284,7 @@ def test_a_list_that_waited_for_the_part_goes_on(stopped: Stopped) -> None:
         lambda: [part.reason for part in stopped.line.parts(second)] == ["limit_intents"], what="a part that waits"
     )
     assert (stopped.line.parts(second)[0].due_at or 0) > stopped.store.now() + 5
+    assert "before a person decides on part one/0" in " ".join(stopped.command("why", second).stdout.split())
     stopped.resolve("--fail")
     stopped.line.finish(second, seconds=8)
     assert stopped.line.upload(second).state is UploadState.COMPLETED

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.next_step import NextStep, account_pauses, next_step
+from worker.core.next_step import NextStep, account_pauses, next_step, place_kept
 from worker.core.records import AccountRecord, Evidence, Lease, Pause
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 
@@ -184,9 +184,23 @@ def test_each_pause_of_an_account_is_told_with_what_ends_it() -> None:
 @pytest.mark.parametrize(("reason", "in_line"), [("limit_active", False), ("own_rate", True), ("out_of_credits", True)])
 def test_a_part_in_the_line_is_told_to_have_its_turn(reason: str, *, in_line: bool) -> None:
     """Nobody looks at it at a time of its own, so none is told: it goes on as soon as there is room."""
-    room = f"when there is room on its account: {reason.replace('_', ' ')}"
+    # What kept it back once is told of the account, as long as it does.
+    why = "" if reason == "out_of_credits" else f": {reason.replace('_', ' ')}"
+    room = f"when there is room on its account{why}"
     held = a_part(state=PartState.HELD, reason=reason, due_at=NOW - 300)
     assert next_step(held, NOW, in_line=in_line) == NextStep(f"it is submitted in its turn, {room}")
     finished = a_part(state=PartState.FINISHED, remote_id="77", reason=reason, due_at=NOW - 300)
     fetched = NextStep(f"the verdicts of remote job 77 are downloaded in their turn, {room}")
     assert next_step(finished, NOW, in_line=in_line) == fetched
+
+
+def test_the_part_that_keeps_an_accounts_only_place_is_named() -> None:
+    """One attempt may be open where names are not known to be shown: in quarantine, until a person decides."""
+    account = AccountRecord(account="main", provider="ipqs")
+    searched, kept = a_part(state=PartState.INTENT), a_part(state=PartState.QUARANTINED)
+    step = place_kept(account, [searched, kept])
+    assert step is not None
+    assert (step.needs_person, step.commands) == (True, (f"bulkverify why {kept.upload_id}",))
+    assert kept.part_id in step.what
+    assert place_kept(account, [searched]) is None
+    assert place_kept(account.model_copy(update={"echo_proven": True}), [kept]) is None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from worker.cli.wording import moment
 from worker.core.budget import BudgetDay, next_day_at
-from worker.core.next_step import account_pauses
+from worker.core.next_step import account_pauses, place_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from config.account import Account
     from config.settings import Settings
@@ -40,6 +40,16 @@ def budget_of(store: Store, account: Account | None) -> BudgetDay | None:
 def pauses_of(store: Store, name: str, provider: str) -> tuple[NextStep, ...]:
     """What ends each pause of an account, and when. Raises `Unreadable`."""
     return tuple(account_pauses(store.account(name, provider), store.now()))
+
+
+def held_up(store: Store, name: str, provider: str) -> Iterator[tuple[str, NextStep]]:
+    """What keeps an account's calls or submits back, each with a word for it. Raises `Unreadable`."""
+    record = store.account(name, provider)
+    yield from (("paused", pause) for pause in account_pauses(record, store.now()))
+    # An attempt that cannot be read here is told of by its own upload.
+    kept = place_kept(record, store.open_attempts(name, lambda _part_id, _error: None))
+    if kept is not None:
+        yield "waits", kept
 
 
 def in_line(store: Store, account: str, parts: Iterable[PartRecord]) -> frozenset[str]:

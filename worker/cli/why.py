@@ -12,7 +12,7 @@ from producers.exit_codes import ExitCode
 from producers.parameters import UploadId
 from worker.cli.epilog import exit_codes
 from worker.cli.lookup import upload_to_tell
-from worker.cli.outlook import accounts_here, budget_document, budget_of, budget_sentence, in_line, pauses_of
+from worker.cli.outlook import accounts_here, budget_document, budget_of, budget_sentence, held_up, in_line
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.timeline import timeline_row
 from worker.cli.wording import OVERDUE_SECONDS, moment, when
@@ -101,16 +101,16 @@ def _quota(door: Door, upload: UploadRecord) -> Quota | None:
 
 
 def _waiting(store: Store, upload: UploadRecord, now: float) -> Iterator[Waiting]:
-    """The upload, the account's pauses, and the parts: those that wait for a person first, then by time."""
+    """The upload, what holds its account up, and the parts: those that wait for a person first, then by time."""
     yield Waiting("upload", upload.state, next_step(upload, now))
     if upload.terminal:
         return
     try:
-        pauses = pauses_of(store, upload.account, upload.provider)
+        held = list(held_up(store, upload.account, upload.provider))
     except Unreadable as error:
         yield _left("account", error)
     else:
-        yield from (Waiting("account", "paused", pause) for pause in pauses)
+        yield from (Waiting("account", word, step) for word, step in held)
     left: dict[str, Unreadable] = {}
     asked = {"cancelling": upload.cancel_requested, "no_collect": upload.no_collect}
     parts = [part for part in store.parts_of(upload, left.__setitem__) if not part.terminal]

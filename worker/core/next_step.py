@@ -15,7 +15,7 @@ from worker.core.records import UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from worker.core.records import Absence, AccountRecord, Evidence, PartRecord, Pause, WorkItem
 
@@ -55,7 +55,8 @@ def next_step(
     """What happens next to `record`, seen at `now`.
 
     `cancelling`: the cancellation of a part's upload was requested; `no_collect`: of what is paid for, too.
-    `in_line`: the part stands in its account's line; one that waits for its turn and does not was called just now.
+    `in_line`: the part stands in its account's line; one that waits for its turn and does not was called just now. What
+    it was last told is no reason of its own there; its account has the reasons, see `account_pauses` and `place_kept`.
     """
     if isinstance(record, UploadRecord):
         return _UPLOADS[record.state](record, now)
@@ -65,7 +66,7 @@ def next_step(
         return NextStep("it is dropped, paid for and not collected: that was asked for", record.due_at or now)
     if record.state in _IN_TURN and (in_line or record.reason in TURN_REASONS) and not record.leased_now(now):
         what = f"{_IN_TURN[record.state]}, when there is room on its account"
-        return NextStep(what.format(part=record) + _because(record.reason))
+        return NextStep(what.format(part=record) + _because(record.reason if record.reason in TURN_REASONS else ""))
     return _PARTS[record.state](record, now)
 
 
@@ -75,6 +76,17 @@ def account_pauses(account: AccountRecord, now: float) -> Iterator[NextStep]:
         pause = pause_of(account, what)
         if pause.reason:
             yield _pause_ends(pause, f"{calls} for account {account.account}", now)
+
+
+def place_kept(account: AccountRecord, open_attempts: Iterable[PartRecord]) -> NextStep | None:
+    """Who keeps the place of the one attempt that may be open, where names are not known to be shown, for a person."""
+    if account.echo_proven:
+        return None
+    kept = next((part for part in open_attempts if part.state is PartState.QUARANTINED), None)
+    if kept is None:
+        return None
+    what = f"no part is submitted before a person decides on part {kept.part_id}: its attempt may be charged"
+    return NextStep(what, needs_person=True, commands=(f"bulkverify why {kept.upload_id}",))
 
 
 def _pause_ends(pause: Pause, calls: str, now: float) -> NextStep:

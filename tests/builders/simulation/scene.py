@@ -14,10 +14,12 @@ from tests.builders.stepping import Stepping
 from worker.core.part import LIMIT_REASONS
 from worker.core.states import Lane, PartState, UploadState
 from worker.storage import open_storage
+from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from tests.builders.redis_copies import RedisCopy
     from tests.builders.simulation.workers import Step
+    from worker.core.records import PartRecord
 
 #: Copies of Redis that are kept to go back to.
 COPIES_MAX = 3
@@ -155,9 +157,13 @@ class Scene(Stepping):
             return upload is not None
         open_parts = [part for part in self.parts(upload_id) if not part.terminal]
         quarantined = [part for part in open_parts if part.state is PartState.QUARANTINED]
-        blocked = [p for p in open_parts if p.reason in LIMIT_REASONS and self._is_blocked(p.account)]
+        blocked = [p for p in open_parts if self._waits_for_a_place(p) and self._is_blocked(p.account)]
         settled = upload.state is UploadState.ATTENTION or not quarantined
         return bool(open_parts) and settled and len(quarantined) + len(blocked) == len(open_parts)
+
+    def _waits_for_a_place(self, part: PartRecord) -> bool:
+        """Whether a part was told that there is none, or stands in line for one."""
+        return part.reason in LIMIT_REASONS or Lines(self.store).hold(part.account, Lane.SUBMIT, part.part_id)
 
     def _is_blocked(self, account: str) -> bool:
         """Whether a part of the account is in quarantine, and keeps its place there."""

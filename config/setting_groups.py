@@ -217,6 +217,11 @@ class Polling(BaseModel):
         Doc("How late the end of a job may be noticed, relative to the time it ran", "fraction"),
         Field(gt=0, le=1),
     ] = 0.1
+    missing_job_seconds: Annotated[
+        float,
+        Doc("How long the provider may not show a job that it has accepted before a person is asked", "seconds"),
+        Field(gt=0, le=30 * 86_400),
+    ] = 86_400.0
     poll_slack_seconds: Annotated[
         float, Doc("Parts due within this time ride along with those that are due", "seconds"), Field(ge=0, le=600)
     ] = 2.0

@@ -134,7 +134,9 @@ class Context:
     def policy(self) -> PollPolicy:
         """The bounds of the poll schedule."""
         settings = self.settings
-        return PollPolicy(settings.poll_floor_seconds, settings.poll_cap_seconds, settings.poll_epsilon)
+        return PollPolicy(
+            settings.poll_floor_seconds, settings.poll_cap_seconds, settings.poll_epsilon, settings.missing_job_seconds
+        )
 
     def apply(self, change: Change) -> Written:
         """Carry out a decision: write it, count it, log it, and hint at what comes next.

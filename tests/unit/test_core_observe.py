@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,13 @@ from hypothesis import strategies as st
 from tests.builders.core_records import POLICY, sent
 from tests.builders.records import NOW, an_attempt
 from worker.core.errors import IllegalMove
-from worker.core.observe import MISSING_LOOKS_MAX, Seen, elsewhere, not_seen, observed
+from worker.core.observe import MISSING_LOOKS_MAX, MISSING_REASON, Seen, elsewhere, not_seen, observed, rode_along
+from worker.core.retry import part_again
 from worker.core.search import ANSWERS_WITHIN_SECONDS
 from worker.core.states import Lane, PartState
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord
 
 LATER = NOW + 100
 
@@ -144,6 +150,33 @@ def test_a_job_that_was_shown_before_is_not_called_missing() -> None:
     for _ in range(MISSING_LOOKS_MAX + 3):
         part = not_seen(part, LATER, POLICY).parts[0]
     assert part.reason == ""
+
+
+def unseen_for_long(**fields: Any) -> PartRecord:
+    """A part that was looked at often, and whose job has not been shown for as long as anybody waits."""
+    part = not_seen(sent(looks=MISSING_LOOKS_MAX, **fields), LATER + POLICY.missing_seconds, POLICY).parts[0]
+    assert (part.state, part.reason, part.remote_id) == (PartState.QUARANTINED, MISSING_REASON, "77")
+    return part
+
+
+@pytest.mark.parametrize("observed_at", [None, LATER])
+def test_a_job_that_is_not_shown_for_long_is_a_persons_matter(observed_at: float | None) -> None:
+    """The part keeps its job and its charge; no place is kept, for nothing of it is open."""
+    part = unseen_for_long(observed_at=observed_at)
+    assert (part.credits_committed, part.lane, part.attempt) == (100, None, None)
+    assert "24 h" in part.message
+    again = part_again(part, LATER)
+    assert again is not None
+    assert again.parts[0].state is PartState.SUBMITTED
+
+
+@pytest.mark.parametrize(("status", "state"), [("running", PartState.SUBMITTED), ("finished", PartState.FINISHED)])
+def test_a_job_that_turns_up_after_all_goes_on(status: str, state: PartState) -> None:
+    """The list shows it: nobody has to decide anything any more."""
+    change = rode_along(unseen_for_long(), Seen(status), LATER + 2 * POLICY.missing_seconds, POLICY)
+    assert change is not None
+    part = change.parts[0]
+    assert (part.state, part.reason, part.message) == (state, "", "")
 
 
 def test_a_job_that_reappears_is_missing_no_more() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from worker.core.blocked import blocked_seconds, tried
 from worker.core.change import Change, Event
 from worker.core.durations import measured
-from worker.core.part import change
+from worker.core.part import change, quarantine
 from worker.core.schedule import PollPolicy, next_look_seconds
 from worker.core.search import disown, still_unseen
 from worker.core.states import PartState
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Looks in a row in which the provider did not know the job, before that is an alarm.
 MISSING_LOOKS_MAX = 10
+#: Why a part waits, or is given to a person, whose job the provider does not show.
+MISSING_REASON = "missing_remote"
 #: A look that only rides along is written when it moves the next one by at least this fraction of the wait.
 REACH_FRACTION = 0.5
 #: Least growth of the progress fraction that is worth an event to applications.
@@ -81,7 +83,10 @@ def rode_along(part: PartRecord, seen: Seen, now: float, policy: PollPolicy, ter
     """What a look means for a part that was not due; `None` when it neither shows anything new nor moves the next look.
 
     A part whose next look is about to come saves it, and one that is looked at more often from now on comes earlier.
+    One that was given to a person because its job was not shown goes on: the job turned up.
     """
+    if part.state is PartState.QUARANTINED and part.reason == MISSING_REASON:
+        return observed(part, seen, now, policy, terms)
     if part.state is not PartState.SUBMITTED:
         return None
     change = observed(part, seen, now, policy, terms)
@@ -173,18 +178,23 @@ def elsewhere(part: PartRecord, now: float) -> Change:
 def not_seen(part: PartRecord, now: float, policy: PollPolicy, terms: Terms = ALONE) -> Change:
     """The provider's answer does not name the job: unknown, expired, or not visible yet. It was paid for and stays.
 
-    One that was found by its time, and can bring no values that tell whose it is, is a person's matter at last.
+    One that was found by its time, and can bring no values that tell whose it is, is a person's matter at last; so is
+    one that is not shown for long, and it goes on as soon as the list shows it.
     """
     looks = part.looks + 1
-    reason = "missing_remote" if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
-    if part.provisional and reason == "missing_remote" and not still_unseen(part, now):
+    reason = MISSING_REASON if looks >= MISSING_LOOKS_MAX and part.observed_at is None else part.reason
+    if part.provisional and reason == MISSING_REASON and not still_unseen(part, now):
         return disown(part, now, shared=None)
+    unseen_seconds = now - (part.observed_at or part.submitted_at or now)
+    if unseen_seconds >= policy.missing_seconds and looks >= MISSING_LOOKS_MAX and not part.provisional:
+        message = f"The provider has accepted job {part.remote_id} and not shown it for {unseen_seconds / 3600:,.0f} h."
+        return quarantine(part.model_copy(update={"looks": looks}), now, MISSING_REASON, message)
     waiting = part.moved(
         PartState.SUBMITTED,
         now,
         due_at=terms.next_look_at(part, now, None, policy),
         looks=looks,
         reason=reason,
-        message="The provider does not show this job." if reason == "missing_remote" else part.message,
+        message="The provider does not show this job." if reason == MISSING_REASON else part.message,
     )
     return change("not_seen", waiting, reason=reason, details={} if reason != part.reason else None)

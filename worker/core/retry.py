@@ -15,6 +15,7 @@ from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.account import lift
 from worker.core.change import Change
+from worker.core.observe import MISSING_REASON
 from worker.core.part import TURN_REASONS
 from worker.core.states import PART_UNSPENT, PartState, UploadState
 
@@ -29,8 +30,9 @@ UPLOAD_ID_CHARACTERS_MAX = 100
 _FOLLOW_UP = re.compile(r"(.+)\.r[1-9][0-9]{0,3}")
 #: Sources that can be read once more. A list that came inside its request is not kept in the record.
 SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
-#: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often.
-QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted"})
+#: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often, or nobody saw its
+#: job for long.
+QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", MISSING_REASON})
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 

@@ -52,6 +52,8 @@ class PollPolicy:
     cap_seconds: float
     #: Longest lag allowed, as a fraction of the job's run time so far.
     epsilon: float
+    #: How long a job may not be shown before a person is asked.
+    missing_seconds: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

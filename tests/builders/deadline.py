@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = 10.0, what: str = "the condition") -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float = 30.0, what: str = "the condition") -> None:
     """Return as soon as `holds()` is true; fail the test if it is not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -92,7 +92,7 @@ class Line:
         """The upload's parts."""
         return list(self.plant.context.store.parts_of(self.upload(upload_id)))
 
-    def finish(self, *upload_ids: str, seconds: float = 20.0) -> None:
+    def finish(self, *upload_ids: str, seconds: float = 60.0) -> None:
         """Wait until the uploads have reached their end."""
         for upload_id in upload_ids:
             self._wait_for_end(upload_id, seconds)

@@ -111,7 +111,7 @@ def test_the_client_tells_that_an_upload_was_purged(
         assert (status.state, status.outcome, status.purged, status.terminal) == (f"purged/{state}", state, True, True)
         assert status.finished_at == int(upload.finished_at or 0)
         assert "results/list-1/manifest.json" in status.message
-        assert client.wait("list-1", timeout_seconds=5) == status
+        assert client.wait("list-1", timeout_seconds=30) == status
         with pytest.raises(error, match=r"results/list-1/manifest\.json") as raised:
             client.result("list-1")
     assert raised.value.reason == "purged"

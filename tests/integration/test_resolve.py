@@ -286,7 +286,7 @@ def test_a_list_that_waited_for_the_part_goes_on(stopped: Stopped) -> None:
     assert (stopped.line.parts(second)[0].due_at or 0) > stopped.store.now() + 5
     assert "before a person decides on part one/0" in " ".join(stopped.command("why", second).stdout.split())
     stopped.resolve("--fail")
-    stopped.line.finish(second, seconds=8)
+    stopped.line.finish(second, seconds=30)
     assert stopped.line.upload(second).state is UploadState.COMPLETED
 
 

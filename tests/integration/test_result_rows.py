@@ -183,7 +183,7 @@ def test_rows_that_are_gone_are_put_back_by_the_same_request(
         with pytest.raises(NoResult, match="submit the same request again"):
             gone.copy_to(tmp_path / "copy.csv")
         submitted(line)
-        assert line.client.wait("rows", timeout_seconds=5).state == UploadState.COMPLETED
+        assert line.client.wait("rows", timeout_seconds=30).state == UploadState.COMPLETED
         assert line.client.result("rows").rows_csv == published(line, "rows")
         assert len(line.ipqs.ledger) == 1
 
@@ -201,7 +201,7 @@ def test_rows_can_be_asked_for_later(tmp_path: Path, redis_url: str, broker_url:
         if not ended:
             line.start_worker()
             line.finish(upload_id)
-        line.client.wait(upload_id, timeout_seconds=5)
+        line.client.wait(upload_id, timeout_seconds=30)
         assert kept(line, upload_id) == published(line, upload_id)
         assert line.client.result(upload_id).rows_in_redis
         assert len(line.ipqs.ledger) == 1

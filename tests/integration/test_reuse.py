@@ -289,7 +289,7 @@ def test_under_one_id_another_reuse_is_a_conflict(line: Line, first: float | Non
     uploaded(line, "mine", LIST, reuse=first)
     line.submit(line.file("mine.csv", LIST), "ipqs-main", upload_id="mine", reuse=second)
     with pytest.raises(Rejected) as caught:
-        line.client.wait("mine", timeout_seconds=5)
+        line.client.wait("mine", timeout_seconds=30)
     assert caught.value.reason == "conflict"
     assert charges(line) == [3]
 

@@ -139,7 +139,7 @@ def test_segments_cannot_be_added_to_a_known_upload(tmp_path: Path, redis_url: s
         assert line.submit(path, "ipqs-main") == upload_id
         line.submit(path, "ipqs-main", segments=["clean", "bad"])
         with pytest.raises(Rejected, match=r"asked for without bad.*again") as caught:
-            line.client.wait(upload_id, timeout_seconds=5)
+            line.client.wait(upload_id, timeout_seconds=30)
         assert caught.value.reason == "conflict"
         assert line.upload(upload_id).segments == ("clean",)
 

@@ -63,7 +63,7 @@ def ask(line: Line, source: dict[str, Any], **fields: Any) -> None:
 
 def answer_one(line: Line) -> None:
     """Answer the next request, whenever it comes."""
-    wait_until(lambda: line.intake.read() > 0, seconds=10, what="a request")
+    wait_until(lambda: line.intake.read() > 0, seconds=30, what="a request")
 
 
 def answers(line: Line) -> list[tuple[str, str]]:
@@ -391,7 +391,7 @@ def test_a_host_that_is_down_for_a_while_is_asked_again(
         serve(site, PLAIN)
         site.then(b"", 503).then(b"", 503)
         ask(line, {"remote_url": serve(site, PLAIN)}, upload_id="crm-1")
-        wait_until(lambda: line.upload("crm-1").reason == "source_unavailable", seconds=10, what="a reason to wait")
+        wait_until(lambda: line.upload("crm-1").reason == "source_unavailable", seconds=30, what="a reason to wait")
         assert len(result_rows(line, "crm-1")) == 2
         assert "later" in line.decisions("crm-1")
 

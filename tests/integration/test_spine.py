@@ -121,7 +121,7 @@ def test_an_id_that_belongs_to_another_list_is_a_conflict(tmp_path: Path, redis_
         line.submit(line.file("list.csv", EMAILS), "ipqs-main", upload_id="spring")
         line.submit(line.file("other.csv", "email\nother@example.com\n"), "ipqs-main", upload_id="spring")
         with pytest.raises(Rejected, match="belongs to another request"):
-            line.client.wait("spring", timeout_seconds=5)
+            line.client.wait("spring", timeout_seconds=30)
         line.finish("spring")
         assert charged_rows(line) == [3]
 

@@ -24,7 +24,7 @@ _MARKS = (
 _NOT_TEXT = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "save the sheet as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
-    (b"\x1f\x8b", "compressed with gzip", "decompress it"),
+    (b"\x1f\x8b", "compressed with gzip twice", "compress it once"),
     (b"%PDF", "a PDF document", "export the list as CSV"),
     (b"\x89PNG", "a picture", "write the list as text"),
     (b"\xff\xd8\xff", "a picture", "write the list as text"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,3 +137,21 @@ def test_another_form_of_a_known_list_is_told_and_not_paid_for(line: Line) -> No
     line.finish(upload_id)
     assert line.client.wait(upload_id, timeout_seconds=5).state == "completed"
     assert len(line.ipqs.ledger) == 1
+
+
+def test_an_accounts_own_rules_decide_first(redis_url: str, broker_url: str, tmp_path: Path) -> None:
+    """Results are given the verdicts of the account's rules, and the timeline says by how many."""
+    rules = '{ kind = "email", column = "%s", equals = "%s", verdict = "unknown" }'
+    both = ", ".join([rules % ("valid", "true"), rules % ("formatCheck", "true")])
+    with running_line(tmp_path, redis_url, broker_url, account_lines=f"verdicts = [{both}]") as line:
+        path = line.file("list.csv", "email\nann@example.com\n")
+        upload_ids = [line.submit(path, account) for account in ("ipqs-main", "whoisxml-main")]
+        line.finish(*upload_ids)
+        for upload_id in upload_ids:
+            result = line.client.result(upload_id)
+            assert (result.verdicts.unknown, result.counts.matched) == (1, 1)
+            assert told(line, upload_id, "collected")["account_rules"] == 2
+        (connected,) = {line.plant.context.accounts["ipqs-main"]}
+        plain = replace(connected, account=connected.account.model_copy(update={"verdicts": ()}))
+        assert connected.reuse_key("email", 1, "digest") != plain.reuse_key("email", 1, "digest")
+        assert connected.reuse_key("proxy", 1, "digest") == plain.reuse_key("proxy", 1, "digest")

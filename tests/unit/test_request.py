@@ -271,6 +271,7 @@ def test_screening_makes_another_id_and_another_digest() -> None:
     screened = request(screen=True)
     assert derive_upload_id(screened, CONTENT) != derive_upload_id(request(screen=False), CONTENT)
     assert derive_upload_id(request(screen=False), CONTENT) == derive_upload_id(request(), CONTENT)
+    assert derive_upload_id(screened, CONTENT) == "auto-d4605c2b7d7d9075afbf2e26eb5da6e4"
     assert request_digest(screened) != request_digest(request(screen=False)) == request_digest(request())
 
 

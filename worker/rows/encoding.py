@@ -81,7 +81,8 @@ def refuse_document(text: str, name: str) -> None:
 
 def not_in_encoding(name: str, line: int, error: UnicodeError) -> EncodingUnclear:
     """The error for a file whose `line` cannot be decoded. Some codecs only say that, and not which codec they are."""
-    codec = error.encoding if isinstance(error, UnicodeDecodeError) else "text in its encoding"
+    told = error.encoding if isinstance(error, UnicodeDecodeError) else ""
+    codec = told if told not in {"", "charmap"} else "text in its encoding"
     return EncodingUnclear(
         f"{name}: line {line} is not valid {codec}; "
         "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",

@@ -125,7 +125,7 @@ BAD_FILES = (
     bad_file("gzip twice", gzip.compress(_GZIP), "binary", "compressed with gzip twice", "compress it once"),
     bad_file("cut gzip", _GZIP[:-9], "compression", "cut-gzip.csv is compressed", "is cut off", "compress the list"),
     bad_file("damaged gzip", _GZIP[:-8] + bytes(8), "compression", "damaged", "compress the list again"),
-    bad_file("gzip and more", _GZIP + b"email\n", "compression", "39 bytes of text", "is not gzip", "send it as it is"),
+    bad_file("gzip and more", _GZIP + b"email\n", "compression", "to its end", "is not gzip", "send it as it is"),
     bad_file("a gzip bomb", gzip.compress(bytes(1_000_000)), "too_large", "decompressed", "20,000 bytes", "split it"),
     bad_file("a document in gzip", gzip.compress(b"%PDF-1.7"), "binary", "a PDF document", "export the list as CSV"),
     bad_file("a document", b"%PDF-1.7\n%\xe2\xe3", "binary", "a PDF document", "export the list as CSV"),

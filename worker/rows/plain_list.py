@@ -75,7 +75,7 @@ def plain_list(sent: Path, sha256: str, folder: Path, *, bytes_max: int, name: s
 
 def _blocks(file: BinaryIO, name: str) -> Iterator[bytes]:
     """What a compressed file decompresses to, block by block."""
-    done_bytes, fault = 0, ""
+    fault = ""
     with gzip.GzipFile(fileobj=file) as text:
         while not fault:
             try:
@@ -87,11 +87,10 @@ def _blocks(file: BinaryIO, name: str) -> Iterator[bytes]:
             else:
                 if not block:
                     return
-                done_bytes += len(block)
                 yield block
     raise CompressionDamaged(
-        f"{name} is compressed with gzip, and cannot be decompressed beyond {done_bytes:,} bytes of text: {fault}; "
-        "compress the list again, or send it as it is"
+        f"{name} is compressed with gzip, and cannot be decompressed to its end: {fault}; compress the list again, "
+        "or send it as it is"
     )
 
 

@@ -91,7 +91,8 @@ def _collect(context: Context, part: PartRecord) -> None:
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        _collected(context, keeper, part, fetched)
+        rules = sum(rule.kind == part.kind for rule in connected.account.verdicts)
+        _collected(context, keeper, part, fetched, rules)
     else:
         _later(context, connected, keeper, part, failure)
 
@@ -151,7 +152,9 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
     )
 
 
-def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched) -> None:
+def _collected(
+    context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched, account_rules: int
+) -> None:
     summary = fetched.summary
     now = context.store.now()
     if fetched.shared is not None:
@@ -169,6 +172,7 @@ def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord,
             verdicts_digest=summary.sha256,
             same_values=summary.values_digest == record.digest,
             segments=fetched.segments,
+            account_rules=account_rules,
         )
     )
     part = change.parts[0]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from config.version import version
+from worker.actors.list_staging import plain_input
 from worker.actors.names import manifest_name, result_name, sent_values, staged_input
 from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
@@ -127,11 +128,13 @@ def _drop(context: Context, upload: UploadRecord) -> None:
 
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
+    plain = plain_input(upload, local_file(context.storage, staged_input(upload), folder), folder, context.limits)
     staged = StagedInput(
-        path=local_file(context.storage, staged_input(upload), folder),
+        path=plain.path,
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
-        sha256=upload.content_digest,
+        sha256=plain.sha256,
+        screen=bool(upload.options.get("screen")),
     )
     collected = [
         CollectedPart(

@@ -227,6 +227,9 @@ class UploadRecord(WorkItem):
     segments: tuple[str, ...] = ()
     #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
     result_place: str = "storage"
+    #: What the result is written as: `csv` or `jsonl`; and whether cells that look like formulas are changed in it.
+    result_format: str = "csv"
+    spreadsheet_safe: bool = False
     #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
     reuse_hours: float | None = None
     request_digest: str

@@ -10,6 +10,7 @@
     │   ├── InputChanged          the file is not the one that was staged
     │   ├── NotPullable           the provider is to pull it, and it does not hold just what is to be sent
     │   ├── NotText               a spreadsheet, an archive or other binary data
+    │   ├── CompressionDamaged    compressed with gzip, and it cannot be decompressed
     │   ├── NotAList              a web page or another document that is text
     │   ├── EncodingUnclear       not the encoding it should be
     │   ├── DelimiterUnclear      it cannot be told how rows split into cells
@@ -97,6 +98,12 @@ class NotText(InputError):
     """A spreadsheet, an archive or other binary data."""
 
     reason = "binary"
+
+
+class CompressionDamaged(InputError):
+    """Compressed with gzip, and it cannot be decompressed."""
+
+    reason = "compression"
 
 
 class NotAList(InputError):

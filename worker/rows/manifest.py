@@ -42,6 +42,11 @@ class ResultSection(_Section):
     bytes: NonNegativeInt
     rows: NonNegativeInt
     columns: tuple[str, ...]
+    #: `csv` or `jsonl`, and what parts the cells of a CSV's rows. Older programs told neither: they wrote commas.
+    format: str = "csv"
+    delimiter: str = Field(default=",", pattern=r'^[^"\r\n\x00]$')
+    #: Whether cells that a spreadsheet would run got an apostrophe before them, those of the input too.
+    spreadsheet_safe: bool = False
 
 
 class SegmentSection(_Section):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.version import version
 from worker.actors.names import manifest_name, result_name, sent_values, staged_input
+from worker.actors.publishing import publish
 from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
@@ -144,8 +145,11 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         if part.verdicts_object is not None
     ]
     name = result_name(upload.upload_id)
-    with context.storage.write(name) as out:
-        delivered = deliver(
+    delivered, manifest = publish(
+        context.storage,
+        name,
+        manifest_name(upload.upload_id),
+        lambda out: deliver(
             staged,
             collected,
             out,
@@ -153,10 +157,9 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
             provider=upload.provider,
             limits=context.limits,
             on_progress=lambda _rows: None,
-        )
-    manifest = _manifest(context, upload, found, delivered)
-    with context.storage.write(manifest_name(upload.upload_id)) as out:
-        out.write(manifest.dump())
+        ),
+        lambda delivered: _manifest(context, upload, found, delivered),
+    )
     summary = ResultSummary(
         manifest=context.storage.url(manifest_name(upload.upload_id)),
         object=context.storage.url(name),

@@ -15,6 +15,9 @@ from worker.core.rows import RowCounts
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.rows.errors import ManifestUnreadable
 
+#: Bytes of a manifest; one of ten thousand parts has some eight million.
+MANIFEST_BYTES_MAX = 256 * 1024 * 1024
+
 
 class _Section(BaseModel):
     """A frozen part of the manifest; what a newer program added is kept."""

@@ -10,14 +10,13 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from producers.contract import UPLOAD_ID_PATTERN, manifest_name
-from worker.rows.manifest import Manifest
+from worker.rows.manifest import MANIFEST_BYTES_MAX, Manifest
 
 if TYPE_CHECKING:
     from worker.cli.door import Door
     from worker.storage import Storage
 
-#: Bytes of a manifest; one of ten thousand parts has some eight million.
-MANIFEST_BYTES_MAX = 256 * 1024 * 1024
+#: What the workers call a manifest's object.
 MANIFEST_FILE = "manifest.json"
 #: A result's object in the address of a storage.
 _RESULT_NAME = re.compile(r"results/(?P<upload_id>[^/]+)(/.*)?")

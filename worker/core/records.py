@@ -313,6 +313,8 @@ class PartRecord(WorkItem):
     #: When the provider finished, by its own clock where it tells, else when we first saw it.
     remote_finished_at: float | None = None
     finished_at: float | None = None
+    #: When the provider deletes the result, once that was told of because nobody could fetch it.
+    result_ends_at: float | None = None
     collected_at: float | None = None
     rows_returned: int = 0
     verdicts_object: str | None = None

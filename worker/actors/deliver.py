@@ -169,6 +169,8 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         credits=manifest.credits,
         not_collected_rows=rows_not_collected(found),
         reused_values=manifest.reused_values,
+        extra_verdicts=manifest.extra_verdicts,
+        duplicate_verdicts=manifest.duplicate_verdicts,
         size_bytes=delivered.bytes,
         segments=tuple(file for part in found for file in part.segments),
     )

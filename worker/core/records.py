@@ -100,6 +100,9 @@ class ResultSummary(Value):
     not_collected_rows: int = 0
     #: Values whose verdicts were taken over from other parts, and were not paid for.
     reused_values: int = 0
+    #: Verdicts on values that were not sent, and further ones on a value that had one: in no row.
+    extra_verdicts: int = 0
+    duplicate_verdicts: int = 0
     #: Bytes of the result.
     size_bytes: int = 0
     #: What was asked for besides the whole result, of every part that was collected.

@@ -22,8 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from producers.client import Client
 from tests.benchmarks.under_way import memory_bytes
-from tests.builders.installation import PROGRAM
-from tests.builders.leftovers import processes_in
+from tests.builders.installation import PROCESSES, PROGRAM
 from tests.builders.rows.odd_list import first_difference, write_list
 from tests.builders.site import running_site
 from worker.core.states import PartState, UploadState
@@ -31,6 +30,7 @@ from worker.core.states import PartState, UploadState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.builders.installation import Installation
     from tests.builders.site import Site
 
 UPLOAD, ACCOUNT = "rows", "ipqs-main"
@@ -85,7 +85,7 @@ def run_rows(folder: Path, rows: int, told: Callable[[str, int], None]) -> Figur
             client.submit(source, account=ACCOUNT, kind="email", upload_id=UPLOAD, method="form")
         _follow(site, START_SECONDS + rows / ROWS_PER_SECOND_MIN, told)
         figures.seconds = dict(_stage_seconds(site))
-        figures.memory_bytes = _memory_bytes(site.installation.folder)
+        figures.memory_bytes = _memory_bytes(site.installation)
         figures.wrong = list(_wrong(site, figures, told))
     return figures
 
@@ -118,15 +118,11 @@ def _stage_seconds(site: Site) -> Iterator[tuple[str, float]]:
             yield stage, max(ended) - min(began)
 
 
-def _memory_bytes(folder: Path) -> dict[str, int]:
-    """The most memory of each process of an installation, by the last word of its command; nothing without /proc."""
-    found: dict[str, int] = {}
-    for pid, command in processes_in(folder).items():
-        status = Path(f"/proc/{pid}/status")
-        name = Path(command.split()[-1]).name if "worker.cli.main" in command else Path(command.split()[0]).name
-        if status.exists():
-            found[name] = max(found.get(name, 0), memory_bytes(pid))
-    return found
+def _memory_bytes(installation: Installation) -> dict[str, int]:
+    """The most memory of each process of an installation; nothing on a machine that does not tell."""
+    if not Path("/proc/self/status").exists():
+        return {}
+    return {name: memory_bytes(installation.pid(name)) for name in sorted(PROCESSES)}
 
 
 def _wrong(site: Site, figures: Figures, told: Callable[[str, int], None]) -> Iterator[str]:

@@ -26,7 +26,7 @@ POINTS = all
 MINUTES = 5
 REPORT = build/chaos.json
 
-# Rows of the list that `make rows` sends through everything; ten million take some 15 GB of disk.
+# Rows of the list that `make rows` sends through everything; ten million take some 20 GB of disk.
 ROWS = 10000000
 
 # The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.

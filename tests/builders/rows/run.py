@@ -150,7 +150,9 @@ def _wrong(site: Site, figures: Figures, told: Callable[[str, int], None]) -> It
 
 @click.command()
 @click.option("--rows", type=click.IntRange(1, 100_000_000), default=10_000_000, show_default=True)
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where it runs; needs some 2 KB a row.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Where it runs; needs some 2 KB a row."
+)
 def main(rows: int, folder: Path | None) -> None:
     """Send one list of many rows through everything, and compare every row of its result."""
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -173,5 +173,5 @@ OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
-    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),
+    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch", "uncollected_result")),
 )

@@ -27,6 +27,7 @@
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── ManifestUnreadable      a manifest is damaged or of a later version
+    ├── ResultUnreadable        a result is damaged or of a later version
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
 Messages name the file, line, row or column, and what to do; never a value.
@@ -201,6 +202,12 @@ class ManifestUnreadable(RowsError):
     """A manifest is damaged or of a later version."""
 
     reason = "manifest"
+
+
+class ResultUnreadable(RowsError):
+    """A result is damaged or of a later version."""
+
+    reason = "result"
 
 
 class ScratchFailed(RowsError):

@@ -46,12 +46,21 @@ def verify(door: Door, *, named: str, manifest: Path | None, as_json: bool) -> N
     RESULT is a result's file, its manifest or the folder of both; for these no setting is needed. It may also be the
     result's address in the configured storage, or the id of its upload. Redis is never asked.
     """
-    # A provider's cells may be longer than the module allows by itself; nothing else reads CSV in this process.
-    csv.field_size_limit(ROW_CHARACTERS_MAX)
-    report = _checked(place_of(door, named, manifest))
+    with _long_cells():
+        report = _checked(place_of(door, named, manifest))
     print_report(report, as_json=as_json)
     if not report.good:
         raise click.exceptions.Exit(EXIT_NOT_GOOD)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let the csv module read a provider's cells, which may be longer than it allows by itself."""
+    usual = csv.field_size_limit(ROW_CHARACTERS_MAX)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _checked(place: Place) -> Report:

@@ -92,9 +92,9 @@ class Door:
 
     @cached_property
     def _storage(self) -> Storage:
-        from worker.storage import open_storage  # noqa: PLC0415 - as above
+        from worker.storage import CloudOptions, open_storage  # noqa: PLC0415 - as above
 
-        return open_storage(self._settings.storage_url)
+        return open_storage(self._settings.storage_url, CloudOptions.of(self._settings))
 
     @cached_property
     def _client(self) -> Client:

@@ -37,7 +37,7 @@ from worker.rows.limits import Limits
 from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
-from worker.storage import Storage, open_storage
+from worker.storage import CloudOptions, Storage, open_storage
 from worker.store.errors import StoreUnavailable
 from worker.workspace import Workspace
 
@@ -100,7 +100,7 @@ class Trial:
     @cached_property
     def storage(self) -> Storage:
         """The workers' storage, opened when a list is in it."""
-        return open_storage(self.settings.storage_url)
+        return open_storage(self.settings.storage_url, CloudOptions.of(self.settings))
 
     def run(self, requests: Mapping[str, UploadRequest], tell: Callable[[Printable], None]) -> None:
         """Try out every request, by the names of their lists. Raises `RequestInvalid`, `StoreError`, `RowsError`."""

@@ -1,4 +1,4 @@
-"""A real S3 server for tests: SeaweedFS with its data in a folder of its own, on loopback ports that nobody else has."""
+"""A real S3 server for tests: SeaweedFS with its data in a folder of its own, on free loopback ports."""
 
 from __future__ import annotations
 

@@ -221,8 +221,6 @@ class UploadRequest(Checked):
             raise ValueError("has passwords and wants rows as result, where they would lie in Redis; use storage")
         if self.reuse is not None and self.kind == "leaked_password":
             raise ValueError("has passwords and reuse, but no verdicts on them are kept beyond their upload's end")
-        if self.method == "pull" and self.source.remote_url is None:
-            raise ValueError("has the method pull, for which source.remote_url has to name the list")
         return self
 
 

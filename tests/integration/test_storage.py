@@ -26,7 +26,6 @@ from worker.storage.errors import from_os_error
 from worker.storage.local import _ObjectFile
 
 if TYPE_CHECKING:
-
     from worker.storage import Storage
 
 

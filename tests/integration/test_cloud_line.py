@@ -71,18 +71,22 @@ def test_a_list_in_the_store_is_verified_from_there(
     with running_line(tmp_path, redis_url, broker_url, **s3.settings()) as line:
         storage = line.plant.context.storage
         storage.create("inputs/crm/list.csv", LIST.encode())
-        upload_id = line.client.submit(url=storage.url("inputs/crm/list.csv"), account="ipqs-main", kind="email")
+        upload_id = line.client.submit(
+            url=storage.url("inputs/crm/list.csv"), account="ipqs-main", kind="email", upload_id=UPLOAD
+        )
         line.intake.read()
         line.finish(upload_id)
         assert line.upload(upload_id).rows == 4
         refused = []
-        for name in ("results/list.csv", "inputs/none.csv"):
-            refused_id = line.client.submit(url=storage.url(name), account="ipqs-main", kind="email")
+        for number, name in enumerate(("results/list.csv", "inputs/none.csv")):
+            refused_id = line.client.submit(
+                url=storage.url(name), account="ipqs-main", kind="email", upload_id=f"refused-{number}"
+            )
             line.intake.read()
             with pytest.raises(Rejected) as caught:
                 line.client.wait(refused_id, timeout_seconds=5)
             refused.append(caught.value.reason)
-        assert refused == ["url_outside_storage", "source_missing"]
+        assert refused == ["url_outside_storage", "not_found"]
 
 
 def test_workers_that_share_a_store_do_a_list_together(tmp_path: Path, s3: S3Server) -> None:
@@ -97,6 +101,8 @@ def test_workers_that_share_a_store_do_a_list_together(tmp_path: Path, s3: S3Ser
             with Client(installation.redis_url) as client:
                 client.submit(path, account="ipqs-main", kind="email", upload_id=UPLOAD)
             with installation.records() as records:
+                records.wait_for_parts("submitted", len(rows), UPLOAD)
+                providers.finish_jobs()
                 records.wait_for_uploads("completed", UPLOAD)
                 assert providers.charges == records.spent(UPLOAD)
                 assert len(providers.charges) == len(rows)

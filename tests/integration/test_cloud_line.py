@@ -96,7 +96,7 @@ def test_workers_that_share_a_store_do_a_list_together(tmp_path: Path, s3: S3Ser
         installation = Installation(tmp_path / "installation", accounts_file=accounts, **s3.settings())
         try:
             installation.start("--scale", "worker=2")
-            rows = [f"reader{number}@example.com" for number in range(20)]
+            rows = [f"reader{number}@example.com" for number in range(8)]
             path = installation.list_file("list.csv", "email", *rows)
             with Client(installation.redis_url) as client:
                 client.submit(path, account="ipqs-main", kind="email", upload_id=UPLOAD)

@@ -175,7 +175,7 @@ def test_what_names_no_storage_is_refused_at_start(url: str, fault: str) -> None
 @pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/a/b/", "az://container/x", "gs://bucket/x"])
 def test_storage_may_be_in_an_object_store(url: str) -> None:
     """A bucket or container, with a folder in it or without."""
-    assert load(BULKVERIFY_STORAGE_URL=url).storage_url == url.rstrip("/")
+    assert load(STORAGE_URL=url).storage_url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("endpoint", ["https://key:CANARY@host", "https://host/?x=CANARY", "host:9000"])

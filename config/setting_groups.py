@@ -9,13 +9,12 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from config import redis_urls
+from config import redis_urls, storage_urls
 from config.endpoints import checked_place
 from config.fields import Doc
 
@@ -45,20 +44,6 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it
 
 def _redis_url(url: str | None) -> str | None:
     return None if url is None else redis_urls.checked(url)
-
-
-def _storage_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise ValueError("does not begin with file://, the only kind of storage that is supported so far")
-    if (
-        parts.netloc not in {"", "localhost"}
-        or parts.query
-        or not unquote(parts.path).startswith("/")
-        or "\0" in unquote(parts.path)
-    ):
-        raise ValueError("does not name an absolute folder of this host")
-    return url.rstrip("/")
 
 
 def _default_broker_url(validated: Mapping[str, Any]) -> str | None:
@@ -126,11 +111,11 @@ class Places(BaseModel):
         str,
         Doc(
             "Where attempt records, staged lists and results are kept; every process must reach it",
-            "URL (file://)",
+            "URL (file://, s3://, az://, gs://)",
             "file:///var/lib/bulkverify/storage",
             "HOME/storage",
         ),
-        AfterValidator(_storage_url),
+        AfterValidator(storage_urls.checked),
     ] = Field(default_factory=_default_storage_url)
     input_roots: Annotated[
         tuple[Folder, ...],

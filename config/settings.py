@@ -13,6 +13,7 @@ from config.limit_groups import Keeping, Limits
 from config.message_group import Messages
 from config.redaction import redactor
 from config.setting_groups import Places, Polling, Submitting, Watching, Working
+from config.storage_group import Storing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 #: The groups in the order in which they are documented, checked and shown.
-GROUPS: tuple[type[BaseModel], ...] = (Places, Watching, Polling, Submitting, Working, Messages, Limits, Keeping)
+GROUPS: tuple[type[BaseModel], ...] = (
+    Places,
+    Storing,
+    Watching,
+    Polling,
+    Submitting,
+    Working,
+    Messages,
+    Limits,
+    Keeping,
+)
 
 #: Fields that may not be smaller than another one of their own or an earlier group.
 NOT_BELOW: Mapping[str, str] = {
@@ -39,7 +50,7 @@ S = TypeVar("S", bound="Settings")
 
 
 # pydantic collects fields from the last base to the first, hence the reversed order.
-class Settings(Keeping, Limits, Messages, Working, Submitting, Polling, Watching, Places, BaseSettings):
+class Settings(Keeping, Limits, Messages, Working, Submitting, Polling, Watching, Storing, Places, BaseSettings):
     """Every setting, checked. An instance made by hand depends on its arguments only; `load` reads the environment."""
 
     model_config = SettingsConfigDict(

@@ -14,6 +14,7 @@ import click
 
 from producers.errors import NoResult, Rejected
 from producers.following import deliver, follow, target_of
+from producers.links import link_option, links_to, seconds_option
 from producers.parameters import (
     EPILOG,
     Door,
@@ -67,21 +68,31 @@ def wait(ctx: click.Context, *, upload_ids: tuple[str, ...], timeout_seconds: fl
 @click.command(epilog=EPILOG)
 @click.argument("upload_id", metavar="ID", type=UploadId())
 @output_option
+@link_option
+@seconds_option
 @json_option
 @click.pass_context
-def result(ctx: click.Context, *, upload_id: str, output: Path | None, as_json: bool) -> None:
-    """Print where an upload's result is, a path or a URL and nothing else, or copy it to OUT."""
+def result(
+    ctx: click.Context, *, upload_id: str, output: Path | None, link: bool, seconds: int | None, as_json: bool
+) -> None:
+    """Print where an upload's result is, a path or a URL and nothing else, or copy it to OUT.
+
+    With --link it is an address by which anybody can fetch the result for a time: keep it as secret as the list.
+    """
+    if (link and output is not None) or (seconds is not None and not link):
+        raise click.UsageError("--link goes without --output, and --seconds with --link only.")
     with ends_well(ctx):
         client = ctx.obj.client()
         report = _result_report(client, upload_id)
         if output is not None:
             report = deliver(client, report, target_of(report, output))
+        links = links_to(ctx.obj, report, seconds) if link else None
     if as_json:
-        click.echo(report.as_json())
+        click.echo(report.as_json() if links is None else links.as_json(report))
     elif report.result is None or report.failed:
         click.echo(f"Error: {shown(' '.join(filter(None, (report.message, report.remedy))))}", err=True)
     else:
-        click.echo(report.output or report.result.path or report.result.url)
+        click.echo(links.result if links else report.output or report.result.path or report.result.url)
         for line in _notes(report.result, copied=report.output is not None):
             click.echo(shown(line), err=True)
     ctx.exit(report.code)

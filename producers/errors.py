@@ -10,6 +10,7 @@ ProducerError
 ├── Rejected            intake read the request and did not accept it
 ├── WaitTimeout         the upload did not settle in the time given; it goes on
 ├── RecordUnreadable    what the store holds of an upload cannot be understood
+├── NoLink              the result has no address that anybody can fetch it from
 └── NoResult            the upload has no result
     └── UploadFailed    … and never will: it failed or was cancelled
 """
@@ -121,6 +122,13 @@ class RecordUnreadable(ProducerError):
 
     reason = "record_unreadable"
     remedy = "Use a bulkverify of the workers' version; if it is the same, something else wrote to this key."
+
+
+class NoLink(ProducerError):
+    """The result has no address that anybody can fetch it from, because the workers' storage gives none."""
+
+    reason = "no_link"
+    remedy = "Read the file itself, ask for the result as rows, or have the workers' storage in an object store."
 
 
 class NoResult(ProducerError):

@@ -36,6 +36,9 @@ class Door(Protocol):
     def client(self) -> Client:
         """A client of the configured server. Raises `ProducerError`."""
 
+    def link(self, url: str, seconds: int | None) -> str | None:
+        """An address by which anybody can fetch the object at `url` for a time; `None` where there are none."""
+
 
 class UploadId(click.ParamType[str]):
     """An upload id."""

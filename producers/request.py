@@ -205,8 +205,6 @@ class UploadRequest(Checked):
             raise ValueError("has passwords and reuse, but no verdicts on them are kept beyond their upload's end")
         if self.spreadsheet_safe and self.format != "csv":
             raise ValueError("has spreadsheet_safe, which is about CSV, and another format; leave one of them out")
-        if self.method == "pull" and self.source.remote_url is None:
-            raise ValueError("has the method pull, for which source.remote_url has to name the list")
         return self
 
 

@@ -65,7 +65,8 @@ class Result(Readable):
         if self.rows_csv is not None:
             return BytesIO(self.rows_csv)
         if self.path is None:
-            raise self._unreachable(f"is at {self.url}, which is not on this machine; fetch it from there")
+            by_link = f"bulkverify result {self.upload_id} --link"
+            raise self._unreachable(f"is at {self.url}, not on this machine; fetch it there, or by a link: {by_link}")
         try:
             return self.path.open("rb")
         except OSError as error:

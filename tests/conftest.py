@@ -10,7 +10,7 @@ import signal
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.builders.redis_server", "tests.builders.figures"]
+pytest_plugins = ["tests.builders.redis_server", "tests.builders.s3_server", "tests.builders.figures"]
 
 # No deadline on an example, because machines are shared.
 settings.register_profile("shared-machine", deadline=None)

@@ -22,7 +22,7 @@ from worker.leaving import Leaving
 from worker.metrics import Metrics
 from worker.providers.registry import build
 from worker.spending import FOLDER, Spending
-from worker.storage import open_storage
+from worker.storage import CloudOptions, open_storage, require_exclusive_creation
 from worker.store.client import connect, require_safe
 from worker.store.reading import require_readable
 from worker.store.store import Limits, Store
@@ -106,10 +106,12 @@ def assemble(settings: Settings) -> Plant:
     store = open_store(settings)
     leaving = Leaving(metrics)
     broker = open_broker(settings, metrics, leaving)
+    storage = open_storage(settings.storage_url, CloudOptions.of(settings))
+    require_exclusive_creation(storage)
     context = Context(
         settings=settings,
         store=store,
-        storage=open_storage(settings.storage_url),
+        storage=storage,
         workspace=Workspace(settings.home),
         spending=Spending(settings.home / FOLDER),
         accounts=connect_accounts(settings, store, metrics),

@@ -104,7 +104,6 @@ BAD_FIELDS = (
     bad_field("an id and the word again", {"upload_id": "crm-1", "again": "2"}, "has both upload_id and again"),
     bad_field("again with a space", {"again": "once more"}, "again: must be 1 to 40 of"),
     bad_field("an unknown method", {"method": "post"}, "method: should be 'auto'"),
-    bad_field("a pull of nothing", {"method": "pull"}, "source.remote_url has to name the list"),
     bad_field("an unknown segment", {"segments": ["dirty"]}, "segments.0: should be 'all'"),
     bad_field("a segment twice", {"segments": ["bad", "bad"]}, "segments: names the same segment twice"),
     bad_field("a segment that is a word", {"segments": "bad"}, "segments: should be a valid list"),

@@ -123,6 +123,10 @@ class WatchedStorage:
         """See `Storage.name_of`."""
         return self._inner.name_of(url)
 
+    def link(self, name: str, seconds: int) -> str | None:
+        """See `Storage.link`."""
+        return self._inner.link(name, seconds)
+
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """See `Storage.remove_leftovers`."""
         with self._changing("clean", ""):

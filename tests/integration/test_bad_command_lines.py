@@ -79,7 +79,6 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], tuple[str, ...]]] = {
         lambda _: ["--remote-url", f"{_REMOTE}?token=hunter2"],
         ("source.remote_url: has a user, a query", "without"),
     ),
-    "a pull of a file": (lambda f: [_file(f), "--method", "pull"], ("source.remote_url has to name the list",)),
     "an unknown method": (lambda f: [_file(f), "--method", "post"], ("'post' is not one of", "'pull'")),
     "an unknown segment": (lambda f: [_file(f), "--segment", "dirty"], ("'dirty' is not one of", "'pristine'")),
     "a segment twice": (lambda f: [_file(f), "--segment", "bad", "--segment", "bad"], ("the same segment twice",)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from producers.errors import Rejected
 from tests.builders.file_server import FileServer
 from tests.builders.line import Line, running_line
 from worker.actors import prepare, submit
@@ -132,6 +133,14 @@ def test_a_pull_that_would_charge_for_other_values_fails_unspent(line: Line, mon
     assert "can be pulled only where" in failed.message
     assert (seen, line.ipqs.ledger) == ([], [])
     assert not list(line.plant.context.storage.list("attempts"))
+
+
+def test_a_pull_from_a_storage_without_links_is_rejected(line: Line) -> None:
+    """A list without an address, in a storage that gives none either, is refused before there is an upload."""
+    line.submit(line.file("list.csv", VALUES), "ipqs-main", upload_id=UPLOAD, method="pull")
+    with pytest.raises(Rejected, match="the workers' storage gives no links") as caught:
+        line.client.wait(UPLOAD, timeout_seconds=5)
+    assert (caught.value.reason, line.plant.context.store.upload(UPLOAD)) == ("method_unsupported", None)
 
 
 def test_the_manifest_tells_the_method(tmp_path: Path, redis_url: str, broker_url: str) -> None:

@@ -45,6 +45,10 @@ class Door:
         """A client of it."""
         return Client(self._url, producer="shell")
 
+    def link(self, url: str, seconds: int | None) -> str | None:
+        """An address of what lies in a bucket; files have none."""
+        return f"https://store/{url.removeprefix('s3://')}?for={seconds}" if url.startswith("s3://") else None
+
 
 def command_line() -> click.Group:
     """A command line that holds the producers' commands."""
@@ -382,6 +386,41 @@ def test_result_prints_the_path_and_nothing_else(shell: Shell, worker: WorkerSid
     worker.complete("crm-1", tmp_path / "result.csv")
     done = shell.run("result", "crm-1")
     assert (done.stdout, done.stderr, done.exit_code) == (f"{tmp_path / 'result.csv'}\n", "", ExitCode.OK)
+
+
+def test_a_link_to_a_result_is_printed_and_nothing_else(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:
+    """Standard output is the link alone, or the report with the links to result and manifest."""
+    in_a_bucket(worker, tmp_path)
+    done = shell.run("result", "crm-1", "--link", "--seconds", "60")
+    assert (done.stdout, done.exit_code) == ("https://store/bucket/result.csv?for=60\n", ExitCode.OK)
+    [document] = shell.documents("result", "crm-1", "--link")
+    assert document["links"]["result"] == "https://store/bucket/result.csv?for=None"
+    assert document["links"]["manifest"].startswith("https://store/bucket/")
+
+
+def in_a_bucket(worker: WorkerSide, folder: Path) -> None:
+    """Complete an upload whose result is in an object store."""
+    csv = folder / "result.csv"
+    worker.complete("crm-1", csv, object="s3://bucket/result.csv", manifest="s3://bucket/manifest.json")
+
+
+def test_a_result_in_a_folder_has_no_link(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:
+    """The error says where the result is and what to do instead."""
+    worker.complete("crm-1", tmp_path / "result.csv")
+    done = shell.run("result", "crm-1", "--link")
+    assert (done.stdout, done.exit_code) == ("", ExitCode.FAILED)
+    assert "There is no link to the result of upload crm-1: it is at file://" in done.stderr
+    assert "object store" in done.stderr
+    for wrong in (("--link", "--output", tmp_path), ("--seconds", "60")):
+        assert shell.run("result", "crm-1", *wrong).exit_code == ExitCode.USAGE
+
+
+def test_a_result_in_a_bucket_is_not_copied_but_linked(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:
+    """Whoever wants a copy of what is not on this machine is told how to get one."""
+    in_a_bucket(worker, tmp_path)
+    done = shell.run("result", "crm-1", "--output", tmp_path / "copy.csv")
+    assert done.exit_code != ExitCode.OK
+    assert "bulkverify result crm-1 --link" in done.stderr
 
 
 def test_result_is_copied_where_it_is_wanted(shell: Shell, worker: WorkerSide, tmp_path: Path) -> None:

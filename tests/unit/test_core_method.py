@@ -38,6 +38,17 @@ def test_a_list_that_can_be_pulled_is_pulled_when_asked_for() -> None:
         assert choose_method(upload.model_copy(update={"method": other}), ("pull", "form")) == "form"
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_storage_gives_links_to_is_pulled_when_asked_for(parts: int) -> None:
+    """By a link the provider finds each part's own values, so that any list without an address of its own will do."""
+    upload = an_upload(method="pull", source=PATH, pullable=False, parts_total=parts)
+    assert choose_method(upload, ("form", "pull"), links=True) == "pull"
+    assert choose_method(upload, ("form", "pull"), links=False) is None
+    assert choose_method(upload.model_copy(update={"method": "auto"}), ("pull", "form"), links=True) == "form"
+    remote = upload.model_copy(update={"source": REMOTE})
+    assert choose_method(remote, ("form", "pull"), links=True) is None
+
+
 @pytest.mark.parametrize(
     ("source", "pullable", "parts"),
     [(REMOTE, False, 1), (REMOTE, True, 2), (PATH, True, 1)],

@@ -94,7 +94,7 @@ def test_all_problems_come_at_once() -> None:
             "BULKVERIFY_POLL_FLOOR_SECONDS": "1000",
             "BULKVERIFY_LOG_FORMAT": "xml",
             "BULKVERIFY_INSTALLATION_ID": "two words",
-            "BULKVERIFY_STORAGE_URL": "s3://bucket",
+            "BULKVERIFY_STORAGE_URL": "ftp://bucket",
         }
     )
     assert found.keys() == {
@@ -151,15 +151,37 @@ def test_an_error_repeats_no_text(variable: str) -> None:
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
-        ("s3://bucket/x", "only kind of storage"),
-        ("/srv/storage", "only kind of storage"),
-        ("file://other-host/srv", "absolute folder of this host"),
+        ("ftp://bucket/x", "does not begin with file://, s3://"),
+        ("/srv/storage", "does not begin with file://, s3://"),
+        ("file://other-host/srv", "names a folder with a host"),
+        ("file:///srv?key=CANARY", "names a folder with a host, query or fragment"),
         ("file:srv", "absolute folder of this host"),
+        ("s3://", "does not name a bucket"),
+        ("s3://key:CANARY@bucket/x", "credentials belong into the variables"),
+        ("s3://bucket/x?AccessKey=CANARY", "does not name a bucket"),
+        ("s3://bucket/a//b", "does not name a bucket"),
+        ("az://container/../x", "does not name a bucket"),
+        ("s3://bucket/" + "x" * 401, "does not name a bucket"),
+        ("s3://[x/y", "is not a URL"),
     ],
 )
-def test_storage_is_a_folder_in_this_version(url: str, fault: str) -> None:
-    """Other kinds of storage are refused at start, not at the first result."""
-    assert fault in problems_of({"BULKVERIFY_STORAGE_URL": url})["BULKVERIFY_STORAGE_URL"]
+def test_what_names_no_storage_is_refused_at_start(url: str, fault: str) -> None:
+    """A storage that cannot be is told with an example before anything is done, and without its URL."""
+    told = problems_of({"BULKVERIFY_STORAGE_URL": url})["BULKVERIFY_STORAGE_URL"]
+    assert fault in told
+    assert "CANARY" not in told
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/a/b/", "az://container/x", "gs://bucket/x"])
+def test_storage_may_be_in_an_object_store(url: str) -> None:
+    """A bucket or container, with a folder in it or without."""
+    assert load(STORAGE_URL=url).storage_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("endpoint", ["https://key:CANARY@host", "https://host/?x=CANARY", "host:9000"])
+def test_the_endpoint_of_a_store_has_no_credentials(endpoint: str) -> None:
+    """An address with a user, a query or no scheme is refused, and not repeated."""
+    assert "CANARY" not in problems_of({"BULKVERIFY_STORAGE_ENDPOINT": endpoint})["BULKVERIFY_STORAGE_ENDPOINT"]
 
 
 @pytest.mark.parametrize("place", [Path("/"), Path.home(), Path.home().parent])

@@ -25,17 +25,17 @@ from worker.actors.attempts import (
 from worker.actors.names import sent_values
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
+from worker.actors.submission import method_for, no_method, submission_of
 from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
 from worker.core.blocked import blocked, blocked_seconds, tried
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.line import LINE_LOOK_SECONDS, stand
-from worker.core.method import PULL, choose_method
 from worker.core.records import Attempt
 from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.search import unresolved
 from worker.core.states import Lane, PartState
-from worker.core.token import matching, remote_name
+from worker.core.token import matching
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
@@ -46,20 +46,17 @@ from worker.providers.errors import (
     Refused,
     Throttled,
 )
-from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.spending import NotLocked
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Full, Later, OverBudget, Stale, Taken
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from worker.actors.attempts import Remembered
     from worker.context import Connected, Context
     from worker.core.change import Change
-    from worker.core.records import PartRecord, UploadRecord
-    from worker.providers.port import Submitted
+    from worker.core.records import PartRecord
+    from worker.providers.port import Submission, Submitted
 
 log = structlog.get_logger()
 
@@ -97,13 +94,13 @@ def _submit(context: Context, part: PartRecord) -> None:
     waiting = None if ended else kept_back(context, connected, spends_rows=part.rows)
     # A lease must last from here on, and finding out may have taken a call.
     now = context.store.now()
-    method = choose_method(upload, connected.provider.capabilities.submit_methods)
+    method = method_for(context, upload, connected)
     obstacle = core.before_submit(part, upload, waiting, now)
     if obstacle is None and part.attempts - part.attempts_from >= ATTEMPTS_MAX:
         message = f"{part.attempts} attempts to submit this part ended without a job; the timeline tells why."
         obstacle = core.quarantine(part, now, "attempts_exhausted", message, unsent=True)
     elif obstacle is None and method is None:
-        obstacle = core.refused(part, now, "method_unsupported", _no_method(upload, connected))
+        obstacle = core.refused(part, now, "method_unsupported", no_method(upload, connected))
     if obstacle is not None:
         _put_off(context, part, now, obstacle)
         return
@@ -121,7 +118,7 @@ def _submit(context: Context, part: PartRecord) -> None:
     try:
         with context.workspace.folder() as folder:
             values = local_file(context.storage, sent_values(part), folder)
-            submission = _submission(context, upload, reserved, values, since)
+            submission = submission_of(context, upload, reserved, values, since)
             _attempt(context, reserved, connected, submission)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
@@ -154,15 +151,6 @@ def _put_off(context: Context, part: PartRecord, now: float, change: Change) -> 
     same = (part.state, part.reason) == (held.state, held.reason) and (part.due_at or 0.0) > now
     if not same or (change.stand is not None and not context.lines.hold(part.account, Lane.SUBMIT, part.part_id)):
         _write(context, part, change)
-
-
-def _no_method(upload: UploadRecord, connected: Connected) -> str:
-    methods = ", ".join(connected.provider.capabilities.submit_methods)
-    account = connected.account
-    pulled = ""
-    if upload.method == PULL:
-        pulled = " A list can be pulled only where its file is exactly what would be sent, as one part."
-    return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
 
 
 def _reserve(context: Context, part: PartRecord, connected: Connected, now: float) -> PartRecord | None:
@@ -252,20 +240,6 @@ def _searched_for(part: PartRecord, known: Remembered, now: float) -> Change:
     part = part.model_copy(update={"attempt": attempt, "attempts": known.number, "watermark": known.watermark})
     message = f"Attempt {known.number} of this part was recorded and its outcome is not known."
     return unresolved(part, now, "unresolved_attempt", message, look_at=now)
-
-
-def _submission(context: Context, upload: UploadRecord, part: PartRecord, values: Path, since: float) -> Submission:
-    method = SubmitMethod(part.method)
-    return Submission(
-        path=values,
-        rows=part.rows,
-        kind=Kind(part.kind),
-        name=remote_name(part.token, upload.label),
-        deadline_seconds=context.settings.submit_deadline_seconds,
-        method=method,
-        url=upload.source["remote_url"] if method is SubmitMethod.PULL else None,
-        since=since,
-    )
 
 
 def _spend(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:

@@ -49,6 +49,14 @@ class Door:
         """The producers' client for the same server. Raises as `server_settings` does."""
         return self._client
 
+    def link(self, url: str, seconds: int | None) -> str | None:
+        """An address by which anybody can fetch an object of the storage; `None` where there are none.
+
+        Raises as `storage` does, and `StorageError`.
+        """
+        name = self._storage.name_of(url)
+        return None if name is None else self._storage.link(name, seconds or self._settings.storage_link_seconds)
+
     def dry_run(
         self, requests: Mapping[str, UploadRequest], display: Display, tell: Callable[[Printable], None]
     ) -> None:
@@ -92,9 +100,9 @@ class Door:
 
     @cached_property
     def _storage(self) -> Storage:
-        from worker.storage import open_storage  # noqa: PLC0415 - as above
+        from worker.storage import CloudOptions, open_storage  # noqa: PLC0415 - as above
 
-        return open_storage(self._settings.storage_url)
+        return open_storage(self._settings.storage_url, CloudOptions.of(self._settings))
 
     @cached_property
     def _client(self) -> Client:

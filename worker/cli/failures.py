@@ -48,6 +48,7 @@ ENDINGS: Mapping[str, Ending] = {
     "worker.store.errors.Unreadable": Ending(ExitCode.USAGE),
     "worker.storage.errors.StorageError": Ending(ExitCode.FAILED),
     "worker.storage.errors.InvalidUrl": Ending(ExitCode.USAGE),
+    "worker.storage.errors.InvalidCredentials": Ending(ExitCode.USAGE),
     "worker.rows.errors.RowsError": Ending(ExitCode.FAILED),
     "worker.rows.errors.InputError": Ending(ExitCode.USAGE),
     "worker.providers.errors.ProviderError": Ending(ExitCode.FAILED),

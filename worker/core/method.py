@@ -15,8 +15,10 @@ AUTO = "auto"
 PULL = "pull"
 
 
-def choose_method(upload: UploadRecord, methods: Sequence[str]) -> str | None:
+def choose_method(upload: UploadRecord, methods: Sequence[str], *, links: bool = False) -> str | None:
     """The method for an upload's parts at a provider that has `methods`, the best first; `None` when none will do.
+
+    `links` tells whether storage gives links, by which the provider can fetch the values of each part as they are.
 
     A method that was asked for by name is never replaced by another one. The provider pulls only when asked to, because
     it says in no known words why it could not, and such an attempt would have to count as spent; and only what it finds
@@ -24,9 +26,11 @@ def choose_method(upload: UploadRecord, methods: Sequence[str]) -> str | None:
     """
     if upload.method == AUTO:
         return next((method for method in methods if method != PULL), None)
-    possible = upload.method in methods and (upload.method != PULL or _can_be_pulled(upload))
+    possible = upload.method in methods and (upload.method != PULL or _can_be_pulled(upload, links=links))
     return upload.method if possible else None
 
 
-def _can_be_pulled(upload: UploadRecord) -> bool:
-    return upload.pullable and upload.parts_total == 1 and "remote_url" in upload.source
+def _can_be_pulled(upload: UploadRecord, *, links: bool) -> bool:
+    if "remote_url" not in upload.source:
+        return links
+    return upload.pullable and upload.parts_total == 1

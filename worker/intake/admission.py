@@ -17,6 +17,7 @@ from worker.intake.refusal import refusing
 from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
+from worker.storage.copies import has_links
 from worker.store.errors import Stale, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class Admission:
 
     def _upload(self, request: UploadRequest) -> UploadRecord:
         connected = account_of(self._context.accounts, request)
-        check_wishes(request, connected.account.provider, connected.provider.capabilities)
+        links = has_links(self._context.storage)
+        check_wishes(request, connected.account.provider, connected.provider.capabilities, links=links)
         content = self._content_sha256(request, recorded_source(request))
         return upload_of(request, connected.account.provider, content, self._context.store.now())
 

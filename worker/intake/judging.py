@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from producers.identity import derive_upload_id, request_digest
 from producers.inline_rows import reading_options
-from worker.core.method import AUTO
+from worker.core.method import AUTO, PULL
 from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.core.tombstone import Tombstone, list_print
@@ -32,8 +32,11 @@ def account_of(accounts: Mapping[str, A], request: UploadRequest) -> A:
     return accounts[request.account]
 
 
-def check_wishes(request: UploadRequest, provider: str, has: Capabilities) -> None:
-    """Raise `NotAcceptable` for a kind, a method or a segment that the account's provider has not."""
+def check_wishes(request: UploadRequest, provider: str, has: Capabilities, *, links: bool) -> None:
+    """Raise `NotAcceptable` for a kind, a method or a segment that the account's provider has not.
+
+    `links`: whether storage gives links, without which nothing but a list with an address of its own can be pulled.
+    """
     account, kinds = f"{request.account!r} ({provider})", sorted(has.kinds)
     if request.kind not in kinds:
         raise NotAcceptable(
@@ -47,6 +50,12 @@ def check_wishes(request: UploadRequest, provider: str, has: Capabilities) -> No
             "method_unsupported",
             f"The account {account} cannot be sent a list by the method {request.method}.",
             f"Its methods are: {methods}. Leave method out to have one chosen.",
+        )
+    if request.method == PULL and request.source.remote_url is None and not links:
+        raise NotAcceptable(
+            "method_unsupported",
+            "The list has no address from which the provider could pull it, and the workers' storage gives no links.",
+            "Name the list by source.remote_url, or leave method out to have one chosen.",
         )
     if unknown := sorted(set(request.segments) - has.segments):
         segments = ", ".join(sorted(has.segments)) or "none"

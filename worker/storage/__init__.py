@@ -3,7 +3,9 @@
 `open_storage(url)` gives a `Storage`; callers know names and bytes, never where or how they are kept.
 """
 
+from worker.storage.cloud_client import CloudOptions
 from worker.storage.errors import (
+    InvalidCredentials,
     InvalidName,
     InvalidUrl,
     NotFound,
@@ -11,11 +13,15 @@ from worker.storage.errors import (
     StorageError,
     StorageFull,
     StorageUnavailable,
+    StorageUnsafe,
 )
 from worker.storage.port import Storage
+from worker.storage.probe import require_exclusive_creation
 from worker.storage.url import open_storage
 
 __all__ = [
+    "CloudOptions",
+    "InvalidCredentials",
     "InvalidName",
     "InvalidUrl",
     "NotFound",
@@ -24,5 +30,7 @@ __all__ = [
     "StorageError",
     "StorageFull",
     "StorageUnavailable",
+    "StorageUnsafe",
     "open_storage",
+    "require_exclusive_creation",
 ]

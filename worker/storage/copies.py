@@ -1,4 +1,4 @@
-"""Objects as local files, for what needs a file and not a stream."""
+"""What of a storage's objects others can use: as local files, or by links."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def local_file(storage: Storage, name: str, folder: Path) -> Path:
     with storage.open(name) as source, copy.open("wb") as target:
         shutil.copyfileobj(source, target)
     return copy
+
+
+def has_links(storage: Storage) -> bool:
+    """Whether `Storage.link` gives links; storage is not asked, so that this costs nothing and never fails."""
+    return storage.local_path("x") is None

@@ -6,7 +6,9 @@ StorageError
 ├── StorageFull          no space or quota is left
 ├── StorageUnavailable   it cannot be reached, or refuses this process
 ├── InvalidName          a name that no object may have
-└── InvalidUrl           `BULKVERIFY_STORAGE_URL` names no storage that this program can open
+├── InvalidUrl           `BULKVERIFY_STORAGE_URL` names no storage that this program can open
+├── InvalidCredentials   the credentials of an object store cannot be read
+└── StorageUnsafe        it does not keep the promise that an object is created once
 """
 
 from __future__ import annotations
@@ -61,6 +63,18 @@ class InvalidUrl(StorageError):
     """`BULKVERIFY_STORAGE_URL` names no storage that this program can open."""
 
     reason = "storage_invalid_url"
+
+
+class InvalidCredentials(StorageError):
+    """The credentials of an object store cannot be read."""
+
+    reason = "storage_invalid_credentials"
+
+
+class StorageUnsafe(StorageError):
+    """It does not keep the promise that an object is created once, without which lists could be paid for twice."""
+
+    reason = "storage_unsafe"
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

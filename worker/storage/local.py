@@ -210,6 +210,11 @@ class LocalStorage:
         except InvalidName:
             return None
 
+    def link(self, name: str, seconds: int) -> None:
+        """See `Storage.link`: files are not served by anybody."""
+        del seconds
+        check_name(name)
+
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """See `Storage.remove_leftovers`."""
         removed = 0

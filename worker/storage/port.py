@@ -48,7 +48,10 @@ class Storage(Protocol):
         """Names of all objects beneath `folder` (everything by default), sorted segment by segment."""
 
     def folders(self, folder: str, *, after: str = "") -> Iterator[str]:
-        """Names of the folders directly beneath `folder` that come after the last segment `after`, sorted."""
+        """Names of the folders directly beneath `folder` that come after the last segment `after`.
+
+        The order is the storage's own and always the same, so that a walk can stop and go on; plain words are sorted.
+        """
 
     def written_at(self, folder: str) -> float | None:
         """When the newest object beneath `folder` was written, epoch seconds; None when there is none."""
@@ -70,6 +73,9 @@ class Storage(Protocol):
 
     def name_of(self, url: str) -> str | None:
         """The name of which `url` would give this very address; None for the address of anything else."""
+
+    def link(self, name: str, seconds: int) -> str | None:
+        """An address by which anybody can fetch the object for so long, so a secret; None where there are no links."""
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """Remove what crashed writers left behind, invisible to `list`, and return how many there were."""

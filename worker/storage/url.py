@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
+from config.storage_urls import parsed
+from worker.storage.cloud_client import CloudClient, CloudOptions
 from worker.storage.errors import InvalidUrl
 from worker.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from worker.storage.port import Storage
 
-_EXAMPLE = "file:///var/lib/bulkverify/storage"
 
+def open_storage(url: str, options: CloudOptions | None = None) -> Storage:
+    """Open the storage at `url`: a folder, made when it is not there, or a prefix of a bucket that has to be there.
 
-def open_storage(url: str) -> Storage:
-    """Open the storage at `url`: a local or shared folder, made when it is not there.
-
-    Raises `InvalidUrl` for anything but an absolute ``file://`` URL; the message never repeats the URL, which may
-    carry credentials.
+    `options` say how to speak to an object store, which is first spoken to when it is first used. Raises `InvalidUrl`;
+    the message never repeats the URL, which may carry credentials.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise InvalidUrl(
-            f"BULKVERIFY_STORAGE_URL has the scheme {parts.scheme[:20]!r}; only a folder works, such as {_EXAMPLE}",
-        )
-    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not parts.path.startswith("/"):
-        raise InvalidUrl(
-            f"BULKVERIFY_STORAGE_URL must be an absolute folder without host, query or fragment, such as {_EXAMPLE}",
-        )
-    return LocalStorage(Path(unquote(parts.path)))
+    try:
+        place = parsed(url)
+    except ValueError as error:
+        raise InvalidUrl(f"BULKVERIFY_STORAGE_URL {error}") from None
+    if place.scheme == "file":
+        return LocalStorage(Path(place.path))
+    from worker.storage.cloud import CloudStorage  # noqa: PLC0415 - needed only where an object store is
+
+    options = options or CloudOptions()
+    return CloudStorage(CloudClient(place, options), options)

@@ -123,8 +123,8 @@ SUBMITTING = (
         "deadline_from_after_the_lease",
         "the deadline counts from after the lease was taken, and may outlast it",
         "worker/actors/submit.py",
-        "            submission = _submission(context, upload, reserved, values, since)\n",
-        "            submission = _submission(context, upload, reserved, values, time.monotonic())\n",
+        "            submission = submission_of(context, upload, reserved, values, since)\n",
+        "            submission = submission_of(context, upload, reserved, values, time.monotonic())\n",
         (f"{SUBMIT}::test_a_lease_outlasts_the_deadline_of_its_request",),
     ),
     Mutation(

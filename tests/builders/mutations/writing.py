@@ -96,7 +96,7 @@ WRITING = (
         "worker/storage/local.py",
         "            created = _link(private, target)\n",
         "            private.replace(target)\n            created = True\n",
-        ("tests/integration/test_storage.py::test_create_succeeds_once",),
+        ("tests/contract/test_storage_port.py::test_create_succeeds_once[folder]",),
     ),
     Mutation(
         "manifest_not_withdrawn",

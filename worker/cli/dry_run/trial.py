@@ -24,6 +24,7 @@ from worker.cli.dry_run.balance import Balance, balance_of
 from worker.cli.dry_run.forecast import Counts, Forecast, Outcome
 from worker.cli.outlook import budget_of, pauses_of
 from worker.context import Connected
+from worker.core.method import PULL
 from worker.core.quota import Day, over_quota
 from worker.core.retention import DAY_SECONDS
 from worker.core.reuse import is_wanted
@@ -37,7 +38,8 @@ from worker.rows.limits import Limits
 from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
-from worker.storage import Storage, open_storage
+from worker.storage import CloudOptions, Storage, open_storage
+from worker.storage.copies import has_links
 from worker.store.errors import StoreUnavailable
 from worker.workspace import Workspace
 
@@ -100,7 +102,11 @@ class Trial:
     @cached_property
     def storage(self) -> Storage:
         """The workers' storage, opened when a list is in it."""
-        return open_storage(self.settings.storage_url)
+        return open_storage(self.settings.storage_url, CloudOptions.of(self.settings))
+
+    def _has_links(self, request: UploadRequest) -> bool:
+        """Whether the storage gives links; it is opened only for a request to which that matters."""
+        return request.method == PULL and has_links(self.storage)
 
     def run(self, requests: Mapping[str, UploadRequest], tell: Callable[[Printable], None]) -> None:
         """Try out every request, by the names of their lists. Raises `RequestInvalid`, `StoreError`, `RowsError`."""
@@ -133,7 +139,7 @@ class Trial:
         # The one call, for the balance, counts for the account's rate like every other.
         gate = StoreGate(self._store, account.name, account.requests_per_second, lambda _seconds: None)
         connected = Connected(account, build(account, gate), gate)
-        check_wishes(request, account.provider, connected.provider.capabilities)
+        check_wishes(request, account.provider, connected.provider.capabilities, links=self._has_links(request))
         with self._workspace.folder() as folder:
             upload, copy = self._taken_in(forecast.name, request, account, folder)
             forecast = replace(forecast, upload_id=upload.upload_id)

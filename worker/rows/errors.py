@@ -26,6 +26,7 @@
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── ManifestUnreadable      a manifest is damaged or of a later version
+    ├── RowIndexDamaged         an index of rows is damaged
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
 Messages name the file, line, row or column, and what to do; never a value.
@@ -194,6 +195,12 @@ class ManifestUnreadable(RowsError):
     """A manifest is damaged or of a later version."""
 
     reason = "manifest"
+
+
+class RowIndexDamaged(RowsError):
+    """An index of rows is damaged."""
+
+    reason = "row_index"
 
 
 class ScratchFailed(RowsError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.rows.plain import keys_of
+from worker.rows.plain import MARKS, keys_of
 from worker.rows.scratch import scratch_errors, write_whole
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 HEADER = b"key\n"
 #: Bytes read at a time, and to the end of the line.
 _BLOCK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBlock:
+    """Some rows of a key file."""
+
+    #: In UTF-8; marks for rows without a key.
+    keys: list[bytes]
+    #: The values of these rows; the very same list where every value is its own key.
+    values: list[bytes]
+    has_marks: bool
 
 
 class KeyFile:
@@ -57,23 +69,22 @@ class KeyFile:
         self.empty += keys.empty
         self.withheld += keys.withheld
 
-    def read(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """Keys and values of all rows, block by block, in UTF-8; those of rows without a key are marks."""
+    def read(self) -> Iterator[KeyBlock]:
+        """What was written, from the first row to the last."""
         row = 0
         spelled = self._spelled()
         at, value = next(spelled)
         with scratch_errors(self.path), self.path.open("rb") as file:
             file.readline()
             while block := file.read(_BLOCK_BYTES) + file.readline():
-                keys = values = block.split(b"\n")
+                keys = block.split(b"\n")
                 keys.pop()
                 end = row + len(keys)
-                if at < end:
-                    values = keys.copy()
+                values = keys.copy() if at < end else keys
                 while at < end:
                     values[at - row] = value
                     at, value = next(spelled)
-                yield keys, values
+                yield KeyBlock(keys, values, has_marks=any(mark in block for mark in MARKS))
                 row = end
 
     def _spelled(self) -> Iterator[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ out in their order, split evenly; and beside them for every row of the input the
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -150,11 +150,11 @@ def _write(keys: KeyFile, repeated: Repeats, parts: PartsWriter, index: Path, on
     with ExitStack() as stack:
         with scratch_errors(index):
             file = stack.enter_context(index.open("w+b", buffering=0))
+            numbering = stack.enter_context(closing(Numbering(repeated, file, keys.rows)))
         stack.enter_context(parts)
-        numbering = Numbering(repeated, file)
-        for block, values in keys.read():
+        for block in keys.read():
             with scratch_errors(index):
                 first = numbering.first_rows(block)
-            sent = list(compress(block, first))
-            parts.write(sent if values is block else list(compress(values, first)), sent)
+            sent = list(compress(block.keys, first))
+            parts.write(sent if block.values is block.keys else list(compress(block.values, first)), sent)
             on_wait()

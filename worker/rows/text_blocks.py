@@ -61,7 +61,9 @@ class TextBlocks:
         try:
             return self._decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            line = self._lines_next + line_ends(kept) + bytes(error.object[: error.start]).count(b"\n") + 1
+            before = bytes(error.object[: error.start])
+            split = kept.endswith("\r") and before.startswith(b"\n")
+            line = self._lines_next + line_ends(kept) + before.count(b"\n") - split + 1
             raise not_in_encoding(self._name, line, error) from None
         except UnicodeError as error:
             raise not_in_encoding(self._name, self._lines_next + line_ends(kept) + 1, error) from None

@@ -313,7 +313,7 @@ def test_an_interruption_leaves_nothing(bench: Bench, monkeypatch: pytest.Monkey
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staging, "_write_part", interrupt)
+    monkeypatch.setattr(staging.PartsWriter, "write", interrupt)
     done = bench.dry(str(bench.line.file("list.csv", LIST)), "--account", "ipqs-main")
     assert done.exit_code == ExitCode.INTERRUPTED
     assert "Nothing was submitted." in done.stderr

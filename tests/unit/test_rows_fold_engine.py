@@ -115,7 +115,8 @@ def test_parts_and_index_are_those_of_a_simple_fold(
     """Any values, whichever way they are folded: each row's number leads to its value in the parts."""
     text = "".join('"{}"\n'.format(cell.replace('"', '""')) for cell in cells)
     numbers: dict[str, int] = {}
-    values, index = [], []
+    values: list[str] = []
+    index = []
     for cell in cells:
         value, state = row_value(kind, cell)
         key = fold_key(kind, value)

@@ -22,7 +22,7 @@ from worker.core.tombstone import Tombstone
 from worker.core.urgency import Urgency
 from worker.providers.registry import build
 from worker.providers.sandbox.faults import Fault
-from worker.rows import staging
+from worker.rows import parts, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -327,7 +327,7 @@ def test_an_interruption_leaves_nothing(bench: Bench, monkeypatch: pytest.Monkey
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staging, "_write_part", interrupt)
+    monkeypatch.setattr(parts.PartsWriter, "write", interrupt)
     done = bench.dry(str(bench.line.file("list.csv", LIST)), "--account", "ipqs-main")
     assert done.exit_code == ExitCode.INTERRUPTED
     assert "Nothing was submitted." in done.stderr

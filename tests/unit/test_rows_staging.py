@@ -115,10 +115,12 @@ def test_the_input_is_measured_whole(tmp_path: Path) -> None:
 def test_staging_again_gives_the_same_parts(tmp_path: Path) -> None:
     """A second staging in the same folder, as after a crash, gives the same result and leaves nothing else behind."""
     content = "".join(f"u{n % 7}@x.example\n" for n in range(30))
-    (tmp_path / "fold.sqlite3").write_bytes(b"what a crash left")
+    (tmp_path / "fold").mkdir()
+    (tmp_path / "fold" / "keys.txt").write_bytes(b"what a crash left")
     first = staged(tmp_path, content, rows_per_part=3)
     assert staged(tmp_path, content, rows_per_part=3) == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv"] + [p.path.name for p in first.parts]
+    names = ["list.csv", *(part.path.name for part in first.parts), "rows.index"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -202,14 +204,15 @@ def test_progress_is_told_and_may_stop_staging(tmp_path: Path) -> None:
     content = "".join(f"u{n}@x.example\n" for n in range(2 * PROGRESS_ROWS + 5))
     told: list[int] = []
     staged(tmp_path, content, rows_per_part=50_000, on_progress=told.append)
-    assert told == [PROGRESS_ROWS, 2 * PROGRESS_ROWS]
+    assert told[:2] == [PROGRESS_ROWS, 2 * PROGRESS_ROWS]
+    assert set(told[2:]) == {2 * PROGRESS_ROWS + 5}
 
     def lost(_rows: int) -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
         staged(tmp_path, content, on_progress=lost)
-    assert not (tmp_path / "fold.sqlite3").exists()
+    assert not (tmp_path / "fold").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_worth_another_try(tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ def staged_input(upload: UploadRecord) -> str:
     return upload.input_object or input_name(upload)
 
 
+def index_name(upload_id: str) -> str:
+    """The number of each row's value (see `worker.rows.index`)."""
+    return f"{staging_folder(upload_id)}/rows.index"
+
+
 def values_name(upload_id: str, index: int) -> str:
     """The values of a part, as they are sent."""
     return f"uploads/{upload_id}/parts/{index:05d}/values.csv"

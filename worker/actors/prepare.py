@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
-from worker.actors.names import input_name, values_name
+from worker.actors.names import index_name, input_name, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.quota import Day, over_quota
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.context import Context
+    from worker.rows.parts import StagedPart
     from worker.rows.plain_list import PlainList
-    from worker.rows.staging import Staged, StagedPart
+    from worker.rows.staging import Staged
 
 #: Wait before staging is tried again when storage or disk refuse (shortest, longest), seconds.
 RETRY_SECONDS = (5.0, 300.0)
@@ -103,6 +104,7 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
 
 
 def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[PartRecord]:
+    context.storage.put_file(index_name(upload.upload_id), staged.index)
     return [_part(context, upload, part) for part in staged.parts]
 
 

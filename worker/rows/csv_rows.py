@@ -33,10 +33,13 @@ class Lines(Protocol):
 class CsvRows:
     """An iterator over the rows of a text, each a list of cells; `name` is the file's name for messages.
 
-    Raises `NotText`, `EncodingUnclear`, `QuoteOpen` or `CellTooLarge`, each with the line where it went wrong.
+    The text begins after `lines_before` lines of its file. Raises `NotText`, `EncodingUnclear`, `QuoteOpen` or
+    `CellTooLarge`, each with the line where it went wrong.
     """
 
-    def __init__(self, lines: Lines, delimiter: str | None, name: str, row_characters_max: int) -> None:
+    def __init__(
+        self, lines: Lines, delimiter: str | None, name: str, row_characters_max: int, lines_before: int = 0
+    ) -> None:
         self._lines = lines
         self._name = name
         self._row_characters_max = row_characters_max
@@ -45,7 +48,7 @@ class CsvRows:
         self.line = 0
         #: Characters of the latest row.
         self.row_characters = 0
-        self._line_next = 1
+        self._line_next = lines_before + 1
         self._ended = False
 
     def __iter__(self) -> Iterator[list[str]]:

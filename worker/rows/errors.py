@@ -28,6 +28,7 @@
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     ├── ResultUnreadable        a result is damaged or of a later version
+    ├── RowIndexDamaged         an index of rows is damaged
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
 Messages name the file, line, row or column, and what to do; never a value.
@@ -208,6 +209,12 @@ class ResultUnreadable(RowsError):
     """A result is damaged or of a later version."""
 
     reason = "result"
+
+
+class RowIndexDamaged(RowsError):
+    """An index of rows is damaged."""
+
+    reason = "row_index"
 
 
 class ScratchFailed(RowsError):

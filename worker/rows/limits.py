@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Limits:
     """What an input may measure at most; beyond it, staging refuses the whole input and says where."""
 
-    input_bytes_max: int = 2 * 1024**3
-    input_rows_max: int = 20_000_000
+    input_bytes_max: int = 10 * 1024**3
+    input_rows_max: int = 100_000_000
     columns_max: int = 1_000
     #: Bytes of one cell in UTF-8; the csv module itself stops at 131,072 characters.
     cell_bytes_max: int = 64 * 1024

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from worker.rows.csv_rows import CsvRows
 from worker.rows.digest import MeasuredInput
 from worker.rows.errors import (
-    CellTooLarge,
     InputNotFound,
     InputTooLarge,
     InputUnreadable,
-    TooManyColumns,
     TooManyRows,
 )
+from worker.rows.row_blocks import RowBlocks
+from worker.rows.row_checks import check_row
+from worker.rows.text_blocks import BLOCK_BYTES, TextBlocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from worker.rows.dialect import Dialect
@@ -75,39 +77,47 @@ class InputRows:
         text = io.TextIOWrapper(buffered, encoding=self._dialect.encoding, errors="strict", newline="")
         reader = CsvRows(text, self._dialect.delimiter, self._name, self._limits.row_characters_max)
         header_due = self._dialect.header
-        try:
+        with self._reading():
             for row in reader:
-                self._check(row, reader)
-                if header_due and any(cell.strip() for cell in row):
+                check_row(row, reader, self._limits, self._name)
+                self._check_bytes()
+                if header_due and _is_filled(row):
                     header_due = False
                     continue
-                self._count()
+                self._count(1)
                 yield row
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[list[list[str]]]:
+        """The same rows many at a time, in place of iterating over them: as many as about `block_bytes` hold."""
+        dialect, limits = self._dialect, self._limits
+        texts = TextBlocks(self._measured, dialect.encoding, self._name, limits.row_characters_max, block_bytes)
+        header_due = dialect.header
+        with self._reading():
+            for block in RowBlocks(texts, dialect.delimiter, self._name, limits):
+                self._check_bytes()
+                header = next((at for at, row in enumerate(block) if _is_filled(row)), None) if header_due else None
+                if header is not None:
+                    header_due = False
+                    del block[header]
+                self._count(len(block))
+                if block:
+                    yield block
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise InputUnreadable(
                 f"{self._name}: reading stopped after row {self.rows} ({error.strerror}); check the disk or mount",
             ) from error
 
-    def _check(self, row: list[str], reader: CsvRows) -> None:
-        limits = self._limits
-        if len(row) > limits.columns_max:
-            raise TooManyColumns(
-                f"{self._name}: the row on line {reader.line} has {len(row)} cells, the most is "
-                f"{limits.columns_max}; drop columns, or set options.delimiter if cells were split wrongly",
-            )
-        # A character takes at most four bytes: a short row cannot hold a cell that is too large.
-        if reader.row_characters * 4 > limits.cell_bytes_max:
-            largest = max((len(cell.encode()) for cell in row), default=0)
-            if largest > limits.cell_bytes_max:
-                raise CellTooLarge(
-                    f"{self._name}: the row on line {reader.line} has a cell of {largest} bytes, the most is "
-                    f"{limits.cell_bytes_max}; shorten it, or close a quote that was left open",
-                )
-        if self.bytes > limits.input_bytes_max:
+    def _check_bytes(self) -> None:
+        if self.bytes > self._limits.input_bytes_max:
             raise self._too_large()
 
-    def _count(self) -> None:
-        self.rows += 1
+    def _count(self, rows: int) -> None:
+        self.rows += rows
         if self.rows > self._limits.input_rows_max:
             raise TooManyRows(
                 f"{self._name}: there are more than the {self._limits.input_rows_max} rows allowed; split it, "
@@ -119,3 +129,7 @@ class InputRows:
             f"{self._name}: there are more than the {self._limits.input_bytes_max} bytes allowed; split it, "
             "or raise the limit",
         )
+
+
+def _is_filled(row: Iterable[str]) -> bool:
+    return any(cell.strip() for cell in row)

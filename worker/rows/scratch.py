@@ -1,7 +1,8 @@
-"""A private SQLite file for what does not fit into memory; it lives as long as one step."""
+"""Private files for what does not fit into memory; they live as long as one step."""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from worker.rows.errors import ScratchFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
 
 #: Nobody else reads the file and a crash throws it away, so nothing is journalled or synced. Cache: 32 MiB.
@@ -41,3 +43,37 @@ def scratch(path: Path) -> Iterator[sqlite3.Connection]:
         raise ScratchFailed(
             f"the intermediate database {path.name} failed ({code}); check free space and permissions of its folder",
         ) from error
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty private folder at `path`, removed at the end. Raises `ScratchFailed` when it cannot be made."""
+    with scratch_errors(path):
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def scratch_errors(path: Path) -> Iterator[None]:
+    """Raise `ScratchFailed` for every `OSError` inside, which is about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise ScratchFailed(
+            f"{path.name} cannot be written ({error.strerror}); check free space and permissions of its folder",
+        ) from error
+
+
+def write_whole(file: FileIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered file, so that a full disk shows here and not when it is closed.
+
+    Raises `OSError`.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

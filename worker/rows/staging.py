@@ -1,51 +1,43 @@
 """Staging: from an input to parts that can be submitted, in bounded memory.
 
-The input is read once. Every value goes into a scratch database that folds equal ones (see `worker.rows.values`);
-once the number of distinct values is known, they are written out in the order of their first rows, split evenly.
+The input is read once, and the fold key of every row written to a file (see `worker.rows.values`). An engine tells from
+that file which rows repeat an earlier one. The file is then read once more, and the values of all other rows written
+out in their order, split evenly; and beside them for every row of the input the number of its value.
 """
 
 from __future__ import annotations
 
-import csv
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from worker.core.rows import RowState
 from worker.rows.columns import shown_column
 from worker.rows.dialect import Options, detect
-from worker.rows.digest import measured_text
-from worker.rows.errors import NoValues, ScratchFailed
+from worker.rows.errors import NoValues
+from worker.rows.fold_engine import engine_repeats
+from worker.rows.key_file import KeyFile
+from worker.rows.numbering import Numbering
+from worker.rows.parts import PartsWriter
 from worker.rows.reading import InputRows
-from worker.rows.scratch import scratch
-from worker.rows.values import fold_key, row_value, values_digest
+from worker.rows.repeats import IN_MEMORY_BYTES_MAX, memory_repeats
+from worker.rows.scratch import scratch_errors, scratch_folder
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from worker.providers.port import Kind
     from worker.rows.dialect import Dialect
     from worker.rows.limits import Limits
+    from worker.rows.parts import StagedPart
+    from worker.rows.repeats import Repeats
 
-#: Rows between two calls of `on_progress`.
+#: Rows between two calls of `on_progress`, at most.
 PROGRESS_ROWS = 10_000
-
-_CREATE = "CREATE TABLE value (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value TEXT)"
-_FOLD = "INSERT OR IGNORE INTO value VALUES (?, ?, ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class StagedPart:
-    """One part's values in the file `path`: UTF-8, one CSV cell per line (LF), no header."""
-
-    index: int
-    rows: int
-    #: Digest of the file's bytes.
-    sha256: str
-    #: Digest of the values, whatever their order (see `worker.rows.values.values_digest`).
-    values_digest: str
-    path: Path
+#: File name of the row index.
+INDEX = "rows.index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,8 @@ class Staged:
     input_bytes: int
     input_sha256: str
     parts: tuple[StagedPart, ...]
+    #: The file with the number of each row's value (see `worker.rows.index`).
+    index: Path
 
 
 def stage(
@@ -77,105 +71,91 @@ def stage(
     dialect: Dialect | None = None,
     name: str = "",
 ) -> Staged:
-    """Read the input at `path` and write its parts into the private `folder`, which exists.
+    """Read the input at `path` and write its parts and row index into the private `folder`, which exists.
 
     The `dialect` is found out with the help of `options` unless it is known already. `on_progress` is told the rows
-    read so far, every `PROGRESS_ROWS`; what it raises ends staging. The same input and arguments always give the same
-    parts. Raises `InputError`, which calls the input `name`, or by its file name; or `ScratchFailed` when `folder`
-    cannot be written.
+    read so far, every `PROGRESS_ROWS` of them, and about every second after that; what it raises ends staging. The same
+    input and arguments always give the same parts. Raises `InputError`, which calls the input `name`, or by its file
+    name; or `ScratchFailed` when `folder` cannot be written.
     """
     name = name or path.name
     dialect = dialect or detect(path, kind, options, name)
-    with scratch(folder / "fold.sqlite3") as database:
-        database.execute(_CREATE)
-        with InputRows(path, dialect, limits, name) as rows:
-            tally = _Tally(rows, dialect, kind, on_progress, screen=options.screen)
-            database.executemany(_FOLD, tally)
-            (distinct,) = database.execute("SELECT count(*) FROM value").fetchone()
-            if not distinct:
-                column = shown_column(kind, dialect.columns, dialect.column_index)
-                withheld = f" ({tally.withheld:,} withheld)" if tally.withheld else ""
-                raise NoValues(
-                    f"{name}: column {column} has no {kind.value} to verify "
-                    f"in any of its {rows.rows} rows{withheld}; check the file, or set options.column",
-                )
-            parts = tuple(_write_parts(database, folder, kind, distinct, rows_per_part))
-            return Staged(
-                dialect=dialect.widened(tally.width),
-                rows=rows.rows,
-                empty=tally.empty,
-                withheld=tally.withheld,
-                folded=rows.rows - tally.empty - tally.withheld - distinct,
-                distinct=distinct,
-                ragged=tally.ragged,
-                input_bytes=rows.bytes,
-                input_sha256=rows.sha256,
-                parts=parts,
+    with InputRows(path, dialect, limits, name) as rows, scratch_folder(folder / "fold") as private:
+        shape, keys = _Shape(dialect), KeyFile(private, kind, screen=options.screen)
+        due = PROGRESS_ROWS
+        for done in keys.write(map(shape.cells, rows.blocks())):
+            while due <= done:
+                on_progress(due)
+                due += PROGRESS_ROWS
+        if not keys.values:
+            column = shown_column(kind, dialect.columns, dialect.column_index)
+            withheld = f" ({keys.withheld:,} withheld)" if keys.withheld else ""
+            raise NoValues(
+                f"{name}: column {column} has no {kind.value} to verify "
+                f"in any of its {rows.rows} rows{withheld}; check the file, or set options.column",
             )
 
+        def on_wait() -> None:
+            on_progress(keys.rows)
 
-class _Tally:
-    """The values of an input as rows of the scratch database, counting what passes."""
+        index = folder / INDEX
+        with _repeats(keys, private, on_wait) as repeated:
+            parts = PartsWriter(folder, keys.values - repeated.rows, rows_per_part)
+            _write(keys, repeated, parts, index, on_wait)
+        return Staged(
+            dialect=dialect.widened(shape.width),
+            rows=rows.rows,
+            empty=keys.empty,
+            withheld=keys.withheld,
+            folded=repeated.rows,
+            distinct=keys.values - repeated.rows,
+            ragged=shape.ragged,
+            input_bytes=rows.bytes,
+            input_sha256=rows.sha256,
+            parts=tuple(parts.parts),
+            index=index,
+        )
 
-    def __init__(
-        self, rows: InputRows, dialect: Dialect, kind: Kind, on_progress: Callable[[int], None], *, screen: bool
-    ) -> None:
-        self._rows = rows
-        self._dialect = dialect
-        self._kind = kind
-        self._on_progress = on_progress
-        self._screen = screen
-        self.empty = 0
-        self.withheld = 0
+
+class _Shape:
+    """The value column of rows, with what rows are shaped otherwise than their dialect says."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._index = dialect.column_index
+        self._columns = len(dialect.columns)
         self.ragged = 0
         self.width = 0
 
-    def __iter__(self) -> Iterator[tuple[int, str, str | None]]:
-        index, columns = self._dialect.column_index, len(self._dialect.columns)
-        for number, row in enumerate(self._rows, start=1):
-            cells = len(row)
-            if cells != columns and cells:
-                self.ragged += 1
-                self.width = max(self.width, cells)
-            value, state = row_value(self._kind, row[index] if index < cells else "", screen=self._screen)
-            if state is None:
-                key = fold_key(self._kind, value)
-                yield number, key, None if key == value else value
-            elif state is RowState.EMPTY:
-                self.empty += 1
-            else:
-                self.withheld += 1
-            if number % PROGRESS_ROWS == 0:
-                self._on_progress(number)
+    def cells(self, rows: list[list[str]]) -> list[str]:
+        """The cells that may hold values; blank where a row has none."""
+        widths = list(map(len, rows))
+        even = widths.count(self._columns)
+        if even == len(rows):
+            index = self._index
+            return [row[index] for row in rows]
+        ragged = [width for width in widths if width not in (0, self._columns)]
+        self.ragged += len(ragged)
+        self.width = max(self.width, *ragged, 0)
+        return [row[self._index] if self._index < len(row) else "" for row in rows]
 
 
-def _write_parts(
-    database: sqlite3.Connection, folder: Path, kind: Kind, distinct: int, rows_per_part: int
-) -> Iterator[StagedPart]:
-    """Write the folded values as the fewest parts of at most `rows_per_part`, sizes differing by at most one."""
-    parts = -(-distinct // rows_per_part)
-    size, larger = divmod(distinct, parts)
-    values = database.execute("SELECT coalesce(value, key) FROM value ORDER BY row")
-    for index in range(parts):
-        rows = size + (index < larger)
-        path = folder / f"part-{index:05d}.csv"
-        try:
-            yield _write_part(values, path, kind, index, rows)
-        except OSError as error:
-            raise ScratchFailed(
-                f"{path.name} cannot be written ({error.strerror}); check free space and permissions of its folder",
-            ) from error
+def _repeats(keys: KeyFile, private: Path, on_wait: Callable[[], None]) -> AbstractContextManager[Repeats]:
+    """The repeats among the keys, found in the way that suits how many they are."""
+    if keys.path.stat().st_size <= IN_MEMORY_BYTES_MAX:
+        return nullcontext(memory_repeats(keys))
+    return engine_repeats(keys.path, private, keys.rows, on_wait)
 
 
-def _write_part(values: sqlite3.Cursor, path: Path, kind: Kind, index: int, rows: int) -> StagedPart:
-    with path.open("wb") as file, measured_text(file) as (text, measured):
-        writer = csv.writer(text, lineterminator="\n")
-
-        def keys() -> Iterator[str]:
-            for _ in range(rows):
-                (value,) = values.fetchone()
-                writer.writerow((value,))
-                yield fold_key(kind, value)
-
-        digest = values_digest(keys())
-    return StagedPart(index, rows, measured.sha256, digest, path)
+def _write(keys: KeyFile, repeated: Repeats, parts: PartsWriter, index: Path, on_wait: Callable[[], None]) -> None:
+    """Write the parts and the row index."""
+    with ExitStack() as stack:
+        with scratch_errors(index):
+            file = stack.enter_context(index.open("w+b", buffering=0))
+            numbering = stack.enter_context(closing(Numbering(repeated, file, keys.rows)))
+        stack.enter_context(parts)
+        for block in keys.read():
+            with scratch_errors(index):
+                first = numbering.first_rows(block)
+            sent = list(compress(block.keys, first))
+            parts.write(sent if block.values is block.keys else list(compress(block.values, first)), sent)
+            on_wait()

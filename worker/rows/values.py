@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -134,10 +134,24 @@ def values_digest(keys: Iterable[str]) -> str:
     Not made against forgery: it tells lists apart, it does not authenticate them. Nor does it hide: whoever has the
     digest of a list of very few values can try guesses against it.
     """
-    total = 0
-    for key in keys:
-        total += int.from_bytes(hashlib.sha256(key.encode()).digest())
-    return f"{total % _DIGEST_MODULUS:064x}"
+    digest = ValuesDigest()
+    digest.add(key.encode() for key in keys)
+    return digest.hexdigest()
+
+
+class ValuesDigest:
+    """A `values_digest` in the making."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def add(self, keys: Iterable[bytes]) -> None:
+        """Take in further fold keys, in UTF-8."""
+        self._total += sum(int.from_bytes(sha256(key).digest()) for key in keys)
+
+    def hexdigest(self) -> str:
+        """The digest of all keys taken in."""
+        return f"{self._total % _DIGEST_MODULUS:064x}"
 
 
 def _folded_url(value: str) -> str:

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from worker.core.budget import BudgetDay
     from worker.core.records import UploadRecord
     from worker.providers.port import Provider
-    from worker.rows.staging import StagedPart
+    from worker.rows.parts import StagedPart
     from worker.store.store import Store
 
 

@@ -1,0 +1,114 @@
+"""Which rows repeat the key of an earlier row: a private DuckDB database finds that out in bounded memory.
+
+It is told all keys once, as a file of lines. Rows whose key has a hash that no other row's key has are out at once;
+only what is left is compared key by key, so that rows fold for nothing but equal keys. Why DuckDB: docs/engines.md.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from worker.rows.errors import ScratchFailed
+from worker.rows.repeats import Repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+#: Memory of the engine, beyond which it writes to its folder. The whole process takes about 90 MiB more.
+MEMORY_BYTES_MAX = 100 * 1024 * 1024
+#: Threads of the engine: a second one shortens nothing that reading and writing in Python does not wait for.
+THREADS = 1
+#: Bytes of the longest key: what the csv module lets into a cell (131,072 characters), at four bytes each.
+KEY_BYTES_MAX = 131_072 * 4
+#: Bytes of the key file that the engine holds at once; at least two lines.
+_BUFFER_BYTES = 4 * 1024 * 1024
+#: Repeats fetched at a time.
+_FETCH_ROWS = 20_000
+#: Seconds between two calls of `on_wait`.
+WAIT_SECONDS = 1.0
+
+# No key has a control character, so none splits a line into columns; nothing is quoted, escaped or null.
+_LOAD = """
+CREATE TABLE keyed AS SELECT key, hash(key) AS hashed FROM read_csv(
+    $path, header = true, auto_detect = false, columns = {'key': 'VARCHAR'}, delim = '\x01', quote = '', escape = '',
+    new_line = '\\n', max_line_size = $line_bytes, buffer_size = $buffer_bytes)
+"""
+_FIND = (
+    "CREATE TABLE shared AS SELECT hashed FROM keyed WHERE key >= ' ' GROUP BY hashed HAVING count(*) > 1",
+    """CREATE TABLE first AS SELECT hashed, key, min(rowid) AS row FROM keyed
+    WHERE key >= ' ' AND hashed IN (SELECT hashed FROM shared) GROUP BY hashed, key HAVING count(*) > 1""",
+    """CREATE TABLE repeat AS SELECT keyed.rowid AS row, first.row AS first
+    FROM keyed JOIN first USING (hashed, key) WHERE first.row < keyed.rowid ORDER BY keyed.rowid""",
+)
+
+
+@contextmanager
+def engine_repeats(keys: Path, folder: Path, rows: int, on_wait: Callable[[], None]) -> Iterator[Repeats]:
+    """The repeats among the `rows` rows of the file `keys` (see `worker.rows.key_file`).
+
+    Rows that have a mark in place of a key repeat nothing. The database is in the private `folder`, and is closed at
+    the end. `on_wait` is called every `WAIT_SECONDS` while the engine works; what it raises interrupts the engine.
+    Raises `ScratchFailed`.
+    """
+    import duckdb  # noqa: PLC0415 - most processes never stage a long list, and the library takes 60 MB of memory
+
+    try:
+        with duckdb.connect(folder / "fold.duckdb", config=_settings(folder)) as database:
+            _run(database, lambda: _find(database, keys, rows), on_wait)
+            (found,) = database.execute("SELECT count(*) FROM repeat").fetchone() or (0,)
+            found_rows = database.execute("SELECT row, first FROM repeat ORDER BY row")
+            yield Repeats(found, chain.from_iterable(iter(lambda: found_rows.fetchmany(_FETCH_ROWS), [])))
+    except duckdb.Error as error:
+        failed = type(error).__name__
+    else:
+        return
+    # Never with the library's text, nor chained to it: that repeats keys.
+    raise ScratchFailed(
+        f"the intermediate database of the fold failed ({failed}); check free space and permissions of its folder, "
+        "and the machine's free memory",
+    )
+
+
+def _settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": f"{MEMORY_BYTES_MAX}B",
+        "threads": THREADS,
+        "temp_directory": str(folder / "spilled"),
+        # Rows of a table are numbered in the order of the file's lines.
+        "preserve_insertion_order": True,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+
+
+def _find(database: DuckDBPyConnection, keys: Path, rows: int) -> None:
+    # Compressing takes three times as long as writing out, for a file that lives for minutes.
+    database.execute("SET force_compression = 'uncompressed'")
+    options = {"path": str(keys), "line_bytes": KEY_BYTES_MAX + 1, "buffer_bytes": _BUFFER_BYTES}
+    database.execute(_LOAD, options)
+    (loaded,) = database.execute("SELECT count(*) FROM keyed").fetchone() or (0,)
+    if loaded != rows:
+        raise ScratchFailed(
+            f"the intermediate database of the fold took in {loaded} of {rows} rows; check free space of its folder"
+        )
+    for statement in _FIND:
+        database.execute(statement)
+
+
+def _run(database: DuckDBPyConnection, work: Callable[[], None], on_wait: Callable[[], None]) -> None:
+    """Do `work` in a thread of its own, since nothing else can be done in one that waits for the engine."""
+    with ThreadPoolExecutor(1, "fold") as pool:
+        doing = pool.submit(work)
+        try:
+            while not wait((doing,), WAIT_SECONDS).done:
+                on_wait()
+        except BaseException:
+            database.interrupt()
+            raise
+        doing.result()

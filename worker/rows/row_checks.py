@@ -1,0 +1,30 @@
+"""The limits of one row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.rows.errors import CellTooLarge, TooManyColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.rows.csv_rows import CsvRows
+    from worker.rows.limits import Limits
+
+
+def check_row(row: Sequence[str], reader: CsvRows, limits: Limits, name: str) -> None:
+    """Raise `TooManyColumns` or `CellTooLarge` for a row beyond the limits, which `reader` gave last."""
+    if len(row) > limits.columns_max:
+        raise TooManyColumns(
+            f"{name}: the row on line {reader.line} has {len(row)} cells, the most is "
+            f"{limits.columns_max}; drop columns, or set options.delimiter if cells were split wrongly",
+        )
+    # A character takes at most four bytes: a short row cannot hold a cell that is too large.
+    if reader.row_characters * 4 > limits.cell_bytes_max:
+        largest = max((len(cell.encode()) for cell in row), default=0)
+        if largest > limits.cell_bytes_max:
+            raise CellTooLarge(
+                f"{name}: the row on line {reader.line} has a cell of {largest} bytes, the most is "
+                f"{limits.cell_bytes_max}; shorten it, or close a quote that was left open",
+            )

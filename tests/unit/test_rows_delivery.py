@@ -15,16 +15,21 @@ from hypothesis import strategies as st
 
 from worker.core.rows import RowCounts, RowState
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows.collected import write_verdicts
-from worker.rows.delivery import BATCH_ROWS, CollectedPart, Delivered, StagedInput, added_columns, deliver
+from worker.rows import raw_rows
+from worker.rows.added_columns import added_columns
+from worker.rows.collected import CollectedPart, SentPart, write_verdicts
+from worker.rows.delivery import USUAL_FORM, Delivered, StagedInput, deliver
 from worker.rows.dialect import Options
 from worker.rows.errors import CollectedUnreadable, InputChanged
 from worker.rows.limits import Limits
+from worker.rows.result_text import result_delimiter
 from worker.rows.staging import Staged, stage
 from worker.rows.values import fold_key, row_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from worker.rows.result_form import ResultForm
 
 OK, BAD, RISKY = VerdictWord.OK, VerdictWord.BAD, VerdictWord.RISKY
 
@@ -36,45 +41,78 @@ def nobody(_rows: int) -> None:
 class Delivery:
     """One list on its way through staging and delivery in a folder."""
 
-    def __init__(self, folder: Path, content: str, *, kind: Kind = Kind.EMAIL, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        content: str | bytes,
+        *,
+        kind: Kind = Kind.EMAIL,
+        options: Options | None = None,
+        rows_per_part: int = 5_000,
+    ) -> None:
         self.folder = folder
         self.kind = kind
         self.path = folder / "list.csv"
-        self.path.write_bytes(content.encode())
+        self.path.write_bytes(content.encode() if isinstance(content, str) else content)
         self.staged: Staged = stage(
             self.path,
             folder,
             kind=kind,
             options=options or Options(),
             limits=Limits(),
-            rows_per_part=5_000,
+            rows_per_part=rows_per_part,
             on_progress=nobody,
         )
         self.out = io.BytesIO()
 
-    def deliver(self, *parts: Sequence[Verdict], on_progress: Callable[[int], None] = nobody) -> Delivered:
-        """Deliver with the verdicts of each part, checked on as many days of March."""
-        collected = []
-        for index, verdicts in enumerate(parts):
-            path = self.folder / f"part-{index}.jsonl"
-            with path.open("wb") as file:
-                write_verdicts(verdicts, self.kind, file)
-            collected.append(CollectedPart(index, path, self.staged.parts[0].path, f"2026-03-0{index + 1}T00:00:00Z"))
-        staged = StagedInput(self.path, self.staged.dialect, self.kind, self.staged.input_sha256)
+    @property
+    def staged_input(self) -> StagedInput:
+        """What staging found out."""
+        return StagedInput(self.path, self.staged.index, self.staged.dialect, self.kind, self.staged.input_sha256)
+
+    def collected(self, index: int, verdicts: Sequence[Verdict]) -> CollectedPart:
+        """A part's verdicts, checked on a day of March."""
+        path = self.folder / f"part-{index}.jsonl"
+        with path.open("wb") as file:
+            write_verdicts(verdicts, self.kind, file)
+        return CollectedPart(path, self.staged.parts[index].path, f"2026-03-{index + 1:02d}T00:00:00Z")
+
+    def deliver(
+        self,
+        *parts: Sequence[Verdict],
+        on_progress: Callable[[int], None] = nobody,
+        form: ResultForm = USUAL_FORM,
+    ) -> Delivered:
+        """Deliver with the verdicts of the first parts; the others were not collected."""
+        sent = [
+            SentPart(
+                part.index,
+                part.rows,
+                self.collected(part.index, parts[part.index]) if part.index < len(parts) else None,
+            )
+            for part in self.staged.parts
+        ]
         return deliver(
-            staged,
-            collected,
+            self.staged_input,
+            sent,
             self.out,
             folder=self.folder,
             provider="ipqs",
             limits=Limits(),
             on_progress=on_progress,
+            form=form,
         )
+
+    @property
+    def text(self) -> str:
+        """The result as it is."""
+        return self.out.getvalue().decode()
 
     @property
     def result(self) -> list[list[str]]:
         """The rows of the result, its header first."""
-        return list(csv.reader(io.StringIO(self.out.getvalue().decode(), newline="")))
+        delimiter = result_delimiter(self.staged.dialect)
+        return list(csv.reader(io.StringIO(self.text, newline=""), delimiter=delimiter))
 
 
 def verdict(value: str, word: VerdictWord = OK, **columns: str) -> Verdict:
@@ -88,15 +126,16 @@ def test_every_row_comes_back_in_order_with_its_verdict(tmp_path: Path) -> None:
         tmp_path,
         'n,Email,note\n1, a@x.example ,"x, ""y"""\n\n2,b@x.example\n'
         '3,a@X.EXAMPLE,"l1\r\nl2"\n4,"c\nd",\n5,e@x.example,z\n',
+        rows_per_part=1,
     )
-    delivered = delivery.deliver([verdict("b@x.example", BAD, score="9")], [verdict("a@x.example", score="1", sex="f")])
+    delivered = delivery.deliver([verdict("a@x.example", score="1", sex="f")], [verdict("b@x.example", BAD, score="9")])
     first, second = ["ipqs", "2026-03-01T00:00:00Z"], ["ipqs", "2026-03-02T00:00:00Z"]
     assert delivery.result == [
         ["n", "Email", "note", "bv_row", "bv_verdict", "bv_provider", "bv_checked_at", "score", "sex"],
-        ["1", " a@x.example ", 'x, "y"', "matched", "ok", *second, "1", "f"],
+        ["1", " a@x.example ", 'x, "y"', "matched", "ok", *first, "1", "f"],
         ["", "", "", "empty", "", "", "", "", ""],
-        ["2", "b@x.example", "", "matched", "bad", *first, "9", ""],
-        ["3", "a@X.EXAMPLE", "l1\r\nl2", "folded", "ok", *second, "1", "f"],
+        ["2", "b@x.example", "", "matched", "bad", *second, "9", ""],
+        ["3", "a@X.EXAMPLE", "l1\r\nl2", "folded", "ok", *first, "1", "f"],
         ["4", "c\nd", "", "withheld", "", "", "", "", ""],
         ["5", "e@x.example", "z", "missing", "", "", "", "", ""],
     ]
@@ -106,13 +145,11 @@ def test_every_row_comes_back_in_order_with_its_verdict(tmp_path: Path) -> None:
 
 
 def test_the_result_is_measured(tmp_path: Path) -> None:
-    """Size and digest are those of the bytes written, which end each row with one line feed."""
+    """Size and digest are those of the bytes written."""
     delivery = Delivery(tmp_path, "a@x.example\r\n")
     delivered = delivery.deliver([verdict("a@x.example")])
     content = delivery.out.getvalue()
     assert (delivered.bytes, delivered.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert content.count(b"\n") == 2
-    assert b"\r" not in content
 
 
 def test_an_input_without_header_gets_one(tmp_path: Path) -> None:
@@ -152,27 +189,28 @@ def test_an_ambiguous_case_is_missing_rather_than_guessed(tmp_path: Path) -> Non
     assert delivered.counts.partial
 
 
-def test_a_value_that_folds_stays_folded_across_batches(tmp_path: Path) -> None:
-    """Only the very first row with a value is matched, however far apart its rows are."""
-    rows = BATCH_ROWS * 2 + 3
+def test_a_value_that_folds_stays_folded_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the very first row with a value is matched, however far apart its rows are; progress is told by blocks."""
+    monkeypatch.setattr(raw_rows, "BLOCK_BYTES", 15 * 1_000)
+    rows = 2_003
     delivery = Delivery(tmp_path, "same@x.example\n" * rows)
     told: list[int] = []
     delivered = delivery.deliver([verdict("same@x.example")], on_progress=told.append)
     assert delivered.counts == RowCounts(rows=rows, matched=1, folded=rows - 1, empty=0, withheld=0, missing=0)
-    assert told == [BATCH_ROWS, 2 * BATCH_ROWS, rows]
+    assert told == [1_000, 2_000, rows]
 
 
 def test_duplicate_and_extra_verdicts_are_counted_not_written(tmp_path: Path) -> None:
     """The first of several verdicts on a value counts; values that were never sent get no row."""
     delivery = Delivery(tmp_path, "a@x.example\n")
-    delivered = delivery.deliver([verdict("a@x.example"), verdict("z@x.example")], [verdict("a@x.example", BAD)])
+    delivered = delivery.deliver([verdict("a@x.example"), verdict("z@x.example"), verdict("a@x.example", BAD)])
     assert [row[:3] for row in delivery.result[1:]] == [["a@x.example", "matched", "ok"]]
     assert (delivered.extra_verdicts, delivered.duplicate_verdicts) == (1, 1)
 
 
 def test_columns_may_differ_between_verdicts(tmp_path: Path) -> None:
     """A column that only some verdicts bring, in whatever order, is blank for the others."""
-    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\nc@x.example\n")
+    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\nc@x.example\n", rows_per_part=2)
     delivery.deliver(
         [verdict("a@x.example", p="1", q="2"), verdict("b@x.example", q="3", p="4")], [verdict("c@x.example", r="5")]
     )
@@ -216,16 +254,22 @@ def test_another_input_than_the_staged_one_is_refused(tmp_path: Path, change: st
     delivery.path.write_text(change)
     with pytest.raises(InputChanged, match=r"list\.csv is not the file that was staged"):
         delivery.deliver([verdict("a@x.example")])
-    assert not (tmp_path / "join.sqlite3").exists()
 
 
 def test_damaged_verdicts_name_their_file(tmp_path: Path) -> None:
     """A part's verdicts that cannot be read stop delivery."""
     delivery = Delivery(tmp_path, "a@x.example\n")
-    staged = StagedInput(delivery.path, delivery.staged.dialect, Kind.EMAIL, delivery.staged.input_sha256)
-    gone = [CollectedPart(3, tmp_path / "gone.jsonl", tmp_path / "gone.csv", "")]
+    gone = [SentPart(3, 1, CollectedPart(tmp_path / "gone.jsonl", delivery.staged.parts[0].path, ""))]
     with pytest.raises(CollectedUnreadable, match=r"gone\.jsonl, the verdicts of part 3, cannot be read"):
-        deliver(staged, gone, delivery.out, folder=tmp_path, provider="ipqs", limits=Limits(), on_progress=nobody)
+        deliver(
+            delivery.staged_input,
+            gone,
+            delivery.out,
+            folder=tmp_path,
+            provider="ipqs",
+            limits=Limits(),
+            on_progress=nobody,
+        )
 
 
 def test_a_verdict_on_a_password_is_for_that_password_only(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from config.version import version
 from worker.actors.names import manifest_name, result_name, sent_values, staged_input
 from worker.actors.result_rows import with_rows
+from worker.actors.row_index import index_again, staged_index
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.cancel import dropped, rows_not_collected
@@ -15,9 +17,10 @@ from worker.core.records import ResultSummary, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import Kind
-from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
+from worker.rows.collected import CollectedPart, SentPart
+from worker.rows.delivery import Delivered, StagedInput, deliver
 from worker.rows.dialect import Dialect
-from worker.rows.errors import RowsError
+from worker.rows.errors import RowIndexDamaged, RowsError
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
 from worker.storage import StorageError
 from worker.storage.copies import local_file
@@ -127,33 +130,22 @@ def _drop(context: Context, upload: UploadRecord) -> None:
 
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
+    copy = local_file(context.storage, staged_input(upload), folder)
+    parts = [_sent(context, part, folder) for part in found]
     staged = StagedInput(
-        path=local_file(context.storage, staged_input(upload), folder),
+        path=copy,
+        index=staged_index(context, upload, folder) or index_again(context, upload, copy, folder),
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
         sha256=upload.content_digest,
     )
-    collected = [
-        CollectedPart(
-            part.index,
-            path=local_file(context.storage, part.verdicts_object, folder),
-            values=local_file(context.storage, sent_values(part), folder),
-            checked_at=_iso(part.remote_finished_at),
-        )
-        for part in found
-        if part.verdicts_object is not None
-    ]
+    try:
+        delivered = _write(context, upload, staged, parts, folder)
+    except RowIndexDamaged:
+        # Staging gives the same index each time; if the new one is refused too, something else is wrong.
+        staged = replace(staged, index=index_again(context, upload, copy, folder))
+        delivered = _write(context, upload, staged, parts, folder)
     name = result_name(upload.upload_id)
-    with context.storage.write(name) as out:
-        delivered = deliver(
-            staged,
-            collected,
-            out,
-            folder=folder,
-            provider=upload.provider,
-            limits=context.limits,
-            on_progress=lambda _rows: None,
-        )
     manifest = _manifest(context, upload, found, delivered)
     with context.storage.write(manifest_name(upload.upload_id)) as out:
         out.write(manifest.dump())
@@ -170,6 +162,34 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         segments=tuple(file for part in found for file in part.segments),
     )
     return with_rows(context, upload, summary)
+
+
+def _sent(context: Context, part: PartRecord, folder: Path) -> SentPart:
+    """What delivery has to know of a part."""
+    if part.verdicts_object is None:
+        return SentPart(part.index, part.rows, None)
+    collected = CollectedPart(
+        path=local_file(context.storage, part.verdicts_object, folder),
+        values=local_file(context.storage, sent_values(part), folder),
+        checked_at=_iso(part.remote_finished_at),
+    )
+    return SentPart(part.index, part.rows, collected)
+
+
+def _write(
+    context: Context, upload: UploadRecord, staged: StagedInput, parts: Sequence[SentPart], folder: Path
+) -> Delivered:
+    """Publish the result's file."""
+    with context.storage.write(result_name(upload.upload_id)) as out:
+        return deliver(
+            staged,
+            parts,
+            out,
+            folder=folder,
+            provider=upload.provider,
+            limits=context.limits,
+            on_progress=lambda _rows: None,
+        )
 
 
 def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:

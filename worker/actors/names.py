@@ -45,6 +45,11 @@ def staged_input(upload: UploadRecord) -> str:
     return upload.input_object or input_name(upload)
 
 
+def index_name(upload_id: str) -> str:
+    """The row index: what value each row of the input has."""
+    return f"uploads/{upload_id}/rows.index"
+
+
 def values_name(upload_id: str, index: int) -> str:
     """The values of a part, as they are sent."""
     return f"uploads/{upload_id}/parts/{index:05d}/values.csv"
@@ -65,9 +70,9 @@ def raw_name(upload_id: str, index: int, name: str) -> str:
     return f"uploads/{upload_id}/parts/{index:05d}/raw/{name}"
 
 
-def result_name(upload_id: str) -> str:
-    """The result: every row of the input with its verdict."""
-    return f"results/{upload_id}/result.csv"
+def result_name(upload_id: str, form: str = "csv") -> str:
+    """The result: every row of the input with its verdict; the `form` is that of the file, `csv` or `jsonl`."""
+    return f"results/{upload_id}/result.{form}"
 
 
 def segment_name(upload_id: str, index: int, segment: str, suffix: str) -> str:

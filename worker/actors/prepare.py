@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, stage_upload
-from worker.actors.names import input_name, values_name
+from worker.actors.names import index_name, input_name, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.quota import Day, over_quota
@@ -102,6 +102,7 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
 
 
 def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[PartRecord]:
+    context.storage.put_file(index_name(upload.upload_id), staged.index)
     return [_part(context, upload, part) for part in staged.parts]
 
 

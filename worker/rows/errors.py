@@ -25,6 +25,7 @@
     │   └── CellTooLarge          a cell or row larger than allowed
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
+    ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
@@ -188,6 +189,13 @@ class CollectedUnreadable(RowsError):
     """A file of collected verdicts is damaged."""
 
     reason = "collected"
+
+
+class RowIndexDamaged(RowsError):
+    """A row index is not the one of its input; it can be made again."""
+
+    reason = "row_index"
+    retryable = True
 
 
 class ManifestUnreadable(RowsError):

@@ -7,6 +7,7 @@ once the number of distinct values is known, they are written out in the order o
 from __future__ import annotations
 
 import csv
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from worker.rows.columns import shown_column
 from worker.rows.dialect import Options, detect
 from worker.rows.digest import measured_text
 from worker.rows.errors import NoValues, ScratchFailed
+from worker.rows.index import EMPTY, WITHHELD, IndexWriter
 from worker.rows.reading import InputRows
 from worker.rows.scratch import scratch
 from worker.rows.values import fold_key, row_value, values_digest
@@ -63,6 +65,8 @@ class Staged:
     input_bytes: int
     input_sha256: str
     parts: tuple[StagedPart, ...]
+    #: The row index (see `worker.rows.index`).
+    index: Path
 
 
 def stage(
@@ -110,6 +114,7 @@ def stage(
                 input_bytes=rows.bytes,
                 input_sha256=rows.sha256,
                 parts=parts,
+                index=tally.write_index(folder / "rows.index"),
             )
 
 
@@ -125,6 +130,14 @@ class _Tally:
         self.withheld = 0
         self.ragged = 0
         self.width = 0
+        self._numbers: dict[str, int] = {}
+        self._index = array("I")
+
+    def write_index(self, path: Path) -> Path:
+        """Write what value each row has, by its number, and return where."""
+        with path.open("wb") as file:
+            IndexWriter(file).write(self._index)
+        return path
 
     def __iter__(self) -> Iterator[tuple[int, str, str | None]]:
         index, columns = self._dialect.column_index, len(self._dialect.columns)
@@ -136,10 +149,13 @@ class _Tally:
             value, state = row_value(self._kind, row[index] if index < cells else "")
             if state is None:
                 key = fold_key(self._kind, value)
+                self._index.append(self._numbers.setdefault(key, len(self._numbers)))
                 yield number, key, None if key == value else value
             elif state is RowState.EMPTY:
+                self._index.append(EMPTY)
                 self.empty += 1
             else:
+                self._index.append(WITHHELD)
                 self.withheld += 1
             if number % PROGRESS_ROWS == 0:
                 self._on_progress(number)

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 #: Values whose verdicts are kept in memory, for the rows that come next with the same value.
 KEPT_VERDICTS = 4_096
+#: The states as text: members of an enumeration are slow to look up by, millions of times.
+_STATES = tuple(state.value for state in RowState)
+_MATCHED, _FOLDED, _EMPTY, _WITHHELD, _MISSING = _STATES
 #: The form that results have unless another is asked for.
 USUAL_FORM = ResultForm()
 
@@ -164,7 +167,7 @@ class _Joiner:
         #: The number of the value whose first row comes next.
         self._next = 0
         self.rows = 0
-        self.ends: Counter[RowState] = Counter()
+        self.ends: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
 
     def join(self, rows: RawRows) -> Iterator[list[str]]:
@@ -173,7 +176,7 @@ class _Joiner:
             with self._index.open("rb") as file:
                 numbers = chain.from_iterable(read_index(file))
                 for block in rows:
-                    lines = [self._line(row, number) for row, number in zip(block, numbers, strict=False)]
+                    lines = self._lines(block, numbers)
                     self.rows += len(lines)
                     if len(lines) < len(block):
                         raise RowIndexDamaged(f"{self._index.name} ends after {self.rows} rows, and there are more")
@@ -188,34 +191,36 @@ class _Joiner:
 
     def counts(self) -> RowCounts:
         """What became of the rows. Raises `RowsNotConserved`."""
-        return RowCounts(self.rows, **{state.value: self.ends[state] for state in RowState}).check()
+        return RowCounts(self.rows, **{state: self.ends[state] for state in _STATES}).check()
 
-    def _line(self, row: str, number: int) -> str:
-        """The line for one row."""
-        state = self._state(number)
-        tail = self._tails.none
-        if state is RowState.MATCHED or state is RowState.FOLDED:
-            found = self._tails.of(number)
-            if found is None:
-                state = RowState.MISSING
-            else:
+    def _lines(self, block: Sequence[str], numbers: Iterator[int]) -> list[str]:
+        """The lines for some rows; as many as there are numbers."""
+        lines = []
+        for row, number in zip(block, numbers, strict=False):
+            found, tail = None, self._tails.none
+            if number < self._values:
+                found = self._tails.of(number)
+            state = self._state(number, known=found is not None)
+            if found is not None:
                 word, tail = found
                 self.words[word] += 1
-        self.ends[state] += 1
-        return self._text.line(row, state.value, tail)
+            self.ends[state] += 1
+            lines.append(self._text.line(row, state, tail))
+        return lines
 
-    def _state(self, number: int) -> RowState:
-        """What becomes of a row if there is a verdict on its value."""
-        if number < self._next:
-            return RowState.FOLDED
-        if number == self._next and number < self._values:
-            self._next += 1
-            return RowState.MATCHED
+    def _state(self, number: int, *, known: bool) -> str:
+        """What becomes of a row by the number of its value, on which there is a verdict if it is `known`."""
         if number == EMPTY:
-            return RowState.EMPTY
+            return _EMPTY
         if number == WITHHELD:
-            return RowState.WITHHELD
-        raise RowIndexDamaged(f"{self._index.name} has a value out of turn in row {self.rows + 1} or soon after it")
+            return _WITHHELD
+        if number > self._next or number >= self._values:
+            raise RowIndexDamaged(f"{self._index.name} has a value out of turn soon after row {self.rows}")
+        first = number == self._next
+        self._next += first
+        if not known:
+            return _MISSING
+        return _MATCHED if first else _FOLDED
 
 
 def _header(staged: StagedInput, limits: Limits, text: ResultText) -> str:

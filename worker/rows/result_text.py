@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
+from worker.core.rows import RowState
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.raw_rows import LINE_BREAKS
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What separates cells where the input has a single column without a delimiter.
 USUAL_DELIMITER = ","
+#: The line break of a row that has none in the input, being its last.
+LINE_FEED = "\n"
 #: How the cell of a whole line looks that is quoted already.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 #: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
@@ -68,6 +71,11 @@ class _OwnCsv:
         self._delimiter = result_delimiter(dialect)
         self._width = len(dialect.columns)
         self._columns = columns
+        #: What every row has to have of them that needs no padding, and no parsing to be sure of that.
+        self._delimiters = self._width - 1 if dialect.delimiter else -1
+        self._states = {
+            state.value: self._delimiter + _csv_text([state.value, ""], self._delimiter)[:-1] for state in RowState
+        }
 
     def header(self, header: str | None, first_row: str) -> str:
         if header is None:
@@ -81,17 +89,17 @@ class _OwnCsv:
         return self._delimiter + _csv_text(cells, self._delimiter)
 
     def line(self, row: str, state: str, tail: str) -> str:
+        body = row.rstrip(LINE_BREAKS)
+        if body.count(self._delimiter) == self._delimiters and '"' not in body:
+            return f"{body}{self._states[state]}{tail}{row[len(body) :] or LINE_FEED}"
         body, cells, line_break = self._body(row)
-        if cells != self._width:
-            body += self._delimiter * (self._width - cells)
-        if self._delimiter in state:
-            state = f'"{state}"'
-        return f"{body}{self._delimiter}{state}{tail}{line_break}"
+        padding = self._delimiter * (self._width - cells)
+        return f"{body}{padding}{self._states[state]}{tail}{line_break}"
 
     def _body(self, row: str) -> tuple[str, int, str]:
         """The characters of a row's cells, how many cells they are, and the line break. Raises `TooManyCells`."""
         body = row.rstrip(LINE_BREAKS)
-        line_break = row[len(body) :] or "\n"
+        line_break = row[len(body) :] or LINE_FEED
         if self._dialect.delimiter is None:
             return _as_cell(body), 1, line_break
         cells = _cells_in(body, self._delimiter)
@@ -176,8 +184,7 @@ def _as_cell(line: str) -> str:
 def _csv_text(cells: Sequence[str], delimiter: str) -> str:
     """Cells as a row of CSV without a line break, quoted where they need it."""
     text = delimiter.join(cells)
-    plain = text.count(delimiter) == len(cells) - 1 and not any(mark in text for mark in '"\r\n')
-    if plain and text:
+    if text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text) and text:
         return text
     quoted = io.StringIO(newline="")
     csv.writer(quoted, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
@@ -186,4 +193,4 @@ def _csv_text(cells: Sequence[str], delimiter: str) -> str:
 
 def _line_break(row: str) -> str:
     """The line break at the end of a row; a line feed where it has none."""
-    return row[len(row.rstrip(LINE_BREAKS)) :] or "\n"
+    return row[len(row.rstrip(LINE_BREAKS)) :] or LINE_FEED

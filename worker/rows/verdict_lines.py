@@ -71,8 +71,11 @@ class VerdictLines:
         self._ends = list(accumulate(part.rows for part in parts))
         self._places = Places(alignment)
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
-        #: The file that was read last, and where its next line is.
-        self._latest: tuple[int, int] | None = None
+        #: The numbers of the part that was read last, its file and when it was checked, and where the file stands.
+        self._numbers = range(0)
+        self._file: BinaryIO
+        self._checked_at = ""
+        self._at = 0
 
     def __enter__(self) -> Self:
         self._places.__enter__()
@@ -89,30 +92,36 @@ class VerdictLines:
         Raises `CollectedUnreadable`, `ScratchFailed`.
         """
         place = self._places.of(number)
-        which = bisect_right(self._ends, number)
-        part = self._parts[which]
-        if part.collected is None or place == NO_PLACE:
+        if place == NO_PLACE:
             return None
-        path = part.collected.path
         try:
-            file = self._file(which, path)
-            if self._latest != (which, place):
-                file.seek(place)
-            line = file.readline(LINE_BYTES_MAX)
-            self._latest = (which, place + len(line))
+            if number not in self._numbers:
+                self._turn_to(number)
+            if place != self._at:
+                self._file.seek(place)
+            line = self._file.readline(LINE_BYTES_MAX)
+            self._at = place + len(line)
             _, word, columns = parse_verdict(line)
         except (OSError, ValueError, KeyError, TypeError) as error:
+            part = self._parts[bisect_right(self._ends, number)]
             raise CollectedUnreadable(
-                f"{path.name}: the verdict at byte {place} cannot be read any more ({type(error).__name__}); "
-                f"collect part {part.index} again",
+                f"the verdict on value {number} at byte {place} of part {part.index} cannot be read any more "
+                f"({type(error).__name__}); collect the part again",
             ) from error
-        return part.collected.checked_at, word, columns
+        return self._checked_at, word, columns
 
-    def _file(self, which: int, path: Path) -> BinaryIO:
-        file = self._open.get(which)
-        if file is None:
+    def _turn_to(self, number: int) -> None:
+        """Go to the file of the part that has a value. Raises `OSError`."""
+        which = bisect_right(self._ends, number)
+        part = self._parts[which]
+        if part.collected is None:
+            raise FileNotFoundError
+        if which not in self._open:
             if len(self._open) >= OPEN_FILES_MAX:
                 self._open.popitem(last=False)[1].close()
-            file = self._open[which] = path.open("rb", buffering=_READ_BYTES)
+            self._open[which] = part.collected.path.open("rb", buffering=_READ_BYTES)
         self._open.move_to_end(which)
-        return file
+        self._file = self._open[which]
+        self._checked_at = part.collected.checked_at
+        self._at = self._file.tell()
+        self._numbers = range(self._ends[which] - part.rows, self._ends[which])

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
+import re
+from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -15,21 +19,23 @@ from hypothesis import strategies as st
 
 from worker.core.rows import RowCounts, RowState
 from worker.providers.port import Kind, Verdict, VerdictWord
+from worker.rows import delivery as delivery_module
 from worker.rows import raw_rows
 from worker.rows.added_columns import added_columns
 from worker.rows.collected import CollectedPart, SentPart, write_verdicts
 from worker.rows.delivery import USUAL_FORM, Delivered, StagedInput, deliver
 from worker.rows.dialect import Options
-from worker.rows.errors import CollectedUnreadable, InputChanged
+from worker.rows.errors import CollectedUnreadable, InputChanged, RowIndexDamaged
 from worker.rows.limits import Limits
+from worker.rows.result_form import ResultForm
 from worker.rows.result_text import result_delimiter
 from worker.rows.staging import Staged, stage
 from worker.rows.values import fold_key, row_value
+from worker.rows.verdict_lines import OPEN_FILES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from worker.rows.result_form import ResultForm
 
 OK, BAD, RISKY = VerdictWord.OK, VerdictWord.BAD, VerdictWord.RISKY
 
@@ -336,3 +342,147 @@ def test_whatever_the_table_and_verdicts_nothing_is_lost(rows: list[list[str]], 
     assert [row[width] for row in result] == expected_states(values, words)
     assert delivered.counts.conserved
     assert delivered.extra_verdicts == 0
+
+
+#: A row's characters, as programs and people write them: quotes where needed, where not, and within text.
+RAW_CELLS = st.sampled_from(["a", '"b"', '"c;d"', '"e""f"', '"g\nh"', '"i\r\nj"', "", " k ", 'l"m', '"n"o', "ü", "=1"])
+RAW_ROWS = st.tuples(
+    st.lists(RAW_CELLS, max_size=3).map(";".join),
+    st.sampled_from(["a@x.example", '"a@X.example"', " b@x.example ", "c@x.example", "", '" "']),
+    st.sampled_from(["", ";", ';"x"', ";;"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+).map(lambda row: (f"{row[0]};{row[1]}{row[2]}", row[3]))
+
+
+@settings(max_examples=200)
+@given(
+    rows=st.lists(RAW_ROWS, min_size=1, max_size=12),
+    ends=st.booleans(),
+    mark=st.booleans(),
+    column=st.integers(0, 3),
+    block_bytes=st.sampled_from([1, 16, 4096]),
+)
+def test_a_result_without_its_added_cells_is_the_input(
+    *, rows: list[tuple[str, str]], ends: bool, mark: bool, column: int, block_bytes: int
+) -> None:
+    """Taken from each line, what was added leaves the bytes of the input, whatever its quotes and line breaks."""
+    rows = [*rows, ("x;y;z;last@x.example", "\n" if ends else "")]
+    content = "\ufeff" * mark + "".join(row + line_break for row, line_break in rows)
+    options = Options(column=column, header=False, delimiter=";", encoding="utf-8")
+    with TemporaryDirectory() as folder, patch.object(raw_rows, "BLOCK_BYTES", block_bytes):
+        delivery = Delivery(Path(folder), content, options=options)
+        delivery.deliver([verdict("a@x.example", score="1;2")])
+    rest = delivery.text.split(rows[0][1], 1)[1]
+    for row, line_break in rows:
+        assert rest.startswith(row)
+        # What is added holds no line break here.
+        added, found, rest = re.split(r"(\r\n|\r|\n)", rest.removeprefix(row), maxsplit=1)
+        assert re.fullmatch(r';+(matched|folded);ok;ipqs;[^;]+;"1;2"|;+(empty|withheld|missing);;;;', added)
+        assert found == (line_break or "\n")
+    assert rest == ""
+    assert {len(row) for row in delivery.result} == {len(delivery.staged.dialect.columns) + 5}
+
+
+def test_each_row_keeps_its_characters(tmp_path: Path) -> None:
+    """Quotes that need not be, spaces, line breaks and the delimiter stay; short rows are filled up to the columns."""
+    delivery = Delivery(
+        tmp_path, '"n" ;"email";"x"\r\n\r\n1;"a@x.example" ; y"z\n"2";b@x.example\r\n3; c@x.example;"l\nm"'
+    )
+    delivery.deliver([verdict("b@x.example", BAD, score="9;8")])
+    assert delivery.text == (
+        '"n" ;"email";"x";bv_row;bv_verdict;bv_provider;bv_checked_at;score\r\n'
+        ";;;empty;;;;\r\n"
+        '1;"a@x.example" ; y"z;missing;;;;\n'
+        '"2";b@x.example;;matched;bad;ipqs;2026-03-01T00:00:00Z;"9;8"\r\n'
+        '3; c@x.example;"l\nm";missing;;;;\n'
+    )
+
+
+def test_an_input_in_another_encoding_comes_back_in_utf_8(tmp_path: Path) -> None:
+    """Characters are the same; a byte order mark is gone."""
+    delivery = Delivery(tmp_path, "email,né\r\na@x.example,ü\r\n".encode("utf-16"))
+    delivery.deliver([verdict("a@x.example")])
+    assert [line.split(",bv_row")[0].split(",matched")[0] for line in delivery.text.splitlines()] == [
+        "email,né",
+        "a@x.example,ü",
+    ]
+
+
+def test_whole_lines_become_cells(tmp_path: Path) -> None:
+    """Where whole lines are values, one that holds a comma or a quote is quoted, unless it is already."""
+    content = 'https://a.example/x,y\nhttps://b.example/"z"\n"https://c.example/,"\nhttps://d.example/\n'
+    delivery = Delivery(tmp_path, content, kind=Kind.URL, options=Options(header=False))
+    assert delivery.staged.dialect.delimiter is None
+    delivery.deliver([])
+    assert delivery.text.splitlines()[1:] == [
+        '"https://a.example/x,y",missing,,,',
+        '"https://b.example/""z""",missing,,,',
+        '"https://c.example/,",missing,,,',
+        "https://d.example/,missing,,,",
+    ]
+
+
+def test_a_delimiter_that_is_a_letter_leaves_all_cells_readable(tmp_path: Path) -> None:
+    """What is added is quoted where it holds the delimiter, whatever that is."""
+    options = Options(delimiter="a", header=False, column=1)
+    delivery = Delivery(tmp_path, "1ab@x.exemple\n2a\n", options=options)
+    delivery.deliver([verdict("b@x.exemple", BAD)])
+    assert [row[2:4] for row in delivery.result[1:]] == [["matched", "bad"], ["empty", ""]]
+
+
+def test_json_lines_have_an_object_for_each_row(tmp_path: Path) -> None:
+    """Text under the name of every column; a name that comes twice takes a suffix; all rows have all columns."""
+    delivery = Delivery(tmp_path, 'x,email,x\n"1,",a@x.example,2\n\n3,b@x.example\n')
+    delivered = delivery.deliver([verdict("a@x.example", score='"9"')], form=ResultForm(format="jsonl"))
+    rows = [json.loads(line) for line in delivery.text.splitlines()]
+    assert [list(row) for row in rows] == [list(delivered.columns)] * 3
+    assert rows[0] == {
+        "x": "1,",
+        "email": "a@x.example",
+        "x_2": "2",
+        "bv_row": "matched",
+        "bv_verdict": "ok",
+        "bv_provider": "ipqs",
+        "bv_checked_at": "2026-03-01T00:00:00Z",
+        "score": '"9"',
+    }
+    assert [(row["x"], row["x_2"], row["bv_row"]) for row in rows[1:]] == [("", "", "empty"), ("3", "", "missing")]
+    assert delivered.bytes == len(delivery.out.getvalue())
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '"\t=1"', '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
+def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) -> None:
+    """A cell that could be a formula gets an apostrophe, the input's, the header's and the provider's alike."""
+    delivery = Delivery(tmp_path, f"email,{cell}\na@x.example,{cell}\n", options=Options(header=True, delimiter=","))
+    delivery.deliver([verdict("a@x.example", score="=9")], form=ResultForm(spreadsheet_safe=True))
+    plain = next(csv.reader([cell]))[0]
+    assert [row[1] for row in delivery.result] == [f"'{plain}"] * 2
+    assert delivery.result[1][0] == "a@x.example"
+    assert delivery.result[1][-1] == "'=9"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fault"),
+    [
+        ([0], "ends after 1 rows"),
+        ([0, 1, 1], "is for other rows"),
+        ([0, 0], "is for other rows"),
+        ([1, 0], "out of turn"),
+    ],
+)
+def test_an_index_of_other_rows_is_found_out(tmp_path: Path, numbers: list[int], fault: str) -> None:
+    """No row gets a verdict by an index that does not fit to rows and values."""
+    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\n")
+    delivery.staged.index.write_bytes(array("I", numbers).tobytes())
+    with pytest.raises(RowIndexDamaged, match=rf"rows\.index (has a value )?{fault}"):
+        delivery.deliver([verdict("a@x.example"), verdict("b@x.example")])
+
+
+def test_many_parts_are_read_with_few_open_files(tmp_path: Path) -> None:
+    """Rows that go back and forth between more parts than may be open find the verdicts of their own."""
+    parts = OPEN_FILES_MAX + 3
+    values = [f"u{number}@x.example" for number in range(parts)]
+    delivery = Delivery(tmp_path, "\n".join([*values, *reversed(values)]) + "\n", rows_per_part=1)
+    with patch.object(delivery_module, "KEPT_VERDICTS", 1):
+        delivery.deliver(*([verdict(value, score=value)] for value in values))
+    assert [row[0] for row in delivery.result[1:]] == [row[-1] for row in delivery.result[1:]]

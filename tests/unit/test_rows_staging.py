@@ -118,7 +118,11 @@ def test_staging_again_gives_the_same_parts(tmp_path: Path) -> None:
     (tmp_path / "fold.sqlite3").write_bytes(b"what a crash left")
     first = staged(tmp_path, content, rows_per_part=3)
     assert staged(tmp_path, content, rows_per_part=3) == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv"] + [p.path.name for p in first.parts]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "list.csv",
+        *(p.path.name for p in first.parts),
+        "rows.index",
+    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -19,6 +19,8 @@ from worker.providers.sandbox.ipqs import IpqsSandbox
 from worker.providers.sandbox.knobs import IpqsKnobs, WhoisXmlKnobs
 from worker.providers.sandbox.server import SandboxServer
 from worker.providers.sandbox.whoisxml import WhoisXmlSandbox
+from worker.rows.dialect import Dialect
+from worker.rows.result_text import result_delimiter
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble
 
@@ -63,6 +65,10 @@ class Line:
     server: SandboxServer
     client: Client
     worker: dramatiq.Worker | None = field(default=None)
+
+    def delimiter(self, upload_id: str) -> str:
+        """What separates the cells of an upload's result: what does so in its list."""
+        return result_delimiter(Dialect.model_validate(self.upload(upload_id).dialect))
 
     def start_worker(self) -> None:
         """Start dramatiq's threads for every queue."""

@@ -18,8 +18,8 @@ from tests.builders.watched_storage import WatchedStorage, watched_files
 from worker.actors.names import manifest_name, result_name
 from worker.actors.publishing import publish
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows.collected import write_verdicts
-from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
+from worker.rows.collected import CollectedPart, SentPart, write_verdicts
+from worker.rows.delivery import Delivered, StagedInput, deliver
 from worker.rows.dialect import Options
 from worker.rows.limits import Limits
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
@@ -58,7 +58,13 @@ class Publisher:
             rows_per_part=5_000,
             on_progress=lambda _rows: None,
         )
-        self._source = StagedInput(path, self._staged.dialect, Kind.EMAIL, self._staged.input_sha256)
+        self._source = StagedInput(
+            path=path,
+            index=self._staged.index,
+            dialect=self._staged.dialect,
+            kind=Kind.EMAIL,
+            sha256=self._staged.input_sha256,
+        )
         self._verdicts = scratch / "verdicts.jsonl"
 
     def publish(self, *, lost: str = "lost", segments: tuple[SegmentSection, ...] = ()) -> None:
@@ -88,7 +94,8 @@ class Publisher:
         publish(self._storage, *names, self._write, lambda found: self._manifest(found, section))
 
     def _write(self, out: BinaryIO) -> Delivered:
-        part = CollectedPart(0, self._verdicts, self._staged.parts[0].path, NOON.isoformat())
+        staged = self._staged.parts[0]
+        part = SentPart(0, staged.rows, CollectedPart(self._verdicts, staged.path, NOON.isoformat()))
         return deliver(
             self._source,
             [part],

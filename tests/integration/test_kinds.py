@@ -68,7 +68,7 @@ def result_rows(line: Line, upload_id: str) -> list[dict[str, str]]:
     path = line.client.result(upload_id).path
     assert path is not None
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(file, delimiter=line.delimiter(upload_id)))
 
 
 def everything_in(client: Any) -> str:

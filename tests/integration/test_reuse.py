@@ -60,7 +60,7 @@ def charges(line: Line) -> list[int]:
 def verdicts(line: Line, upload_id: str) -> dict[str, tuple[str, str]]:
     """Verdict and time of each address of a result, by its lower case."""
     text = line.plant.context.storage.read(result_name(upload_id), 1_000_000).decode()
-    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["email"]]
+    rows = [row for row in csv.DictReader(io.StringIO(text), delimiter=line.delimiter(upload_id)) if row["email"]]
     return {row["email"].lower(): (row["bv_verdict"], row["bv_checked_at"]) for row in rows}
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
+import re
+from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -15,16 +19,24 @@ from hypothesis import strategies as st
 
 from worker.core.rows import RowCounts, RowState
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows.collected import write_verdicts
-from worker.rows.delivery import BATCH_ROWS, CollectedPart, Delivered, StagedInput, added_columns, deliver
+from worker.rows import delivery as delivery_module
+from worker.rows import raw_rows
+from worker.rows.added_columns import added_columns
+from worker.rows.collected import CollectedPart, SentPart, write_verdicts
+from worker.rows.delivery import USUAL_FORM, Delivered, StagedInput, deliver
 from worker.rows.dialect import Options
-from worker.rows.errors import CollectedUnreadable, InputChanged
+from worker.rows.errors import CollectedUnreadable, InputChanged, RowIndexDamaged
+from worker.rows.index import IndexWriter
 from worker.rows.limits import Limits
+from worker.rows.result_form import ResultForm
+from worker.rows.result_text import result_delimiter
 from worker.rows.staging import Staged, stage
 from worker.rows.values import fold_key, row_value
+from worker.rows.verdict_lines import OPEN_FILES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
 
 OK, BAD, RISKY = VerdictWord.OK, VerdictWord.BAD, VerdictWord.RISKY
 
@@ -36,45 +48,78 @@ def nobody(_rows: int) -> None:
 class Delivery:
     """One list on its way through staging and delivery in a folder."""
 
-    def __init__(self, folder: Path, content: str, *, kind: Kind = Kind.EMAIL, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        content: str | bytes,
+        *,
+        kind: Kind = Kind.EMAIL,
+        options: Options | None = None,
+        rows_per_part: int = 5_000,
+    ) -> None:
         self.folder = folder
         self.kind = kind
         self.path = folder / "list.csv"
-        self.path.write_bytes(content.encode())
+        self.path.write_bytes(content.encode() if isinstance(content, str) else content)
         self.staged: Staged = stage(
             self.path,
             folder,
             kind=kind,
             options=options or Options(),
             limits=Limits(),
-            rows_per_part=5_000,
+            rows_per_part=rows_per_part,
             on_progress=nobody,
         )
         self.out = io.BytesIO()
 
-    def deliver(self, *parts: Sequence[Verdict], on_progress: Callable[[int], None] = nobody) -> Delivered:
-        """Deliver with the verdicts of each part, checked on as many days of March."""
-        collected = []
-        for index, verdicts in enumerate(parts):
-            path = self.folder / f"part-{index}.jsonl"
-            with path.open("wb") as file:
-                write_verdicts(verdicts, self.kind, file)
-            collected.append(CollectedPart(index, path, self.staged.parts[0].path, f"2026-03-0{index + 1}T00:00:00Z"))
-        staged = StagedInput(self.path, self.staged.dialect, self.kind, self.staged.input_sha256)
+    @property
+    def staged_input(self) -> StagedInput:
+        """What staging found out."""
+        return StagedInput(self.path, self.staged.index, self.staged.dialect, self.kind, self.staged.input_sha256)
+
+    def collected(self, index: int, verdicts: Sequence[Verdict]) -> CollectedPart:
+        """A part's verdicts, checked on a day of March."""
+        path = self.folder / f"part-{index}.jsonl"
+        with path.open("wb") as file:
+            write_verdicts(verdicts, self.kind, file)
+        return CollectedPart(path, self.staged.parts[index].path, f"2026-03-{index + 1:02d}T00:00:00Z")
+
+    def deliver(
+        self,
+        *parts: Sequence[Verdict],
+        on_progress: Callable[[int], None] = nobody,
+        form: ResultForm = USUAL_FORM,
+    ) -> Delivered:
+        """Deliver with the verdicts of the first parts; the others were not collected."""
+        sent = [
+            SentPart(
+                part.index,
+                part.rows,
+                self.collected(part.index, parts[part.index]) if part.index < len(parts) else None,
+            )
+            for part in self.staged.parts
+        ]
         return deliver(
-            staged,
-            collected,
+            self.staged_input,
+            sent,
             self.out,
             folder=self.folder,
             provider="ipqs",
             limits=Limits(),
             on_progress=on_progress,
+            form=form,
         )
+
+    @property
+    def text(self) -> str:
+        """The result as it is."""
+        return self.out.getvalue().decode()
 
     @property
     def result(self) -> list[list[str]]:
         """The rows of the result, its header first."""
-        return list(csv.reader(io.StringIO(self.out.getvalue().decode(), newline="")))
+        delimiter = result_delimiter(self.staged.dialect)
+        return list(csv.reader(io.StringIO(self.text, newline=""), delimiter=delimiter))
 
 
 def verdict(value: str, word: VerdictWord = OK, **columns: str) -> Verdict:
@@ -88,15 +133,16 @@ def test_every_row_comes_back_in_order_with_its_verdict(tmp_path: Path) -> None:
         tmp_path,
         'n,Email,note\n1, a@x.example ,"x, ""y"""\n\n2,b@x.example\n'
         '3,a@X.EXAMPLE,"l1\r\nl2"\n4,"c\nd",\n5,e@x.example,z\n',
+        rows_per_part=1,
     )
-    delivered = delivery.deliver([verdict("b@x.example", BAD, score="9")], [verdict("a@x.example", score="1", sex="f")])
+    delivered = delivery.deliver([verdict("a@x.example", score="1", sex="f")], [verdict("b@x.example", BAD, score="9")])
     first, second = ["ipqs", "2026-03-01T00:00:00Z"], ["ipqs", "2026-03-02T00:00:00Z"]
     assert delivery.result == [
         ["n", "Email", "note", "bv_row", "bv_verdict", "bv_provider", "bv_checked_at", "score", "sex"],
-        ["1", " a@x.example ", 'x, "y"', "matched", "ok", *second, "1", "f"],
+        ["1", " a@x.example ", 'x, "y"', "matched", "ok", *first, "1", "f"],
         ["", "", "", "empty", "", "", "", "", ""],
-        ["2", "b@x.example", "", "matched", "bad", *first, "9", ""],
-        ["3", "a@X.EXAMPLE", "l1\r\nl2", "folded", "ok", *second, "1", "f"],
+        ["2", "b@x.example", "", "matched", "bad", *second, "9", ""],
+        ["3", "a@X.EXAMPLE", "l1\r\nl2", "folded", "ok", *first, "1", "f"],
         ["4", "c\nd", "", "withheld", "", "", "", "", ""],
         ["5", "e@x.example", "z", "missing", "", "", "", "", ""],
     ]
@@ -106,13 +152,11 @@ def test_every_row_comes_back_in_order_with_its_verdict(tmp_path: Path) -> None:
 
 
 def test_the_result_is_measured(tmp_path: Path) -> None:
-    """Size and digest are those of the bytes written, which end each row with one line feed."""
+    """Size and digest are those of the bytes written."""
     delivery = Delivery(tmp_path, "a@x.example\r\n")
     delivered = delivery.deliver([verdict("a@x.example")])
     content = delivery.out.getvalue()
     assert (delivered.bytes, delivered.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert content.count(b"\n") == 2
-    assert b"\r" not in content
 
 
 def test_an_input_without_header_gets_one(tmp_path: Path) -> None:
@@ -152,27 +196,28 @@ def test_an_ambiguous_case_is_missing_rather_than_guessed(tmp_path: Path) -> Non
     assert delivered.counts.partial
 
 
-def test_a_value_that_folds_stays_folded_across_batches(tmp_path: Path) -> None:
-    """Only the very first row with a value is matched, however far apart its rows are."""
-    rows = BATCH_ROWS * 2 + 3
+def test_a_value_that_folds_stays_folded_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the very first row with a value is matched, however far apart its rows are; progress is told by blocks."""
+    monkeypatch.setattr(raw_rows, "BLOCK_BYTES", 15 * 1_000)
+    rows = 2_003
     delivery = Delivery(tmp_path, "same@x.example\n" * rows)
     told: list[int] = []
     delivered = delivery.deliver([verdict("same@x.example")], on_progress=told.append)
     assert delivered.counts == RowCounts(rows=rows, matched=1, folded=rows - 1, empty=0, withheld=0, missing=0)
-    assert told == [BATCH_ROWS, 2 * BATCH_ROWS, rows]
+    assert told == [1_000, 2_000, rows]
 
 
 def test_duplicate_and_extra_verdicts_are_counted_not_written(tmp_path: Path) -> None:
     """The first of several verdicts on a value counts; values that were never sent get no row."""
     delivery = Delivery(tmp_path, "a@x.example\n")
-    delivered = delivery.deliver([verdict("a@x.example"), verdict("z@x.example")], [verdict("a@x.example", BAD)])
+    delivered = delivery.deliver([verdict("a@x.example"), verdict("z@x.example"), verdict("a@x.example", BAD)])
     assert [row[:3] for row in delivery.result[1:]] == [["a@x.example", "matched", "ok"]]
     assert (delivered.extra_verdicts, delivered.duplicate_verdicts) == (1, 1)
 
 
 def test_columns_may_differ_between_verdicts(tmp_path: Path) -> None:
     """A column that only some verdicts bring, in whatever order, is blank for the others."""
-    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\nc@x.example\n")
+    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\nc@x.example\n", rows_per_part=2)
     delivery.deliver(
         [verdict("a@x.example", p="1", q="2"), verdict("b@x.example", q="3", p="4")], [verdict("c@x.example", r="5")]
     )
@@ -216,16 +261,22 @@ def test_another_input_than_the_staged_one_is_refused(tmp_path: Path, change: st
     delivery.path.write_text(change)
     with pytest.raises(InputChanged, match=r"list\.csv is not the file that was staged"):
         delivery.deliver([verdict("a@x.example")])
-    assert not (tmp_path / "join.sqlite3").exists()
 
 
 def test_damaged_verdicts_name_their_file(tmp_path: Path) -> None:
     """A part's verdicts that cannot be read stop delivery."""
     delivery = Delivery(tmp_path, "a@x.example\n")
-    staged = StagedInput(delivery.path, delivery.staged.dialect, Kind.EMAIL, delivery.staged.input_sha256)
-    gone = [CollectedPart(3, tmp_path / "gone.jsonl", tmp_path / "gone.csv", "")]
+    gone = [SentPart(3, 1, CollectedPart(tmp_path / "gone.jsonl", delivery.staged.parts[0].path, ""))]
     with pytest.raises(CollectedUnreadable, match=r"gone\.jsonl, the verdicts of part 3, cannot be read"):
-        deliver(staged, gone, delivery.out, folder=tmp_path, provider="ipqs", limits=Limits(), on_progress=nobody)
+        deliver(
+            delivery.staged_input,
+            gone,
+            delivery.out,
+            folder=tmp_path,
+            provider="ipqs",
+            limits=Limits(),
+            on_progress=nobody,
+        )
 
 
 def test_a_verdict_on_a_password_is_for_that_password_only(tmp_path: Path) -> None:
@@ -292,3 +343,150 @@ def test_whatever_the_table_and_verdicts_nothing_is_lost(rows: list[list[str]], 
     assert [row[width] for row in result] == expected_states(values, words)
     assert delivered.counts.conserved
     assert delivered.extra_verdicts == 0
+
+
+#: A row's characters, as programs and people write them: quotes where needed, where not, and within text.
+RAW_CELLS = st.sampled_from(["a", '"b"', '"c;d"', '"e""f"', '"g\nh"', '"i\r\nj"', "", " k ", 'l"m', '"n"o', "ü", "=1"])
+RAW_ROWS = st.tuples(
+    st.lists(RAW_CELLS, max_size=3).map(";".join),
+    st.sampled_from(["a@x.example", '"a@X.example"', " b@x.example ", "c@x.example", "", '" "']),
+    st.sampled_from(["", ";", ';"x"', ";;"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+).map(lambda row: (f"{row[0]};{row[1]}{row[2]}", row[3]))
+
+
+@settings(max_examples=200)
+@given(
+    rows=st.lists(RAW_ROWS, min_size=1, max_size=12),
+    ends=st.booleans(),
+    mark=st.booleans(),
+    column=st.integers(0, 3),
+    block_bytes=st.sampled_from([1, 16, 4096]),
+)
+def test_a_result_without_its_added_cells_is_the_input(
+    *, rows: list[tuple[str, str]], ends: bool, mark: bool, column: int, block_bytes: int
+) -> None:
+    """Taken from each line, what was added leaves the bytes of the input, whatever its quotes and line breaks."""
+    rows = [*rows, ("x;y;z;last@x.example", "\n" if ends else "")]
+    content = "\ufeff" * mark + "".join(row + line_break for row, line_break in rows)
+    options = Options(column=column, header=False, delimiter=";", encoding="utf-8")
+    with TemporaryDirectory() as folder, patch.object(raw_rows, "BLOCK_BYTES", block_bytes):
+        delivery = Delivery(Path(folder), content, options=options)
+        delivery.deliver([verdict("a@x.example", score="1;2")])
+    rest = delivery.text.split(rows[0][1], 1)[1]
+    for row, line_break in rows:
+        assert rest.startswith(row)
+        # What is added holds no line break here.
+        added, found, rest = re.split(r"(\r\n|\r|\n)", rest.removeprefix(row), maxsplit=1)
+        assert re.fullmatch(r';+(matched|folded);ok;ipqs;[^;]+;"1;2"|;+(empty|withheld|missing);;;;', added)
+        assert found == (line_break or "\n")
+    assert rest == ""
+    assert {len(row) for row in delivery.result} == {len(delivery.staged.dialect.columns) + 5}
+
+
+def test_each_row_keeps_its_characters(tmp_path: Path) -> None:
+    """Quotes that need not be, spaces, line breaks and the delimiter stay; short rows are filled up to the columns."""
+    delivery = Delivery(
+        tmp_path, '"n" ;"email";"x"\r\n\r\n1;"a@x.example" ; y"z\n"2";b@x.example\r\n3; c@x.example;"l\nm"'
+    )
+    delivery.deliver([verdict("b@x.example", BAD, score="9;8")])
+    assert delivery.text == (
+        '"n" ;"email";"x";bv_row;bv_verdict;bv_provider;bv_checked_at;score\r\n'
+        ";;;empty;;;;\r\n"
+        '1;"a@x.example" ; y"z;missing;;;;\n'
+        '"2";b@x.example;;matched;bad;ipqs;2026-03-01T00:00:00Z;"9;8"\r\n'
+        '3; c@x.example;"l\nm";missing;;;;\n'
+    )
+
+
+def test_an_input_in_another_encoding_comes_back_in_utf_8(tmp_path: Path) -> None:
+    """Characters are the same; a byte order mark is gone."""
+    delivery = Delivery(tmp_path, "email,né\r\na@x.example,ü\r\n".encode("utf-16"))
+    delivery.deliver([verdict("a@x.example")])
+    assert [line.split(",bv_row")[0].split(",matched")[0] for line in delivery.text.splitlines()] == [
+        "email,né",
+        "a@x.example,ü",
+    ]
+
+
+def test_whole_lines_become_cells(tmp_path: Path) -> None:
+    """Where whole lines are values, one that holds a comma or a quote is quoted, unless it is already."""
+    content = 'https://a.example/x,y\nhttps://b.example/"z"\n"https://c.example/,"\nhttps://d.example/\n'
+    delivery = Delivery(tmp_path, content, kind=Kind.URL, options=Options(header=False))
+    assert delivery.staged.dialect.delimiter is None
+    delivery.deliver([])
+    assert delivery.text.splitlines()[1:] == [
+        '"https://a.example/x,y",missing,,,',
+        '"https://b.example/""z""",missing,,,',
+        '"https://c.example/,",missing,,,',
+        "https://d.example/,missing,,,",
+    ]
+
+
+def test_a_delimiter_that_is_a_letter_leaves_all_cells_readable(tmp_path: Path) -> None:
+    """What is added is quoted where it holds the delimiter, whatever that is."""
+    options = Options(delimiter="a", header=False, column=1)
+    delivery = Delivery(tmp_path, "1ab@x.exemple\n2a\n", options=options)
+    delivery.deliver([verdict("b@x.exemple", BAD)])
+    assert [row[2:4] for row in delivery.result[1:]] == [["matched", "bad"], ["empty", ""]]
+
+
+def test_json_lines_have_an_object_for_each_row(tmp_path: Path) -> None:
+    """Text under the name of every column; a name that comes twice takes a suffix; all rows have all columns."""
+    delivery = Delivery(tmp_path, 'x,email,x\n"1,",a@x.example,2\n\n3,b@x.example\n')
+    delivered = delivery.deliver([verdict("a@x.example", score='"9"')], form=ResultForm(format="jsonl"))
+    rows = [json.loads(line) for line in delivery.text.splitlines()]
+    assert [list(row) for row in rows] == [list(delivered.columns)] * 3
+    assert rows[0] == {
+        "x": "1,",
+        "email": "a@x.example",
+        "x_2": "2",
+        "bv_row": "matched",
+        "bv_verdict": "ok",
+        "bv_provider": "ipqs",
+        "bv_checked_at": "2026-03-01T00:00:00Z",
+        "score": '"9"',
+    }
+    assert [(row["x"], row["x_2"], row["bv_row"]) for row in rows[1:]] == [("", "", "empty"), ("3", "", "missing")]
+    assert delivered.bytes == len(delivery.out.getvalue())
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '"\t=1"', '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
+def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) -> None:
+    """A cell that could be a formula gets an apostrophe, the input's, the header's and the provider's alike."""
+    delivery = Delivery(tmp_path, f"email,{cell}\na@x.example,{cell}\n", options=Options(header=True, delimiter=","))
+    delivery.deliver([verdict("a@x.example", score="=9")], form=ResultForm(spreadsheet_safe=True))
+    plain = next(csv.reader([cell]))[0]
+    assert [row[1] for row in delivery.result] == [f"'{plain}"] * 2
+    assert delivery.result[1][0] == "a@x.example"
+    assert delivery.result[1][-1] == "'=9"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fault"),
+    [
+        ([0], "ends after 1 rows"),
+        ([0, 1, 1], "is for other rows"),
+        ([0, 0], "is for other rows"),
+        ([1, 0], "out of turn"),
+    ],
+)
+def test_an_index_of_other_rows_is_found_out(tmp_path: Path, numbers: list[int], fault: str) -> None:
+    """No row gets a verdict by an index that does not fit to rows and values."""
+    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\n")
+    with delivery.staged.index.open("wb") as out:
+        writer = IndexWriter(out)
+        writer.write(array("I", numbers))
+        writer.finish()
+    with pytest.raises(RowIndexDamaged, match=fault):
+        delivery.deliver([verdict("a@x.example"), verdict("b@x.example")])
+
+
+def test_many_parts_are_read_with_few_open_files(tmp_path: Path) -> None:
+    """Rows that go back and forth between more parts than may be open find the verdicts of their own."""
+    parts = OPEN_FILES_MAX + 3
+    values = [f"u{number}@x.example" for number in range(parts)]
+    delivery = Delivery(tmp_path, "\n".join([*values, *reversed(values)]) + "\n", rows_per_part=1)
+    with patch.object(delivery_module, "KEPT_VERDICTS", 1):
+        delivery.deliver(*([verdict(value, score=value)] for value in values))
+    assert [row[0] for row in delivery.result[1:]] == [row[-1] for row in delivery.result[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from worker.actors.list_staging import plain_input
 from worker.actors.names import manifest_name, result_name, sent_values, staged_input
 from worker.actors.publishing import publish
 from worker.actors.result_rows import with_rows
+from worker.actors.row_index import index_again, staged_index
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.cancel import dropped, rows_not_collected
@@ -17,10 +19,13 @@ from worker.core.records import ResultSummary, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import Kind
-from worker.rows.delivery import CollectedPart, Delivered, StagedInput, deliver
+from worker.rows.collected import CollectedPart, SentPart
+from worker.rows.delivery import Delivered, StagedInput, deliver
 from worker.rows.dialect import Dialect
-from worker.rows.errors import RowsError
+from worker.rows.errors import RowIndexDamaged, RowsError
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
+from worker.rows.result_form import ResultForm
+from worker.rows.result_text import result_delimiter
 from worker.storage import StorageError
 from worker.storage.copies import local_file
 from worker.store.errors import Stale
@@ -130,42 +135,23 @@ def _drop(context: Context, upload: UploadRecord) -> None:
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
     plain = plain_input(upload, local_file(context.storage, staged_input(upload), folder), folder, context.limits)
+    parts = [_sent(context, part, folder) for part in found]
     staged = StagedInput(
         path=plain.path,
+        index=staged_index(context, upload, folder) or index_again(context, upload, plain, folder),
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
         sha256=plain.sha256,
-        screen=bool(upload.options.get("screen")),
     )
-    collected = [
-        CollectedPart(
-            part.index,
-            path=local_file(context.storage, part.verdicts_object, folder),
-            values=local_file(context.storage, sent_values(part), folder),
-            checked_at=_iso(part.remote_finished_at),
-        )
-        for part in found
-        if part.verdicts_object is not None
-    ]
-    name = result_name(upload.upload_id)
-    delivered, manifest = publish(
-        context.storage,
-        name,
-        manifest_name(upload.upload_id),
-        lambda out: deliver(
-            staged,
-            collected,
-            out,
-            folder=folder,
-            provider=upload.provider,
-            limits=context.limits,
-            on_progress=lambda _rows: None,
-        ),
-        lambda delivered: _manifest(context, upload, found, delivered),
-    )
+    try:
+        delivered, manifest = _publish(context, upload, found, staged, parts, folder=folder)
+    except RowIndexDamaged:
+        # Staging gives the same index each time; if the new one is refused too, something else is wrong.
+        staged = replace(staged, index=index_again(context, upload, plain, folder))
+        delivered, manifest = _publish(context, upload, found, staged, parts, folder=folder)
     summary = ResultSummary(
         manifest=context.storage.url(manifest_name(upload.upload_id)),
-        object=context.storage.url(name),
+        object=context.storage.url(_result_name(upload)),
         counts=delivered.counts,
         verdicts=dict(delivered.verdicts),
         partial=manifest.partial,
@@ -180,8 +166,57 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
     return with_rows(context, upload, summary)
 
 
-def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered) -> Manifest:
-    name = result_name(upload.upload_id)
+def _sent(context: Context, part: PartRecord, folder: Path) -> SentPart:
+    """What delivery has to know of a part."""
+    if part.verdicts_object is None:
+        return SentPart(part.index, part.rows, None)
+    collected = CollectedPart(
+        path=local_file(context.storage, part.verdicts_object, folder),
+        values=local_file(context.storage, sent_values(part), folder),
+        checked_at=_iso(part.remote_finished_at),
+    )
+    return SentPart(part.index, part.rows, collected)
+
+
+def _publish(
+    context: Context,
+    upload: UploadRecord,
+    found: Sequence[PartRecord],
+    staged: StagedInput,
+    parts: Sequence[SentPart],
+    *,
+    folder: Path,
+) -> tuple[Delivered, Manifest]:
+    return publish(
+        context.storage,
+        _result_name(upload),
+        manifest_name(upload.upload_id),
+        lambda out: deliver(
+            staged,
+            parts,
+            out,
+            folder=folder,
+            provider=upload.provider,
+            limits=context.limits,
+            on_progress=lambda _rows: None,
+            form=_form(upload),
+        ),
+        lambda delivered: _manifest(context, upload, found, delivered, result_delimiter(staged.dialect)),
+    )
+
+
+def _form(upload: UploadRecord) -> ResultForm:
+    return ResultForm(upload.result_format, upload.spreadsheet_safe)
+
+
+def _result_name(upload: UploadRecord) -> str:
+    return result_name(upload.upload_id, upload.result_format)
+
+
+def _manifest(
+    context: Context, upload: UploadRecord, found: Sequence[PartRecord], delivered: Delivered, delimiter: str
+) -> Manifest:
+    name = _result_name(upload)
     return Manifest(
         upload_id=upload.upload_id,
         account=upload.account,
@@ -204,6 +239,9 @@ def _manifest(context: Context, upload: UploadRecord, found: Sequence[PartRecord
             bytes=delivered.bytes,
             rows=delivered.counts.rows,
             columns=delivered.columns,
+            format=upload.result_format,
+            delimiter=delimiter,
+            spreadsheet_safe=upload.spreadsheet_safe,
         ),
         parts=tuple(_part_section(part) for part in found),
         credits=sum(part.credits_committed for part in found),

@@ -75,9 +75,9 @@ def result_raw_name(upload_id: str, index: int, name: str) -> str:
     return f"results/{upload_id}/raw/part-{index:05d}.{name}"
 
 
-def result_name(upload_id: str) -> str:
-    """The result: every row of the input with its verdict."""
-    return f"results/{upload_id}/result.csv"
+def result_name(upload_id: str, form: str = "csv") -> str:
+    """The result: every row of the input with its verdict; the `form` is that of the file, `csv` or `jsonl`."""
+    return f"results/{upload_id}/result.{form}"
 
 
 def segment_name(upload_id: str, index: int, segment: str, suffix: str) -> str:

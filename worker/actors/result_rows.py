@@ -30,7 +30,7 @@ def with_rows(context: Context, upload: UploadRecord, result: ResultSummary) -> 
     """
     if upload.result_place != ROWS or result.rows_in_redis or result.rows_reason:
         return result
-    return _put(context, upload.upload_id, result)
+    return _put(context, upload, result)
 
 
 def want_rows(context: Context, upload: UploadRecord) -> UploadRecord:
@@ -44,13 +44,13 @@ def want_rows(context: Context, upload: UploadRecord) -> UploadRecord:
     if upload.result is None:
         return wanted
     try:
-        result = _put(context, upload.upload_id, upload.result)
+        result = _put(context, upload, upload.result)
     except StorageError as error:
         result = _absent(upload.result, error.reason)
     return wanted.model_copy(update={"result": result})
 
 
-def _put(context: Context, upload_id: str, result: ResultSummary) -> ResultSummary:
+def _put(context: Context, upload: UploadRecord, result: ResultSummary) -> ResultSummary:
     """A copy that is there already is replaced, and lasts as long as a new one.
 
     Copies leave the memory to records: from the share on at which intake pauses there are no new ones.
@@ -61,8 +61,8 @@ def _put(context: Context, upload_id: str, result: ResultSummary) -> ResultSumma
     if context.store.memory().reaches(settings.intake_memory_share, result.size_bytes):
         there = result.rows_until is not None and result.rows_until > context.store.now()
         return result if there else _absent(result, REDIS_FULL)
-    rows = context.storage.read(result_name(upload_id), settings.result_rows_bytes_max)
-    until = context.store.put_result(upload_id, rows, settings.result_rows_ttl_seconds)
+    rows = context.storage.read(result_name(upload.upload_id, upload.result_format), settings.result_rows_bytes_max)
+    until = context.store.put_result(upload.upload_id, rows, settings.result_rows_ttl_seconds)
     return result.model_copy(update={"rows_in_redis": True, "rows_until": until, "rows_reason": ""})
 
 

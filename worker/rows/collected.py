@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+import orjson
+
 from worker.providers.port import Verdict, VerdictWord
 from worker.rows.digest import measured_text
 from worker.rows.errors import CollectedUnreadable
@@ -17,13 +19,39 @@ from worker.rows.values import fold_key, values_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from worker.providers.port import Kind
 
 #: Bytes of one line: a value and all columns of its verdict.
 LINE_BYTES_MAX = 4 * 1024 * 1024
 
+_WORDS = frozenset(word.value for word in VerdictWord)
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedPart:
+    """What there is of a part that was collected, on local disk."""
+
+    #: The verdicts, as `write_verdicts` wrote them.
+    path: Path
+    #: The values that were sent, as staging wrote them.
+    values: Path
+    #: When the provider checked the values, ISO 8601.
+    checked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of an upload: a slice of the values, which follows on that of the part before it."""
+
+    index: int
+    #: Values in it.
+    rows: int
+    #: None where no verdicts came of it.
+    collected: CollectedPart | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +92,31 @@ def read_verdicts(source: BinaryIO, name: str) -> Iterator[Verdict]:
 
     `name` is the object's name for messages. Raises `CollectedUnreadable` with the line.
     """
-    number = 0
+    for _, value, word, columns in read_placed(source, name):
+        yield Verdict(value, VerdictWord(word), columns)
+
+
+def read_placed(source: BinaryIO, name: str) -> Iterator[tuple[int, str, str, dict[str, str]]]:
+    """Place, value, verdict word and columns of every verdict, as `read_verdicts` gives them but not yet objects.
+
+    The place is that of the verdict's line: bytes from the beginning of the file.
+    """
+    place = number = 0
     while line := source.readline(LINE_BYTES_MAX):
         number += 1
         try:
-            record = json.loads(line.decode())
-            yield Verdict(record["value"], VerdictWord(record["verdict"]), record["columns"])
+            yield place, *parse_verdict(line)
         except (ValueError, KeyError, TypeError):
             raise CollectedUnreadable(
                 f"{name}: line {number} is not a collected verdict; the object is damaged, collect the part again",
             ) from None
+        place += len(line)
+
+
+def parse_verdict(line: bytes) -> tuple[str, str, dict[str, str]]:
+    """Value, verdict word and columns in one line. Raises `ValueError`, `KeyError` or `TypeError` for another line."""
+    record = orjson.loads(line)
+    value, word, columns = record["value"], record["verdict"], record["columns"]
+    if word not in _WORDS or not isinstance(value, str) or not isinstance(columns, dict):
+        raise ValueError
+    return value, word, columns

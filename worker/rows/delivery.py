@@ -1,54 +1,50 @@
-"""Delivery: every row of the input, in its order, with its verdict beside it.
+"""Delivery: every row of the input, in its order and with its own characters, and its verdict beside it.
 
-The result is CSV in UTF-8 (commas, LF, RFC 4180 quoting) with a header row: the input's columns, the four `bv_`
-columns, then the provider's own columns. A name that we add gives way to a name that is there (compared without case):
-the four `bv_` columns take one common suffix `_2`, `_3`, … (verifying a result again), a provider's column becomes
-`<provider>_<name>`, and takes a suffix where that is there, too.
+The result is text in UTF-8. As CSV, a row is the input's row as it stands there, with the `bv_` cells and the
+provider's added; as JSON Lines, it is an object. See `worker.rows.result_text`.
+
+Nothing is looked up by its text: the row index tells each row's value by its number, and the alignment tells where the
+verdict on that value lies. First rows, which are most, find their verdicts one after the other.
 """
 
 from __future__ import annotations
 
-import csv
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain, count, islice
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
 
 from worker.core.rows import RowCounts, RowState
-from worker.rows.collected import read_verdicts
-from worker.rows.comparing import read_values
+from worker.rows.added_columns import added_columns, different_columns
+from worker.rows.align import align
 from worker.rows.digest import measured_text
-from worker.rows.errors import CollectedUnreadable, InputChanged
-from worker.rows.join import Verdicts
-from worker.rows.reading import InputRows
-from worker.rows.scratch import scratch
-from worker.rows.values import fold_key, row_value
+from worker.rows.errors import CollectedUnreadable, InputUnreadable, RowIndexDamaged
+from worker.rows.index import EMPTY, WITHHELD, read_index
+from worker.rows.raw_rows import RawRows, input_changed
+from worker.rows.result_form import ResultForm
+from worker.rows.result_text import TooManyCells, result_text
+from worker.rows.verdict_lines import VerdictLines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from worker.providers.port import Kind
+    from worker.rows.align import Alignment
+    from worker.rows.collected import SentPart
     from worker.rows.dialect import Dialect
-    from worker.rows.join import Match
     from worker.rows.limits import Limits
+    from worker.rows.result_text import ResultText
 
-#: The columns every result has, in this order after the input's own.
-BV_COLUMNS = ("bv_row", "bv_verdict", "bv_provider", "bv_checked_at")
-#: Rows joined at a time, and between two calls of `on_progress`.
-BATCH_ROWS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class CollectedPart:
-    """The collected verdicts of one part, on local disk."""
-
-    index: int
-    path: Path
-    #: The values that were sent, as staging wrote them.
-    values: Path
-    #: When the provider checked the values, ISO 8601.
-    checked_at: str
+#: Values whose verdicts are kept in memory, for the rows that come next with the same value.
+KEPT_VERDICTS = 4_096
+#: The states as text: members of an enumeration are slow to look up by, millions of times.
+_STATES = tuple(state.value for state in RowState)
+_MATCHED, _FOLDED, _EMPTY, _WITHHELD, _MISSING = _STATES
+#: The form that results have unless another is asked for.
+USUAL_FORM = ResultForm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,11 @@ class StagedInput:
     """An input and what staging found out about it, so that delivery reads it in the same way."""
 
     path: Path
+    #: Its row index (see `worker.rows.index`).
+    index: Path
     dialect: Dialect
     kind: Kind
     sha256: str
-    #: Whether values that cannot be of the kind were withheld.
-    screen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ class Delivered:
     sha256: str
     bytes: int
     columns: tuple[str, ...]
-    #: Verdicts on values that are not in the input; they are not in the result.
+    #: Verdicts on values that were not sent in their part; they are not in the result.
     extra_verdicts: int
     #: Further verdicts on a value that had one; the first one counts.
     duplicate_verdicts: int
@@ -81,163 +77,165 @@ class Delivered:
 
 def deliver(
     staged: StagedInput,
-    collected: Sequence[CollectedPart],
+    parts: Sequence[SentPart],
     out: BinaryIO,
     *,
     folder: Path,
     provider: str,
     limits: Limits,
     on_progress: Callable[[int], None],
+    form: ResultForm = USUAL_FORM,
 ) -> Delivered:
-    """Join the collected verdicts to the staged input and write the result to `out`, which is flushed and left open.
+    """Join the verdicts of all `parts`, in order, to the staged input; write the result to `out`, which is left open.
 
     Intermediate files go to the private `folder`, which exists. `on_progress` is told the rows written so far. On any
     exception what was written to `out` is worthless. Raises `InputError` (`InputChanged` when the input is not the one
-    that was staged), `CollectedUnreadable`, `ScratchFailed`, or `RowsNotConserved`.
+    that was staged), `RowIndexDamaged`, `CollectedUnreadable`, `ScratchFailed`, or `RowsNotConserved`.
     """
-    with scratch(folder / "join.sqlite3") as database:
-        verdicts = Verdicts(database, staged.kind, lambda: _sent(collected))
-        checked_at = _load(verdicts, collected)
-        joiner = _Joiner(staged, verdicts, provider, checked_at)
-        with InputRows(staged.path, staged.dialect, limits) as rows, measured_text(out) as (text, measured):
-            write = _row_writer(text)
-            write(joiner.columns)
-            for batch in _batches(rows):
-                for cells in joiner.join(batch):
-                    write(cells)
-                on_progress(rows.rows)
-            if rows.sha256 != staged.sha256:
-                raise _changed(staged)
-        ends = joiner.ends
-        counts = RowCounts(rows.rows, **{state.value: ends[state] for state in RowState}).check()
-        return Delivered(
-            counts=counts,
-            verdicts=dict(joiner.words),
-            sha256=measured.sha256,
-            bytes=measured.bytes,
-            columns=joiner.columns,
-            extra_verdicts=verdicts.unused(),
-            duplicate_verdicts=verdicts.duplicates(),
-        )
+    alignment = align(parts, staged.kind, folder)
+    own = staged.dialect.columns if form.format == "csv" else different_columns(staged.dialect.columns)
+    columns = (*own, *added_columns(own, provider, alignment.columns))
+    text = result_text(form, staged.dialect, columns)
+    header = _header(staged, limits, text)
+    with (
+        VerdictLines(parts, alignment.path) as verdicts,
+        RawRows(staged.path, staged.dialect, limits) as rows,
+        measured_text(out) as (result, measured),
+    ):
+        tails = _Tails(verdicts, text, provider, alignment)
+        joiner = _Joiner(staged, sum(part.rows for part in parts), text, tails)
+        result.write(header)
+        try:
+            for lines in joiner.join(rows):
+                result.write("".join(lines))
+                on_progress(joiner.rows)
+        except TooManyCells:
+            raise input_changed(staged.path.name) from None
+        except RowIndexDamaged:
+            # No index fits to an input that changed.
+            if _digest(staged.path) != staged.sha256:
+                raise input_changed(staged.path.name) from None
+            raise
+        if rows.sha256 != staged.sha256:
+            raise input_changed(staged.path.name)
+    return Delivered(
+        counts=joiner.counts(),
+        verdicts=dict(joiner.words),
+        sha256=measured.sha256,
+        bytes=measured.bytes,
+        columns=columns,
+        extra_verdicts=alignment.extra_verdicts,
+        duplicate_verdicts=alignment.duplicate_verdicts,
+    )
 
 
-def added_columns(columns: Sequence[str], provider: str, own: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns that delivery adds to `columns`; `own` are the provider's."""
-    taken = {name.lower() for name in columns}
-    suffix = next(s for s in _suffixes() if taken.isdisjoint(name + s for name in BV_COLUMNS))
-    added = [name + suffix for name in BV_COLUMNS]
-    taken.update(added)
-    for name in own:
-        prefixed = f"{provider}_{name}"
-        names = chain((name,), (prefixed + suffix for suffix in _suffixes()))
-        free = next(candidate for candidate in names if candidate.lower() not in taken)
-        added.append(free)
-        taken.add(free.lower())
-    return tuple(added)
+class _Tails:
+    """What follows a row's state in the result, made of the verdict on its value."""
+
+    def __init__(self, verdicts: VerdictLines, text: ResultText, provider: str, alignment: Alignment) -> None:
+        self._verdicts = verdicts
+        self._text = text
+        self._provider = provider
+        self._columns = list(alignment.columns)
+        self.none = text.tail([""] * (3 + len(self._columns)))
+        #: Verdict word and text for the value of a number; None where there is no verdict.
+        self.of = lru_cache(KEPT_VERDICTS)(self._of)
+
+    def _of(self, number: int) -> tuple[str, str] | None:
+        found = self._verdicts.of(number)
+        if found is None:
+            return None
+        checked_at, word, columns = found
+        # Most verdicts bring all columns, in the same order.
+        own = columns.values() if list(columns) == self._columns else (columns.get(name, "") for name in self._columns)
+        try:
+            return word, self._text.tail([word, self._provider, checked_at, *own])
+        except TypeError:
+            raise CollectedUnreadable(
+                f"the verdict on value {number} has a column that is no text; collect its part again",
+            ) from None
 
 
 class _Joiner:
-    """Rows of the input to rows of the result."""
+    """Rows of the input to lines of the result; the index says of what value each row is, of so many values in all."""
 
-    def __init__(self, staged: StagedInput, verdicts: Verdicts, provider: str, checked_at: Mapping[int, str]) -> None:
-        self._staged = staged
-        self._verdicts = verdicts
-        self._provider = provider
-        self._checked_at = checked_at
-        original = staged.dialect.columns
-        own = verdicts.columns
-        self.columns = (*original, *added_columns(original, provider, own))
-        self._width = len(original)
-        self._own_width = len(own)
-        self.ends: Counter[RowState] = Counter()
+    def __init__(self, staged: StagedInput, values: int, text: ResultText, tails: _Tails) -> None:
+        self._index = staged.index
+        self._values = values
+        self._text = text
+        self._tails = tails
+        #: The number of the value whose first row comes next.
+        self._next = 0
+        self.rows = 0
+        self.ends: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
 
-    def join(self, batch: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-        """The result's rows for some rows of the input."""
-        kind, index, screen = self._staged.kind, self._staged.dialect.column_index, self._staged.screen
-        values = [row_value(kind, row[index] if index < len(row) else "", screen=screen) for row in batch]
-        keys = [None if state else fold_key(kind, value) for value, state in values]
-        matches = self._verdicts.find({key for key in keys if key is not None})
-        for row, (_, state), key in zip(batch, values, keys, strict=True):
-            if len(row) > self._width:
-                raise _changed(self._staged)
-            padding = [""] * (self._width - len(row))
-            match = matches.get(key) if key is not None else None
-            yield [*row, *padding, *self._verdict_cells(state, match)]
+    def join(self, rows: RawRows) -> Iterator[list[str]]:
+        """The lines for all rows, in blocks. Raises `RowIndexDamaged`, `TooManyCells`."""
+        try:
+            with self._index.open("rb") as file:
+                numbers = chain.from_iterable(read_index(file))
+                for block in rows:
+                    lines = self._lines(block, numbers)
+                    self.rows += len(lines)
+                    if len(lines) < len(block):
+                        raise RowIndexDamaged(f"{self._index.name} ends after {self.rows} rows, and there are more")
+                    yield lines
+                if next(numbers, None) is not None or self._next != self._values:
+                    raise RowIndexDamaged(
+                        f"{self._index.name} is for other rows: {self.rows} were read, and {self._next} of the "
+                        f"{self._values} values that were sent are in them",
+                    )
+        except OSError as error:
+            raise RowIndexDamaged(f"{self._index.name} cannot be read ({error.strerror})") from error
 
-    def _verdict_cells(self, state: RowState | None, match: Match | None) -> list[str]:
-        """The added cells of one row: those of its verdict, or its state and blanks."""
-        if match is None:
-            state = state or RowState.MISSING
+    def counts(self) -> RowCounts:
+        """What became of the rows. Raises `RowsNotConserved`."""
+        return RowCounts(self.rows, **{state: self.ends[state] for state in _STATES}).check()
+
+    def _lines(self, block: Sequence[str], numbers: Iterator[int]) -> list[str]:
+        """The lines for some rows; as many as there are numbers."""
+        lines = []
+        for row, number in zip(block, numbers, strict=False):
+            found, tail = None, self._tails.none
+            if number < self._values:
+                found = self._tails.of(number)
+            state = self._state(number, known=found is not None)
+            if found is not None:
+                word, tail = found
+                self.words[word] += 1
             self.ends[state] += 1
-            return [state.value, "", "", "", *[""] * self._own_width]
-        state = RowState.FOLDED if match.seen else RowState.MATCHED
-        match.seen = True
-        self.ends[state] += 1
-        self.words[match.word.value] += 1
-        own = match.cells + [""] * (self._own_width - len(match.cells))
-        return [state.value, match.word.value, self._provider, self._checked_at[match.part], *own]
+            lines.append(self._text.line(row, state, tail))
+        return lines
+
+    def _state(self, number: int, *, known: bool) -> str:
+        """What becomes of a row by the number of its value, on which there is a verdict if it is `known`."""
+        if number == EMPTY:
+            return _EMPTY
+        if number == WITHHELD:
+            return _WITHHELD
+        if number > self._next or number >= self._values:
+            raise RowIndexDamaged(f"{self._index.name} has a value out of turn soon after row {self.rows}")
+        first = number == self._next
+        self._next += first
+        if not known:
+            return _MISSING
+        return _MATCHED if first else _FOLDED
 
 
-class _LineFeeds:
-    """Ends csv rows with LF although csv is told CRLF: it quotes only those line breaks in cells that it is told of."""
-
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-
-    def write(self, row: str, /) -> object:
-        """Write one row, which ends with CRLF."""
-        return self._text.write(row[:-2] + "\n")
+def _header(staged: StagedInput, limits: Limits, text: ResultText) -> str:
+    """What comes before the result's rows."""
+    with RawRows(staged.path, staged.dialect, limits) as rows:
+        for block in rows:
+            if rows.header is not None or not staged.dialect.header:
+                return text.header(rows.header, block[0])
+        return text.header(rows.header, "")
 
 
-def _row_writer(text: TextIO) -> Callable[[Iterable[str]], object]:
-    """A function that writes one row of CSV."""
-    return csv.writer(_LineFeeds(text), lineterminator="\r\n").writerow
-
-
-def _load(verdicts: Verdicts, collected: Iterable[CollectedPart]) -> dict[int, str]:
-    """Take in all collected parts and return when each was checked."""
-    checked_at = {}
-    for part in collected:
-        checked_at[part.index] = part.checked_at
-        try:
-            with part.path.open("rb") as file:
-                verdicts.add(part.index, read_verdicts(file, part.path.name))
-        except OSError as error:
-            raise CollectedUnreadable(
-                f"{part.path.name}, the verdicts of part {part.index}, cannot be read ({error.strerror}); "
-                "collect the part again",
-            ) from error
-    return checked_at
-
-
-def _sent(collected: Iterable[CollectedPart]) -> Iterator[str]:
-    """The values of all parts, as they were sent."""
-    for part in collected:
-        try:
-            yield from read_values(part.values)
-        except OSError as error:
-            raise CollectedUnreadable(
-                f"{part.values.name}, the values of part {part.index}, cannot be read ({error.strerror}); "
-                "look whether storage still has it",
-            ) from error
-
-
-def _batches(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
-    """Rows by `BATCH_ROWS`."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH_ROWS)):
-        yield batch
-
-
-def _suffixes() -> Iterator[str]:
-    """No suffix, then `_2`, `_3` and so on."""
-    yield ""
-    yield from (f"_{number}" for number in count(2))
-
-
-def _changed(staged: StagedInput) -> InputChanged:
-    return InputChanged(
-        f"{staged.path.name} is not the file that was staged (another SHA-256); put the original back, "
-        "or send the new one as another upload",
-    )
+def _digest(path: Path) -> str:
+    """The digest of a whole input. Raises `InputUnreadable`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputUnreadable(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error

@@ -26,9 +26,9 @@
     │   └── CellTooLarge          a cell or row larger than allowed
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
+    ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     ├── ResultUnreadable        a result is damaged or of a later version
-    ├── RowIndexDamaged         an index of rows is damaged
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
 Messages name the file, line, row or column, and what to do; never a value.
@@ -199,6 +199,13 @@ class CollectedUnreadable(RowsError):
     reason = "collected"
 
 
+class RowIndexDamaged(RowsError):
+    """A row index is not the one of its input; it can be made again."""
+
+    reason = "row_index"
+    retryable = True
+
+
 class ManifestUnreadable(RowsError):
     """A manifest is damaged or of a later version."""
 
@@ -209,12 +216,6 @@ class ResultUnreadable(RowsError):
     """A result is damaged or of a later version."""
 
     reason = "result"
-
-
-class RowIndexDamaged(RowsError):
-    """An index of rows is damaged."""
-
-    reason = "row_index"
 
 
 class ScratchFailed(RowsError):

@@ -34,6 +34,10 @@ class Numbering:
         self._written = mmap.mmap(index.fileno(), rows * NUMBER_BYTES, prot=mmap.PROT_READ)
         self._sent = 0
 
+    def finish(self) -> None:
+        """All rows are numbered: end the index."""
+        self._writer.finish()
+
     def close(self) -> None:
         """Let go of the file, which stays open."""
         self._written.close()

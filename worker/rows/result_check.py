@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.core.rows import RowState
-from worker.rows.delivery import BV_COLUMNS
+from worker.rows.added_columns import BV_COLUMNS
 from worker.rows.digest import MeasuredInput
 from worker.rows.errors import ResultUnreadable
 from worker.rows.result_reading import READ_BYTES, read_result

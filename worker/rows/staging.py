@@ -159,3 +159,5 @@ def _write(keys: KeyFile, repeated: Repeats, parts: PartsWriter, index: Path, on
             sent = list(compress(block.keys, first))
             parts.write(sent if block.values is block.keys else list(compress(block.values, first)), sent)
             on_wait()
+        with scratch_errors(index):
+            numbering.finish()

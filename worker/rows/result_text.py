@@ -1,0 +1,196 @@
+"""The text of a result's rows, in each of its forms."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Protocol
+
+import orjson
+
+from worker.core.rows import RowState
+from worker.rows.csv_rows import NO_DELIMITER
+from worker.rows.raw_rows import LINE_BREAKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from worker.rows.dialect import Dialect
+    from worker.rows.result_form import ResultForm
+
+#: What separates cells where the input has a single column without a delimiter.
+USUAL_DELIMITER = ","
+#: The line break of a row that has none in the input, being its last.
+LINE_FEED = "\n"
+#: How the cell of a whole line looks that is quoted already.
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+#: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
+_FORMULA = re.compile(r"[\s\"']*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
+
+
+class TooManyCells(Exception):
+    """A row has more cells than the input has columns."""
+
+
+class ResultText(Protocol):
+    """Makes lines of a result out of rows of the input, each with its line break."""
+
+    def header(self, header: str | None, first_row: str) -> str:
+        """What comes before all rows; `header` is the input's own, `first_row` any row of it."""
+
+    def tail(self, cells: Sequence[str]) -> str:
+        """What `line` adds to a row for the added cells after the first, made once for all rows with one value."""
+
+    def line(self, row: str, state: str, tail: str) -> str:
+        """The line for a row with the first added cell, `state`, and a `tail`. Raises `TooManyCells`."""
+
+
+def result_text(form: ResultForm, dialect: Dialect, columns: Sequence[str]) -> ResultText:
+    """What writes the rows of an input in a form; `columns` are all those of the result."""
+    if form.format == "jsonl":
+        return _JsonLines(dialect, columns, safe=form.spreadsheet_safe)
+    return (_SafeCsv if form.spreadsheet_safe else _OwnCsv)(dialect, columns)
+
+
+def result_delimiter(dialect: Dialect) -> str:
+    """What separates the cells of a CSV result."""
+    return dialect.delimiter or USUAL_DELIMITER
+
+
+def unformulated(cell: str) -> str:
+    """A cell that a spreadsheet takes for text: with an apostrophe before it where it might be run as a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+class _OwnCsv:
+    """Each row as it stands in the input, with cells added."""
+
+    def __init__(self, dialect: Dialect, columns: Sequence[str]) -> None:
+        self._dialect = dialect
+        self._delimiter = result_delimiter(dialect)
+        self._width = len(dialect.columns)
+        self._columns = columns
+        #: What every row has to have of them that needs no padding, and no parsing to be sure of that.
+        self._delimiters = self._width - 1 if dialect.delimiter else -1
+        self._states = {
+            state.value: self._delimiter + _csv_text([state.value, ""], self._delimiter)[:-1] for state in RowState
+        }
+
+    def header(self, header: str | None, first_row: str) -> str:
+        if header is None:
+            return _csv_text(self._columns, self._delimiter) + _line_break(first_row)
+        body, cells, line_break = self._body(header)
+        # Columns beyond the header's own cells have names, too: padding would leave them without.
+        added = _csv_text(self._columns[cells:], self._delimiter)
+        return body + self._delimiter + added + line_break
+
+    def tail(self, cells: Sequence[str]) -> str:
+        return self._delimiter + _csv_text(cells, self._delimiter)
+
+    def line(self, row: str, state: str, tail: str) -> str:
+        body = row.rstrip(LINE_BREAKS)
+        if body.count(self._delimiter) == self._delimiters and '"' not in body:
+            return f"{body}{self._states[state]}{tail}{row[len(body) :] or LINE_FEED}"
+        body, cells, line_break = self._body(row)
+        padding = self._delimiter * (self._width - cells)
+        return f"{body}{padding}{self._states[state]}{tail}{line_break}"
+
+    def _body(self, row: str) -> tuple[str, int, str]:
+        """The characters of a row's cells, how many cells they are, and the line break. Raises `TooManyCells`."""
+        body = row.rstrip(LINE_BREAKS)
+        line_break = row[len(body) :] or LINE_FEED
+        if self._dialect.delimiter is None:
+            return _as_cell(body), 1, line_break
+        cells = _cells_in(body, self._delimiter)
+        if cells > self._width:
+            raise TooManyCells
+        return body, cells, line_break
+
+
+class _SafeCsv:
+    """Each row's cells, written anew so that a spreadsheet runs none of them."""
+
+    def __init__(self, dialect: Dialect, columns: Sequence[str]) -> None:
+        self._dialect = dialect
+        self._delimiter = result_delimiter(dialect)
+        self._columns = columns
+
+    def header(self, header: str | None, first_row: str) -> str:
+        return self._text(self._columns) + _line_break(header or first_row)
+
+    def tail(self, cells: Sequence[str]) -> str:
+        return self._delimiter + self._text(cells)
+
+    def line(self, row: str, state: str, tail: str) -> str:
+        own = _padded_cells(row, self._dialect)
+        return self._text([*own, state]) + tail + _line_break(row)
+
+    def _text(self, cells: Iterable[str]) -> str:
+        return _csv_text([unformulated(cell) for cell in cells], self._delimiter)
+
+
+class _JsonLines:
+    """An object for every row, with text under the name of every column."""
+
+    def __init__(self, dialect: Dialect, columns: Sequence[str], *, safe: bool) -> None:
+        self._dialect = dialect
+        width = len(dialect.columns)
+        self._own, self._state, self._rest = columns[:width], columns[width], columns[width + 1 :]
+        self._safe = safe
+
+    def header(self, _header: str | None, _first_row: str) -> str:
+        return ""
+
+    def tail(self, cells: Sequence[str]) -> str:
+        return self._members(self._rest, cells)
+
+    def line(self, row: str, state: str, tail: str) -> str:
+        members = self._members([*self._own, self._state], [*_padded_cells(row, self._dialect), state])
+        return f"{{{members},{tail}}}\n"
+
+    def _members(self, names: Sequence[str], cells: Sequence[str]) -> str:
+        """The members of an object without its braces."""
+        texts = map(unformulated, cells) if self._safe else cells
+        return orjson.dumps(dict(zip(names, texts, strict=True)))[1:-1].decode()
+
+
+def _cells_in(body: str, delimiter: str) -> int:
+    """How many cells a row has; a blank one has one, which is empty."""
+    if '"' not in body:
+        return body.count(delimiter) + 1
+    return len(next(csv.reader([body], delimiter=delimiter)))
+
+
+def _padded_cells(row: str, dialect: Dialect) -> list[str]:
+    """A row's cells, as many as there are columns. Raises `TooManyCells`."""
+    width = len(dialect.columns)
+    cells = next(csv.reader([row.rstrip(LINE_BREAKS)], delimiter=dialect.delimiter or NO_DELIMITER), [])
+    if len(cells) > width:
+        raise TooManyCells
+    return cells + [""] * (width - len(cells))
+
+
+def _as_cell(line: str) -> str:
+    """A whole line as the first cell of several: as it stands, or quoted where it would be read as more than one."""
+    if '"' not in line and USUAL_DELIMITER not in line:
+        return line
+    if _QUOTED.fullmatch(line):
+        return line
+    (cell,) = next(csv.reader([line], delimiter=NO_DELIMITER))
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _csv_text(cells: Sequence[str], delimiter: str) -> str:
+    """Cells as a row of CSV without a line break, quoted where they need it."""
+    text = delimiter.join(cells)
+    if text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text) and text:
+        return text
+    quoted = io.StringIO(newline="")
+    csv.writer(quoted, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return quoted.getvalue()[:-2]
+
+
+def _line_break(row: str) -> str:
+    """The line break at the end of a row; a line feed where it has none."""
+    return row[len(row.rstrip(LINE_BREAKS)) :] or LINE_FEED

@@ -73,6 +73,13 @@ class Measured:
         return replace(faster, peak_bytes=max(self.peak_bytes, other.peak_bytes))
 
 
+def checked(rows: int, done: Done) -> Done:
+    """What was done; raises `RuntimeError` unless it was done to so many rows."""
+    if done.rows != rows:
+        raise RuntimeError(f"{done.rows:,} rows where there are {rows:,}; what was measured is not the whole step")
+    return done
+
+
 def answer(steps: Mapping[str, Callable[[RowFiles, str], Done]]) -> None:
     """Be the program of one of the steps: `NAME FOLDER ROWS URL`; print what was measured, as JSON."""
     # An interrupt ends the program without a word: its parent is interrupted too, and speaks.

@@ -114,6 +114,10 @@ class RowFiles:
             values = self.staged / name
             yield StagedPart(values, values.with_suffix(".jsonl"), rows)
 
+    def distinct(self) -> int:
+        """Values of all parts."""
+        return sum(part.rows for part in self.parts())
+
     def dialect(self) -> Dialect:
         """How the list is read."""
         return Dialect.model_validate(self._found()["dialect"])
@@ -131,7 +135,7 @@ class RowFiles:
 
 
 def write_list(path: Path, rows: int) -> None:
-    """Write the list: a header and so many rows, about 77 bytes each."""
+    """Write the list: a header and so many rows, 77 bytes each on average once there are millions."""
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("id,contact,email,city,since\n")
         for start in range(0, rows, BATCH_ROWS):
@@ -155,7 +159,7 @@ def _row(number: int) -> str:
         contact = f'"{contact}\nsays ""call me"""'
     elif number % QUOTED_EACH == 3:
         contact = f'"{contact}, A."'
-    city = ("Augsburg", "Berlin", "Chur")[number % 3]
+    city = ("Augsburg", "Bregenz", "Solothurn")[number % 3]
     day = f"2026-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
     return f"{number},{contact},{_address(number)},{city},{day}T{number % 24:02d}:{number % 60:02d}:00Z\n"
 

@@ -6,21 +6,21 @@ and joins rows; it accounts for nothing, keeps no row as it stood, and takes the
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from tests.benchmarks.measured_step import Done, answer
+from tests.benchmarks.measured_step import Done, answer, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.benchmarks.row_files import RowFiles
 
 _LIST = "read_csv(?, header = true, delim = ',', quote = '\"', escape = '\"', all_varchar = true)"
 #: A mailbox is as it is written, its domain in small letters.
-_KEY = "regexp_extract(email, '^(.*)@', 1) || '@' || lower(regexp_extract(email, '@([^@]*)$', 1))"
+_KEY = "split_part(email, '@', 1) || '@' || lower(split_part(email, '@', 2))"
+_COUNT = f"SELECT count(*) FROM {_LIST}"
 _FOLD = f"""
 COPY (
     SELECT any_value(email) FROM (SELECT email, {_KEY} AS key FROM {_LIST} WHERE email <> '') GROUP BY key
@@ -46,30 +46,29 @@ def count_lines(files: RowFiles, _url: str) -> Done:
 
 def count_rows(files: RowFiles, _url: str) -> Done:
     """Count the rows of the list."""
-    with _duckdb(files) as database:
-        (rows,) = database.execute(f"SELECT count(*) FROM {_LIST}", [str(files.source)]).fetchall()[0]
-    return Done(files.source.stat().st_size, int(rows))
+    return _run(files, _COUNT, files.source, rows=files.rows)
 
 
 def fold(files: RowFiles, _url: str) -> Done:
     """Write each address once."""
-    with _duckdb(files) as database:
-        database.execute(_FOLD.format(files.output), [str(files.source)])
-    return Done(files.source.stat().st_size, files.rows)
+    return _run(files, _FOLD, files.source, rows=files.distinct())
 
 
 def join(files: RowFiles, _url: str) -> Done:
     """Write the list with its verdicts, in its order."""
-    with _duckdb(files) as database:
-        database.execute(_JOIN.format(files.output), [str(files.source), str(files.staged / "*.jsonl")])
+    return _run(files, _JOIN, files.source, files.staged / "*.jsonl", rows=files.rows)
+
+
+def _run(files: RowFiles, statement: str, *paths: Path, rows: int) -> Done:
+    """Run a statement on those files that answers with a number of rows, which must be `rows`."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": str(files.folder / "spill"),
+        "autoinstall_known_extensions": False,
+    }
+    with duckdb.connect(config=config) as database:
+        ((found,),) = database.execute(statement.format(files.output), [*map(str, paths)]).fetchall()
+    checked(rows, Done(0, found))
     return Done(files.source.stat().st_size, files.rows)
-
-
-@contextlib.contextmanager
-def _duckdb(files: RowFiles) -> Iterator[duckdb.DuckDBPyConnection]:
-    spill = str(files.folder / "spill")
-    with duckdb.connect(config={"temp_directory": spill, "autoinstall_known_extensions": False}) as database:
-        yield database
 
 
 #: By name; the arguments are those of `tests.benchmarks.measured_step.answer`.

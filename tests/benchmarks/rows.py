@@ -36,7 +36,7 @@ TRIES = 3
 #: Bytes of disk for each row at most: the list, its parts, answer and verdicts, the result, and intermediate files.
 DISK_ROW_BYTES = 1_000
 #: What begins while one list is measured, for the progress bar: with everything to compare with, and without.
-STEPS = 21
+STEPS = 22
 OWN_STEPS = 5
 #: What curl is given every time: no words, no success without one from the server, no wait for leave to send; and it
 #: prints the seconds from its start to its end.
@@ -50,6 +50,7 @@ class Bench:
     files: RowFiles
     #: Hears what begins now.
     say: Callable[[str], None]
+    tries: int = TRIES
     found: dict[str, Measured] = field(default_factory=dict)
 
     def whole(self) -> dict[str, Measured]:
@@ -62,7 +63,7 @@ class Bench:
             self._ours("split")
         self._values_out()
         with loopback_provider(self.files.answer) as url:
-            for _ in range(TRIES):
+            for _ in range(self.tries):
                 self._transfers(url)
             self._ours("collect", url)
         self._ours("deliver")
@@ -94,7 +95,7 @@ class Bench:
                     shutil.copyfileobj(file, whole)
 
     def _transfers(self, url: str) -> None:
-        files, rows = self.files, sum(part.rows for part in self.files.parts())
+        files, rows = self.files, self.files.distinct()
         self._ours("upload", url)
         form = f"file=@{files.values};type=text/csv"
         self._tool("curl_upload", [*CURL, "--output", "/dev/null", "--form", form, url], files.values, rows)
@@ -120,10 +121,10 @@ class Bench:
         self.found[name] = measured if before is None else before.better(measured)
 
 
-def measured(folder: Path, rows: int, *, large: bool, say: Callable[[str], None]) -> Report:
+def measured(folder: Path, rows: int, *, large: bool, say: Callable[[str], None], tries: int = TRIES) -> Report:
     """Measure it all on a list of so many rows, and with `large` on a larger one too."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        found = Bench(RowFiles(Path(place), rows), say).whole()
+        found = Bench(RowFiles(Path(place), rows), say, tries).whole()
     told, tables = [*figures(found)], [table(f"Step by step, {rows:,} rows", found)]
     if large:
         with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -131,14 +132,16 @@ def measured(folder: Path, rows: int, *, large: bool, say: Callable[[str], None]
         told += large_figures(found, more)
         tables.append(table(f"Step by step, {rows * LARGE_TIMES:,} rows", more))
     settings: dict[str, Cell] = {"rows": rows, "provider's columns": len(ANSWER_COLUMNS)}
-    settings |= {"parts": -(-rows // RowFiles(folder, rows).part_rows), "tries of a transfer": TRIES}
+    settings |= {"parts": -(-rows // RowFiles(folder, rows).part_rows), "tries of a transfer": tries}
     return Report(name="rows", settings=settings, figures=told, tables=tables)
 
 
-def check_disk(folder: Path, rows: int) -> None:
-    """Say how much disk so many rows need; raises `ClickException` where there is less."""
+def check_machine(folder: Path, rows: int) -> None:
+    """Say how much disk so many rows need; raises `ClickException` where there is less, or no curl."""
     needed, free = rows * DISK_ROW_BYTES / 1e9, shutil.disk_usage(folder).free / 1e9
     told = f"{rows:,} rows take up to {needed:,.1f} GB in {folder}, which has {free:,.1f} GB free"
+    if shutil.which("curl") is None:
+        raise click.ClickException("there is no curl to compare uploads and downloads with; install it")
     if needed > free:
         raise click.ClickException(f"{told}; give fewer --rows, or set TMPDIR to a folder with more")
     click.echo(f"{told}; everything is removed at the end.", err=True)
@@ -151,7 +154,7 @@ def check_disk(folder: Path, rows: int) -> None:
 def main(rows: int, large: bool, out: Path | None) -> None:
     """Measure staging, upload, download and delivery of one list, each against tools made for it."""
     with tempfile.TemporaryDirectory(prefix="bulkverify-rows-") as name, progress_bar() as progress:
-        check_disk(Path(name), rows * (LARGE_TIMES if large else 1))
+        check_machine(Path(name), rows * (LARGE_TIMES if large else 1))
         begun = count()
         task = progress.add_task("rows", total=STEPS + can_split() + large * OWN_STEPS)
 

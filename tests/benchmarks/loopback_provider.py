@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         """Take a list, and drop it."""
         left_bytes = int(self.headers["Content-Length"])
         block = memoryview(bytearray(BLOCK_BYTES))
-        while left_bytes and (taken := self.rfile.readinto1(block[:left_bytes])):  # type: ignore[attr-defined]  # a buffered reader
+        while left_bytes and (taken := self.rfile.readinto1(block[:left_bytes])):
             left_bytes -= taken
         self._say({"success": True, "message": "Success", "id": 1, "status": "PROCESSING"})
 

@@ -26,10 +26,13 @@ POINTS = all
 MINUTES = 5
 REPORT = build/chaos.json
 
+# Rows of the list that `make rows` sends through everything; ten million take some 20 GB of disk.
+ROWS = 10000000
+
 # The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.
 ONLY =
 
-.PHONY: help demo up test fuzz sim crashpoints mutations chaos bench setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test fuzz sim crashpoints mutations chaos rows bench setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -50,6 +53,7 @@ help:
 	@echo '              ONLY=NAME breaks that one alone'
 	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
 	@echo '              faults again, REPORT=FILE gets the figures'
+	@echo 'make rows     one list of ROWS=10000000 rows through everything, and each row of its result compared'
 	@echo 'make bench    measure calls, lag, memory, throughput, recovery and rows anew for docs/performance.md;'
 	@echo '              ONLY=NAME measures that one alone'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
@@ -98,6 +102,10 @@ mutations: setup-dev
 # Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
 chaos: setup-dev
 	@$(BIN)/python -m tests.builders.chaos.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
+
+# One long list from end to end, each row compared; `make tests` has a short one.
+rows: setup-dev
+	@$(BIN)/python -m tests.builders.rows.run --rows $(ROWS)
 
 # Every benchmark, one after the other; best with nothing else to do for the machine.
 bench: setup-dev

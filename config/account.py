@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from config import endpoints
 from config.fields import Doc
+from config.verdict_rules import KINDS, RULES_MAX, VerdictRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,16 @@ class Account(BaseModel):
     when_absent: Annotated[
         WhenAbsent, Doc("what follows an attempt that is proven to have made no job", "a word", '"resubmit"')
     ] = "resubmit"
+    #: Before the built-in rules, in this order: the first one that applies decides.
+    verdicts: Annotated[
+        tuple[VerdictRule, ...],
+        Doc(
+            "rules of the account's own for verdicts",
+            "a list of tables",
+            '[{ kind = "email", column = "fraud_score", at_least = 90, verdict = "bad" }]',
+        ),
+        Field(max_length=RULES_MAX),
+    ] = ()
     timeouts: Annotated[Timeouts, Doc("how long calls wait", "a table", "{ read_seconds = 60 }")] = Timeouts()
     key_in: Annotated[KeyIn, Doc("where a call carries the key", "a word", '"header"')] = Field(
         default_factory=_best_key_place
@@ -141,6 +152,17 @@ class Account(BaseModel):
         if info.data.get("provider") == "ipqs":
             raise ValueError("is given, but ipqs has nothing of the kind to choose")
         return value
+
+    @field_validator("verdicts")
+    @classmethod
+    def _check_verdicts(cls, rules: tuple[VerdictRule, ...], info: ValidationInfo) -> tuple[VerdictRule, ...]:
+        provider = info.data.get("provider")
+        strange = sorted({rule.kind for rule in rules if provider and rule.kind not in KINDS[provider]})
+        if strange:
+            raise ValueError(
+                f"has rules for {', '.join(strange)}, but {provider} verifies {', '.join(KINDS[str(provider)])}"
+            )
+        return rules
 
     @field_validator("max_part_rows")
     @classmethod

@@ -16,6 +16,7 @@ from config.account import Account, Timeouts
 from config.errors import AccountsInvalid, Problem
 from config.fields import doc_of, expectation_of, fault_of, is_consequence
 from config.keys import KEY_FIELDS, KeyUnusable, ResolvedKey, resolve_key
+from config.verdict_rules import VerdictRule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,9 @@ FILE_BYTES_MAX = 1_048_576
 
 #: Fields, in lower case and without underscores, that people use to write a key into the file.
 LITERAL_KEY_FIELDS = frozenset({"key", "apikey", "token", "secret", "password"})
+
+#: What the tables inside an account's table are.
+_INNER: Mapping[str, type[BaseModel]] = {"timeouts": Timeouts, "verdicts": VerdictRule}
 
 #: Stands in while the rest of an account without a usable key is checked, so that all problems come at once.
 _NO_KEY = ResolvedKey(SecretStr(""), "nowhere")
@@ -153,8 +157,9 @@ def _literal_key(subject: str, field: str) -> Problem:
 
 def _problem(subject: str, error: ErrorDetails) -> Problem:
     *tables, name = [str(step) for step in error["loc"] if isinstance(step, str)]
-    model: type[BaseModel] = Timeouts if tables else Account
-    where = " ".join([subject, ".".join([*tables, name])])
+    model: type[BaseModel] = _INNER[tables[0]] if tables else Account
+    entries = [f"(entry {step + 1})" for step in error["loc"] if isinstance(step, int)]
+    where = " ".join([subject, ".".join([*tables, name]), *entries])
     if error["type"] == "extra_forbidden":
         known = (
             sorted({*Account.model_fields, *KEY_FIELDS} - {"name", "key"})

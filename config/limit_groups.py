@@ -78,6 +78,15 @@ class Keeping(BaseModel):
         Doc("How long the staged files of ended uploads are kept in storage; not their results", "days"),
         Field(ge=0, le=3650),
     ] = 7.0
+    keep_raw: Annotated[
+        bool,
+        Doc(
+            "Whether the provider's own files are kept beside the result, for ever; otherwise they are kept as long as "
+            "the staged files. Those of leaked_password are never kept",
+            "a truth value",
+            "true",
+        ),
+    ] = False
     tombstone_days: Annotated[
         float,
         Doc("How long purged uploads, and attempts to spend, are remembered after that", "days", example="400"),

@@ -14,17 +14,16 @@ import os
 import re
 import time
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from producers.answering import answered_upload_id
 from producers.contract import CONTRACT_VERSION
 from producers.errors import NoResult, NotAccepted, NotConfigured, ProducerError, RecordUnreadable, Unavailable
-from producers.identity import derive_upload_id, said_by_id
-from producers.inline_rows import rows_sha256
-from producers.request import RowOptions, UploadRequest, check_size, from_fields, to_json
+from producers.identity import said_by_id
+from producers.naming import with_id
+from producers.request import UploadRequest, check_size, from_fields, to_json
 from producers.results import Result
-from producers.source import given_source, hashed_source
+from producers.source import given_source
 from producers.waiting import LOOK_PERIOD_SECONDS, Submission, Waiting, Watch
 from producers.wire import Wire, connect, order_of
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from producers.errors import Rejected
     from producers.records import Event, Status
+    from producers.row_options import RowOptions
 
 #: Environment variable that names the server, the same one that the workers read.
 URL_VARIABLE = "BULKVERIFY_REDIS_URL"
@@ -94,6 +94,9 @@ class Client:
         label: str = "",
         again: str | None = None,
         reuse: float | None = None,
+        screen: bool = False,
+        format: str = "csv",  # noqa: A002 - the contract's word
+        spreadsheet_safe: bool = False,
     ) -> str:
         """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
@@ -102,7 +105,9 @@ class Client:
         what is wanted as the provider's own files too, and `result` where the result is wanted: in `storage`, or as
         `rows` in Redis too, for an application without the storage. The word `again` has content verified, and paid
         for, that was verified before; the same word is the same upload. With `reuse`, hours, parts of the list that the
-        account has verified within so many are given those verdicts, and are not paid for.
+        account has verified within so many are given those verdicts, and are not paid for. `screen` withholds values
+        that cannot be of the kind, unpaid. The result is CSV, or by `format` JSON Lines (`jsonl`); `spreadsheet_safe`
+        takes formulas out of the CSV.
 
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Only where the workers alone
         can derive the id (`url` and `remote_url` without an `upload_id`) it returns when intake has answered, and
@@ -123,6 +128,9 @@ class Client:
             label=label,
             again=again,
             reuse=reuse,
+            screen=screen,
+            format=format,
+            spreadsheet_safe=spreadsheet_safe,
         )
         return self.submit_request(request)
 
@@ -143,6 +151,9 @@ class Client:
         label: str = "",
         again: str | None = None,
         reuse: float | None = None,
+        screen: bool = False,
+        format: str = "csv",  # noqa: A002 - the contract's word
+        spreadsheet_safe: bool = False,
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
         """The complete request for a list, and nothing sent; `on_bytes` follows the hashing of a file.
@@ -164,10 +175,13 @@ class Client:
                 "label": label,
                 "again": again,
                 "reuse": reuse,
+                "screen": screen,
+                "format": format,
+                "spreadsheet_safe": spreadsheet_safe,
                 "producer": self._producer,
             }
         )
-        return _with_id(request, on_bytes)
+        return with_id(request, on_bytes)
 
     def submit_request(self, request: UploadRequest) -> str:
         """Put a request into the stream; the upload's id.
@@ -175,11 +189,12 @@ class Client:
         Raises `NotAccepted`, and `RequestInvalid` for one that is too large; without an id also `SourceUnusable`, and
         `Rejected` where intake has to be asked for the id.
         """
-        named = _with_id(request)
+        named = with_id(request)
         upload_id, text = named.upload_id, to_json(named)
         check_size(text.encode())
         try:
-            ambiguous = upload_id is not None and not said_by_id(named) and self._wire.known(upload_id)
+            known = None if upload_id is None else self._wire.statuses([upload_id])[upload_id]
+            ambiguous = known is not None and not said_by_id(named, known)
             positions = self._wire.positions()
         except Unavailable as error:
             raise NotAccepted(f"{error.message} Nothing was accepted.", certain=True) from None
@@ -310,17 +325,3 @@ class Client:
             position = events[-1].id if events else position
             if left_seconds <= 0:
                 return
-
-
-def _with_id(request: UploadRequest, on_bytes: Callable[[int], None] | None = None) -> UploadRequest:
-    """The request with its upload id, derived from the list's content when it has none and the list is within reach."""
-    source = request.source
-    if request.upload_id is not None:
-        return request
-    if source.path is not None:
-        digest = hashed_source(Path(source.path), on_bytes)
-    elif source.rows is not None:
-        digest = rows_sha256(source.rows)
-    else:
-        return request
-    return request.model_copy(update={"upload_id": derive_upload_id(request, digest)})

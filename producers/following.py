@@ -52,8 +52,11 @@ def deliver(client: Client, report: Report, target: Path) -> Report:
 
 
 def target_of(report: Report, output: Path) -> Path:
-    """Where a result goes: `output` itself, or into it when it is a folder."""
-    return output / f"{report.upload_id}.csv" if output.is_dir() else output
+    """Where a result goes: `output` itself, or into it when it is a folder, with the ending that the result has."""
+    if not output.is_dir():
+        return output
+    ending = ".jsonl" if report.result is not None and report.result.url.endswith(".jsonl") else ".csv"
+    return output / f"{report.upload_id}{ending}"
 
 
 def _ended(upload_id: str, name: str, outcome: Status | ProducerError, display: Display) -> Report:

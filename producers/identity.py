@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from producers.contract import DERIVED_ID_PREFIX
+from producers.errors import RecordUnreadable
 from producers.inline_rows import reading_options
 from producers.request import canonical_json, given_fields
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from producers.records import Status
     from producers.request import UploadRequest
 
 #: Bytes read at once while a file is hashed.
@@ -43,11 +45,14 @@ def request_digest(request: UploadRequest) -> str:
 def derive_upload_id(request: UploadRequest, content_sha256: str) -> str:
     """The id of a request that has none: `auto-` and 32 hexadecimal digits.
 
-    They are of account, kind, options, content, and of `again` and `reuse` where they are given: whoever does not ask
-    for verdicts of some age is never told of an upload that may have taken over such.
+    They are of account, kind, options, content, and of `screen`, `again` and `reuse` where they are given: whoever does
+    not ask for verdicts of some age is never told of an upload that may have taken over such. What the result is
+    written as is no part of it: a list in another form is no reason to pay once more.
     """
     options = reading_options(request).model_dump(mode="json", exclude_none=True)
     named: dict[str, object] = {"account": request.account, "kind": request.kind, "options": options}
+    if request.screen:
+        named["screen"] = True
     if request.again is not None:
         named["again"] = request.again
     if request.reuse is not None:
@@ -60,12 +65,15 @@ def is_derived(upload_id: str) -> bool:
     return upload_id.startswith(DERIVED_ID_PREFIX)
 
 
-def said_by_id(request: UploadRequest) -> bool:
-    """Whether a known upload of the request's id certainly is what the request asks for, so that nobody has to judge.
+def said_by_id(request: UploadRequest, known: Status | RecordUnreadable) -> bool:
+    """Whether the known upload of the request's id certainly is what the request asks for, so that nobody has to judge.
 
-    A derived id says nothing of where a result is wanted, and what besides it.
+    A derived id says nothing of where a result is wanted, what besides it, and as what; of the last the record does.
     """
-    return is_derived(str(request.upload_id)) and request.result == "storage" and not request.segments
+    if not is_derived(str(request.upload_id)) or isinstance(known, RecordUnreadable):
+        return False
+    same_form = (known.result_format, known.spreadsheet_safe) == (request.format, request.spreadsheet_safe)
+    return same_form and request.result == "storage" and not request.segments
 
 
 def content_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from producers.request import RowOptions
+from producers.row_options import RowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

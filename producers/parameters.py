@@ -96,7 +96,7 @@ output_option = click.option(
     "--output",
     metavar="OUT",
     type=ResultTarget(path_type=Path),
-    help="Copy the result here: to a file, or into a folder as ID.csv.",
+    help="Copy the result here: to a file, or into a folder as ID.csv (ID.jsonl).",
 )
 
 

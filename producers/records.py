@@ -134,8 +134,13 @@ class Status(Readable):
     folded: int = 0
     distinct: int = 0
     parts_total: int = 0
+    #: Rows whose values are not sent, because they cannot be sent, or because `screen` was asked for.
+    withheld: int = 0
     #: Rows read so far while the upload is being prepared.
     staged_rows: int = 0
+    #: What the result is written as: `csv` or `jsonl`; and whether cells that look like formulas are changed in it.
+    result_format: str = "csv"
+    spreadsheet_safe: bool = False
     result: ResultSummary | None = None
     parts: PartCounts = PartCounts()
 

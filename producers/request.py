@@ -6,7 +6,6 @@ Needs only pydantic.
 
 from __future__ import annotations
 
-import codecs
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,8 +15,6 @@ from producers.checked import Checked
 from producers.contract import (
     ACCOUNT_PATTERN,
     AGAIN_PATTERN,
-    COLUMN_CHARS_MAX,
-    COLUMN_POSITION_MAX,
     CONTRACT_VERSION,
     DERIVED_ID_PREFIX,
     LABEL_CHARS_MAX,
@@ -29,6 +26,7 @@ from producers.contract import (
 from producers.errors import RequestInvalid
 from producers.problems import problems_of
 from producers.request_source import Source
+from producers.row_options import RowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,49 +46,8 @@ Segment = Literal["all", "pristine", "clean", "bad"]
 #: Where an application gets its result from.
 ResultPlace = Literal["storage", "rows"]
 
-
-class RowOptions(Checked):
-    """How the file is to be read where it should not be found out: a field that is absent is detected."""
-
-    column: Annotated[
-        Annotated[str, Field(min_length=1, max_length=COLUMN_CHARS_MAX)]
-        | Annotated[int, Field(ge=0, le=COLUMN_POSITION_MAX)]
-        | None,
-        Field(
-            description="The column that holds the values: its name in the header, or its position counted from 0.",
-            examples=["email", 0],
-        ),
-    ] = None
-    header: Annotated[
-        bool | None, Field(description="Whether the first row holds the columns' names.", examples=[True])
-    ] = None
-    delimiter: Annotated[
-        str | None,
-        Field(
-            description="The character between two cells: one ASCII character other than a quote or a line end.",
-            pattern=r"^[\t\x20\x21\x23-\x7e]$",
-            examples=[",", ";", "\t"],
-        ),
-    ] = None
-    encoding: Annotated[
-        str | None,
-        Field(
-            description="The file's character encoding, by a name that Python knows.",
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
-            examples=["utf-8", "cp1252"],
-        ),
-    ] = None
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, encoding: str | None) -> str | None:
-        if encoding is None:
-            return None
-        try:
-            "a".encode(encoding)
-        except (LookupError, UnicodeError):
-            raise ValueError("is not the name of a text encoding") from None
-        return codecs.lookup(encoding).name
+#: What a result is written as: CSV, or JSON Lines (an object for each row).
+ResultFormat = Literal["csv", "jsonl"]
 
 
 class UploadRequest(Checked):
@@ -129,6 +86,17 @@ class UploadRequest(Checked):
     ]
     source: Annotated[Source, Field(description="Where the list is.")]
     options: Annotated[RowOptions, Field(description="How to read the list.")] = RowOptions()
+    screen: Annotated[
+        bool,
+        Field(
+            description=(
+                "Whether values that cannot be what the kind says, such as an e-mail address without @, are withheld: "
+                "they are in the result, are not sent, and are not paid for. A list with it is another upload than the "
+                "same list without it."
+            ),
+            examples=[True],
+        ),
+    ] = False
     method: Annotated[
         Method,
         Field(
@@ -158,6 +126,20 @@ class UploadRequest(Checked):
             examples=["rows"],
         ),
     ] = "storage"
+    format: Annotated[
+        ResultFormat,
+        Field(description="What the result is written as: CSV, or JSON Lines, an object a row.", examples=["jsonl"]),
+    ] = "csv"
+    spreadsheet_safe: Annotated[
+        bool,
+        Field(
+            description=(
+                "Whether cells of a CSV result that a spreadsheet would run as formulas begin with an apostrophe, the "
+                "input's own cells too: for results that people open."
+            ),
+            examples=[True],
+        ),
+    ] = False
     again: Annotated[
         str | None,
         Field(
@@ -221,6 +203,8 @@ class UploadRequest(Checked):
             raise ValueError("has passwords and wants rows as result, where they would lie in Redis; use storage")
         if self.reuse is not None and self.kind == "leaked_password":
             raise ValueError("has passwords and reuse, but no verdicts on them are kept beyond their upload's end")
+        if self.spreadsheet_safe and self.format != "csv":
+            raise ValueError("has spreadsheet_safe, which is about CSV, and another format; leave one of them out")
         if self.method == "pull" and self.source.remote_url is None:
             raise ValueError("has the method pull, for which source.remote_url has to name the list")
         return self

@@ -20,7 +20,10 @@ class Source(Checked):
     path: Annotated[
         str | None,
         Field(
-            description="Absolute path of a text file that the workers can open, inside one of their input roots.",
+            description=(
+                "Absolute path of a text file that the workers can open, inside one of their input roots; it may be "
+                "compressed with gzip, as the files of the other fields may."
+            ),
             pattern=r"^/[^\x00]*$",
             max_length=PATH_CHARS_MAX,
             examples=["/srv/lists/newsletter.csv"],

@@ -28,7 +28,7 @@ from producers.parameters import (
 )
 from producers.progress import progress
 from producers.report import report_of_error, shown
-from producers.request import Kind, Method, ResultPlace, Segment
+from producers.request import Kind, Method, ResultFormat, ResultPlace, Segment
 from producers.standard_input import STANDARD_INPUT, rows_of
 from producers.uploading import Elsewhere, Uploading, Wish
 
@@ -82,6 +82,10 @@ class _AgainWord(click.ParamType[str]):
 )
 @click.option("--encoding", metavar="E", help="The files' encoding.  [default: found out]")
 @click.option(
+    "--screen", is_flag=True,
+    help="Withhold values that cannot be of the kind, unpaid: they are in the result, and are not sent.",
+)  # fmt: skip
+@click.option(
     "--method", type=click.Choice(get_args(Method)), metavar="M", default="auto", show_default=True,
     help=f"How the lists go to the provider: {', '.join(get_args(Method))}.",
 )  # fmt: skip
@@ -92,6 +96,14 @@ class _AgainWord(click.ParamType[str]):
 @click.option(
     "--result", type=click.Choice(get_args(ResultPlace)), metavar="PLACE", default="storage", show_default=True,
     help="Where the result is wanted: storage; or rows, in Redis too, for a machine without the storage.",
+)  # fmt: skip
+@click.option(
+    "--format", type=click.Choice(get_args(ResultFormat)), metavar="F", default="csv", show_default=True,
+    help="What the result is written as: csv, or jsonl, an object a row.",
+)  # fmt: skip
+@click.option(
+    "--spreadsheet-safe", is_flag=True,
+    help="Put an apostrophe before cells of the CSV that a spreadsheet would run as formulas.",
 )  # fmt: skip
 @click.option(
     "--again", type=_AgainWord(), metavar="[WORD]", is_flag=False, flag_value="",
@@ -212,6 +224,9 @@ def wish_of(given: Mapping[str, Asked]) -> Wish:
         result=str(given.get("result", "storage")),
         again=None if given.get("again") is None else str(given["again"]),
         reuse=reuse if isinstance(reuse, float) else None,
+        screen=bool(given.get("screen")),
+        format=str(given.get("format", "csv")),
+        spreadsheet_safe=bool(given.get("spreadsheet_safe")),
     )
 
 

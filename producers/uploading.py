@@ -53,6 +53,11 @@ class Wish:
     again: str | None = None
     #: Hours of age up to which verdicts that are there are taken over.
     reuse: float | None = None
+    #: Whether values that cannot be of the kind are withheld.
+    screen: bool = False
+    #: What the results are written as, and whether they are made harmless to spreadsheets.
+    format: str = "csv"
+    spreadsheet_safe: bool = False
 
 
 @dataclass(slots=True)
@@ -137,6 +142,9 @@ class Uploading:
             label=self.wish.label,
             again=self.wish.again,
             reuse=self.wish.reuse,
+            screen=self.wish.screen,
+            format=self.wish.format,
+            spreadsheet_safe=self.wish.spreadsheet_safe,
             on_bytes=on_bytes,
         )
 
@@ -160,7 +168,7 @@ class Uploading:
             self.display.show(name, WAITING)
             return
         self.known.add(upload_id)
-        if said_by_id(request):
+        if said_by_id(request, known):
             self.standing[upload_id] = known
             self.display.show(name, stage_of(known))
             self.display.note(f"{name}: upload {upload_id} is already known: state {known.state}.")

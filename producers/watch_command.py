@@ -41,7 +41,8 @@ ONCE_SECONDS = 600.0
 
 #: Options that are those of `upload`, with the same meaning.
 _AS_UPLOAD_HAS = (
-    "account", "kind", "column", "header", "delimiter", "encoding", "method", "segments", "result", "label",
+    "account", "kind", "column", "header", "delimiter", "encoding", "screen", "method", "segments", "result", "format",
+    "spreadsheet_safe", "label",
 )  # fmt: skip
 
 _HELP = f"""Have every list verified that is put into FOLDER.
@@ -129,8 +130,9 @@ def watch(
 def _check(wish: Wish) -> None:
     """Refuse what no file could be submitted with. Raises `RequestInvalid`."""
     asked = {"account": wish.account, "kind": wish.kind, "options": dict(wish.options), "label": wish.label}
-    wanted = {"method": wish.method, "segments": list(wish.segments), "result": wish.result}
-    from_fields({"version": CONTRACT_VERSION, "source": {"path": "/"}, **asked, **wanted})
+    wanted = {"method": wish.method, "segments": list(wish.segments), "result": wish.result, "screen": wish.screen}
+    form = {"format": wish.format, "spreadsheet_safe": wish.spreadsheet_safe}
+    from_fields({"version": CONTRACT_VERSION, "source": {"path": "/"}, **asked, **wanted, **form})
 
 
 def _print(told: Told, *, as_json: bool) -> None:

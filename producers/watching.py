@@ -217,6 +217,9 @@ class Watching:
                 method=self.wish.method,
                 segments=self.wish.segments,
                 result=self.wish.result,
+                screen=self.wish.screen,
+                format=self.wish.format,
+                spreadsheet_safe=self.wish.spreadsheet_safe,
                 label=self.wish.label,
                 on_bytes=lambda _: self._go_on(),
             )

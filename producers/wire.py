@@ -115,11 +115,6 @@ class Wire:
                 certain=False,
             ) from None
 
-    def known(self, upload_id: str) -> bool:
-        """Whether a record of the upload exists."""
-        with self._reading():
-            return bool(self._server.exists(upload_key(upload_id)))
-
     def statuses(self, upload_ids: Sequence[str]) -> dict[str, Status | RecordUnreadable | None]:
         """The status of each upload by id: None where there is no record, the error where it makes no sense."""
         found: dict[str, Status | RecordUnreadable | None] = {}

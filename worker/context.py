@@ -85,10 +85,15 @@ class Connected:
             account=self.account.name,
             service=self.service,
             kind=kind,
-            version=str(self.account.verification_version),
+            version=self._version(kind),
             rows=rows,
             digest=digest,
         )
+
+    def _version(self, kind: str) -> str:
+        """The provider's verification, and the account's own rules for verdicts of the kind, where there are any."""
+        rules = [rule.model_dump_json() for rule in self.account.verdicts if rule.kind == kind]
+        return " ".join([str(self.account.verification_version), *rules])
 
     def is_named(self, record: AccountRecord) -> bool:
         """Whether the account's list is known to show the names that were given; `record` is the account's."""

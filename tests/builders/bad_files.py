@@ -92,6 +92,7 @@ def _workbook() -> bytes:
 
 
 _LIST = "email\nann@example.com\nbob@example.com\n"
+_GZIP = gzip.compress(_LIST.encode())
 _UTF8 = "name,email\nZoë,zoe@example.com\n"
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ENCODING = "options.encoding"
@@ -121,7 +122,12 @@ BAD_FILES = (
     bad_file("a workbook", _workbook(), "binary", "an Excel workbook", "save the sheet as CSV"),
     bad_file("an old workbook", b"\xd0\xcf\x11\xe0\xa1\xb1", "binary", "an old Excel workbook", "save the sheet"),
     bad_file("a picture", _PNG, "binary", "a picture", "write the list as text"),
-    bad_file("gzip", gzip.compress(_LIST.encode()), "binary", "compressed with gzip", "decompress it"),
+    bad_file("gzip twice", gzip.compress(_GZIP), "binary", "compressed with gzip twice", "compress it once"),
+    bad_file("cut gzip", _GZIP[:-9], "compression", "cut-gzip.csv is compressed", "is cut off", "compress the list"),
+    bad_file("damaged gzip", _GZIP[:-8] + bytes(8), "compression", "damaged", "compress the list again"),
+    bad_file("gzip and more", _GZIP + b"email\n", "compression", "to its end", "is not gzip", "send it as it is"),
+    bad_file("a gzip bomb", gzip.compress(bytes(1_000_000)), "too_large", "decompressed", "20,000 bytes", "split it"),
+    bad_file("a document in gzip", gzip.compress(b"%PDF-1.7"), "binary", "a PDF document", "export the list as CSV"),
     bad_file("a document", b"%PDF-1.7\n%\xe2\xe3", "binary", "a PDF document", "export the list as CSV"),
     bad_file("random bytes", bytes(range(128, 256)) * 4, "encoding", "line 1", _ENCODING),
     bad_file("only a header", "email\n", "empty", "'email'", "0 rows", "check the file"),

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 #: Words that applications may rely on.
 REASONS = {
-    "account_unknown", "binary", "cell_too_large", "changed", "column_not_found", "column_unclear", "conflict",
+    "account_unknown", "binary", "cell_too_large", "changed", "column_not_found", "column_unclear", "compression",
+    "conflict",
     "delimiter", "empty", "encoding", "header", "host_not_allowed", "kind_unsupported", "method_unsupported",
     "not_a_list", "not_found", "not_json", "not_pullable", "outside_roots", "producer_quota", "quote", "schema",
     "secret_inside", "segment_unsupported", "source_unavailable", "too_large", "too_many_columns", "too_many_rows",

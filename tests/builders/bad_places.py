@@ -48,6 +48,7 @@ SITE: dict[str, tuple[Scripted, ...]] = {
     "/page.csv": (_whole(_PAGE, Content_Type="text/html"),),
     "/ssh.csv": (Scripted(raw=b"SSH-2.0-OpenSSH_9.2\r\n"),),
     "/header.csv": (_whole(b"email\n" + _LIST),),
+    "/list.csv.gz": (_whole(gzip.compress(_LIST)),),
     "/doubles.csv": (_whole(_LIST + _LIST),),
     "/two.csv": (_whole(b"1,ann@example.com\n2,bob@example.com\n"),),
 }
@@ -187,6 +188,7 @@ BAD_REMOTES = (
     ),
     _remote("a remote page", "/page.csv", "not_a_list", "page.csv", "a web page", "send the list"),
     _remote("a remote host that is none of the web", "/ssh.csv", "source_unavailable", "/ssh.csv", _LATER),
+    _remote("a pull of a compressed list", "/list.csv.gz", "not_pullable", "it is compressed", "(auto)", method="pull"),
     _remote("a pull of a header", "/header.csv", "not_pullable", "/header.csv", "a header", "(auto)", method="pull"),
     _remote(
         "a pull of equal rows",

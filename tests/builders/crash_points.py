@@ -16,6 +16,7 @@ import structlog
 from tests.builders.effects import Crashed, Effect, EffectKind, Fate
 from tests.builders.file_server import FileServer
 from tests.builders.invariants import broken_invariants
+from tests.builders.published import unfit_results
 from tests.builders.snapshot import Snapshot
 from tests.builders.stepping import NotAtRest, Stepping, stepping
 from worker.core.states import UploadState
@@ -97,10 +98,13 @@ class CrashPoints:
         self._begin()
         watcher = _At(point)
         self.line.process.effects.watcher = watcher
+        unfit: list[str] = []
         try:
             try:
                 self.line.settle(UPLOAD)
             except Crashed:
+                # What whoever reads the storage sees meanwhile.
+                unfit = list(unfit_results(open_storage(self.line.settings.storage_url)))
                 self.line.restart()
                 self.line.settle(UPLOAD)
             # What nobody knew may be found by the next walk over the remote list.
@@ -110,7 +114,7 @@ class CrashPoints:
             return [str(moving)]
         if watcher.met != point.effect.name:
             return [f"the run took another way than the one that was numbered: there it came to {watcher.met}"]
-        return self._wrong()
+        return unfit + self._wrong()
 
     def _numbered(self) -> Sequence[Effect]:
         """The effects of a run without a fault."""

@@ -59,6 +59,9 @@ _WISHES = st.fixed_dictionaries(
     optional={
         "segments": st.lists(st.sampled_from(["all", "pristine", "clean", "bad"]), max_size=2, unique=True),
         "result": st.sampled_from(["storage", "rows"]),
+        "screen": st.booleans(),
+        "format": st.sampled_from(["csv", "jsonl"]),
+        "spreadsheet_safe": st.booleans(),
         "reuse": st.sampled_from([None, 1, 0.5, 8_760]),
         "label": st.sampled_from(["news", "=cmd|x", "\N{PILE OF POO}"]),
         "producer": st.sampled_from(["crm", GREEDY, ""]),

@@ -11,6 +11,7 @@ from worker.actors.names import manifest_name
 from worker.core.states import UploadState
 from worker.rows.errors import ManifestUnreadable
 from worker.rows.manifest import Manifest
+from worker.rows.result_check import check_manifest, check_result
 from worker.storage import StorageError
 
 if TYPE_CHECKING:
@@ -67,3 +68,21 @@ def _broken_digests(upload: UploadRecord, manifest: Manifest, storage: Storage) 
             continue
         if found != sha256:
             yield f"{upload.upload_id} has {name} with another digest than its manifest tells"
+
+
+def unfit_results(storage: Storage) -> Iterator[str]:
+    """One sentence for each manifest in storage that does not fit the result it names, at whatever moment.
+
+    A result without a manifest is none yet, or none any more.
+    """
+    for name in storage.list("results"):
+        if not name.endswith("/manifest.json"):
+            continue
+        try:
+            manifest = Manifest.load(storage.read(name, OBJECT_BYTES_MAX), name)
+            with storage.open(manifest.result.object) as result:
+                findings = check_result(result, manifest, lambda _bytes: None).findings
+        except (StorageError, ManifestUnreadable) as error:
+            yield f"{name} is there, and its result cannot be read: {error}"
+            continue
+        yield from (f"{name}: {finding.message}" for finding in (*check_manifest(manifest), *findings))

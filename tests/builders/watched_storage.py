@@ -101,6 +101,11 @@ class WatchedStorage:
         """See `Storage.written_at`."""
         return self._reading("find", folder, lambda: self._inner.written_at(folder))
 
+    def delete(self, name: str) -> None:
+        """See `Storage.delete`."""
+        with self._changing("delete", name):
+            self._inner.delete(name)
+
     def delete_prefix(self, folder: str) -> int:
         """See `Storage.delete_prefix`."""
         with self._changing("delete", folder):

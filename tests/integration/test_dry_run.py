@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,19 @@ def test_words_for_people(bench: Bench) -> None:
     assert fields["rows"] == "4: 1 empty, 1 folded, 0 withheld, 2 to send"
     assert fields["parts"] == "2, at most 1 rows each"
     assert fields["credits"] == "2 at most"
+
+
+def test_a_compressed_list_that_is_screened(bench: Bench) -> None:
+    """A list is decompressed and screened as workers would do it, and what that saves is told."""
+    path = bench.line.folder / "list.csv.gz"
+    path.write_bytes(gzip.compress((LIST + "Cy;n/a\n").encode()))
+    [told] = bench.told(str(path), "--screen", "--format", "jsonl")
+    assert told["counts"] == {"rows": 5, "empty": 1, "folded": 1, "withheld": 1, "distinct": 2, "parts": 2}
+    assert told["credits_saved"] == {"folded": 1, "empty": 1, "withheld": 1, "reused": 0}
+    assert told["dialect"]["why"].startswith(f"decompressed with gzip from {path.stat().st_size} to ")
+    assert told["upload_id"] == bench.line.submit(path, "ipqs-main", screen=True, format="jsonl")
+    lines = bench.dry(str(path), "--account", "ipqs-main").stdout.splitlines()
+    assert "  saved    2 credits (1 folded, 1 empty)" in lines
 
 
 def test_a_list_that_is_known(bench: Bench) -> None:

@@ -198,6 +198,7 @@ def test_ledger_and_outcomes_become_counters_with_named_labels(exporter: Exporte
     page = scrape(exporter)
     assert page.value("uploads_ended_total", provider="ipqs", kind="email", outcome="failed") == 2
     assert page.value("rows_total", provider="ipqs", kind="email", disposition="folded") == 80
+    assert page.value("credits_saved_total", provider="ipqs", kind="email", reason="folded") == 80
     assert page.value("requests_total", kind="email", outcome="rejected") == 4
     assert page.value("part_events_total", event="submitted") == 6
     assert page.value("drift_detected_total", class_="duplicate_remote") == 8
@@ -212,6 +213,7 @@ def test_a_counter_of_another_version_is_told_and_nothing_else_suffers(exporter:
     store.commit(Change("counted", "", "main", details=None, counters=counters))
     page = scrape(exporter)
     assert page.value("rows_total", provider="ipqs", kind="email", disposition="sent") == 9
+    assert "bulkverify_credits_saved_total" not in page.families
     assert page.value("state_exporter_errors_total", source="counters") == 1
     assert not any("moonshine" in name for name in page.families)
 
@@ -324,7 +326,7 @@ def busy(store: Store) -> None:
     """Fill the store so that every metric of the state has a sample."""
     account = AccountRecord(account="main", provider="ipqs", credits_balance=5, credits_at=BIRTH)
     stored(store, an_own_upload(), an_own_part(PartState.PENDING))
-    words = [("uploads", "ipqs", "email", "completed"), ("rows", "ipqs", "email", "sent")]
+    words = [("uploads", "ipqs", "email", "completed"), ("rows", "ipqs", "email", "folded")]
     counters: dict[tuple[str, ...], int] = dict.fromkeys([*words, ("requests", "ipqs", "email", "accepted")], 1)
     store.commit(Change("counted", "", "main", details=None, counters=counters, accounts=(account,)))
     store.client.xadd("bulkverify:uploads", {"request": "{}"})

@@ -82,6 +82,23 @@ def test_show_tells_everything_of_an_upload_and_its_parts(store: Store, command:
     assert "in 89 s" in shown.stdout or "in 90 s" in shown.stdout
 
 
+def test_show_tells_how_a_list_was_read_and_what_that_saved(store: Store, command: CommandLine) -> None:
+    """The decisions about the file, screening, the result's form, and the credits saved with their reasons are told."""
+    dialect = {"column_name": "email", "columns": ["email"], "header": True, "why": "delimiter ';'; header as asked"}
+    counts = {"rows": 20, "distinct": 12, "folded": 5, "empty": 2, "withheld": 1, "parts_total": 2}
+    form = {"options": {"screen": True, "column": 0}, "result_format": "csv", "spreadsheet_safe": True}
+    upload = an_upload(state=UploadState.RUNNING, now=store.now()).model_copy(update={**counts, **form})
+    reused = a_part(state=PartState.COLLECTED, rows=4).model_copy(update={"reused_from": "list-0/0"})
+    stored(store, upload.model_copy(update={"dialect": dialect}), reused)
+    lines = {" ".join(line.split()) for line in command("show", "list-1").stdout.splitlines()}
+    assert "read as delimiter ';'; header as asked" in lines
+    assert "options column 0" in lines
+    assert "screened values that cannot be of the kind are withheld" in lines
+    assert "result as csv, safe for spreadsheets" in lines
+    assert "rows 20 (12 to verify, 5 folded, 2 empty, 1 withheld)" in lines
+    assert "saved 12 credits (5 folded, 2 empty, 1 withheld, 4 reused)" in lines
+
+
 def test_show_tells_where_the_result_is(store: Store, command: CommandLine) -> None:
     """The result's place, its counts and whether it is partial are shown."""
     result = a_result(100, missing=3)

@@ -99,8 +99,8 @@ def test_a_retry_leaves_open_attempts_to_a_person(store: Store, command: Command
 def test_what_failed_is_submitted_anew_after_a_yes(store: Store, command: CommandLine) -> None:
     """The request is the one that failed, under an id of its own; the failed upload stays what it is."""
     upload = an_upload(
-        state=UploadState.FAILED, now=store.now(), options={"column": "email"}, label="news", producer="crm",
-        method="json", segments=("clean",), result_place="rows",
+        state=UploadState.FAILED, now=store.now(), options={"column": "email", "screen": True}, label="news",
+        producer="crm", method="json", segments=("clean",), result_place="rows", spreadsheet_safe=True,
     )  # fmt: skip
     stored(store, upload, decision="failed")
     before = store.upload("list-1")
@@ -120,6 +120,8 @@ def test_what_failed_is_submitted_anew_after_a_yes(store: Store, command: Comman
         "method": "json",
         "segments": ["clean"],
         "result": "rows",
+        "screen": True,
+        "spreadsheet_safe": True,
         "label": "news",
         "producer": "crm",
     }

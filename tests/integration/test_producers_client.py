@@ -34,7 +34,8 @@ from producers.errors import (
     WaitTimeout,
 )
 from producers.identity import content_sha256, derive_upload_id, request_digest
-from producers.request import RowOptions, UploadRequest, canonical_json, parse
+from producers.request import UploadRequest, canonical_json, parse
+from producers.row_options import RowOptions
 from tests.builders.deadline import wait_until
 from tests.builders.worker_side import WorkerSide, meanwhile
 from worker.host.embedded import EmbeddedServer

@@ -197,6 +197,19 @@ def test_list_and_delete_go_by_whole_folders(tmp_path: Path) -> None:
     assert list(storage.list()) == ["u10/a", "z"]
 
 
+def test_one_object_is_deleted(tmp_path: Path) -> None:
+    """The object goes and nothing beside or above it; one that is not there, or whose folder is not, is no error."""
+    storage = storage_in(tmp_path)
+    for name in ("u1/a", "u1/b"):
+        written(storage, name, b"x")
+    storage.delete("u1/a")
+    storage.delete("u1/a")
+    storage.delete("u2/a")
+    assert list(storage.list()) == ["u1/b"]
+    with pytest.raises(StorageError, match="delete 'u1'"):
+        storage.delete("u1")
+
+
 def test_a_local_file_is_copied_in(tmp_path: Path) -> None:
     """The object does not follow later changes of the file it was copied from."""
     storage = storage_in(tmp_path)
@@ -261,6 +274,7 @@ def test_unsafe_names_are_refused_everywhere(tmp_path: Path, name: str) -> None:
         lambda: written(storage, name, b""),
         lambda: storage.open(name),
         lambda: storage.exists(name),
+        lambda: storage.delete(name),
         lambda: storage.delete_prefix(name),
         lambda: storage.local_path(name),
         lambda: storage.url(name),

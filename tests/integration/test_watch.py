@@ -496,11 +496,19 @@ def test_once_ends_when_every_file_is_dealt_with(bench: Bench) -> None:
 def test_a_watch_asks_for_what_upload_can_ask_for(bench: Bench) -> None:
     """Method, segments and the place of the result go from the command line into every request."""
     bench.file()
-    options = ["--method", "form", "--segment", "bad", "--segment", "clean", "--result", "rows"]
-    done = run(bench, "--once", "--timeout", "0.3", *options)
+    options = ["--method", "form", "--segment", "bad", "--segment", "clean", "--result", "rows", "--screen"]
+    done = run(bench, "--once", "--timeout", "0.3", *options, "--spreadsheet-safe")
     assert done.exit_code == ExitCode.NOT_FINISHED, done.stderr
     [(_, fields)] = bench.worker.requests()
     assert (fields["method"], fields["segments"], fields["result"]) == ("form", ["bad", "clean"], "rows")
+    assert (fields["screen"], fields["spreadsheet_safe"], "format" in fields) == (True, True, False)
+
+
+def test_a_watch_refuses_what_no_file_could_be_submitted_with(bench: Bench) -> None:
+    """Options that contradict each other are refused before anything is looked at."""
+    done = run(bench, "--once", "--format", "jsonl", "--spreadsheet-safe")
+    assert done.exit_code == ExitCode.USAGE
+    assert "has spreadsheet_safe, which is about CSV" in done.stderr
 
 
 def test_once_leaves_what_takes_too_long(bench: Bench) -> None:

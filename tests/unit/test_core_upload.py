@@ -222,3 +222,13 @@ def test_whoever_asked_for_rows_is_told_whether_they_are_in_redis(there: bool) -
     asked = delivering.model_copy(update={"result_place": "rows"})
     assert core.delivered(asked, result, 0, NOW, 30.0).events[0].details["rows_in_redis"] is there
     assert "rows_in_redis" not in core.delivered(delivering, result, 0, NOW, 30.0).events[0].details
+
+
+def test_verdicts_that_are_in_no_row_are_told() -> None:
+    """What a provider answered besides stands in the timeline and in the event, where there is any."""
+    delivering = an_upload(state=UploadState.DELIVERING)
+    odd = a_result().model_copy(update={"extra_verdicts": 2, "duplicate_verdicts": 1})
+    change = core.delivered(delivering, odd, 0, NOW, DAYS)
+    assert change.details == change.events[0].details
+    assert (change.events[0].details["extra_verdicts"], change.events[0].details["duplicate_verdicts"]) == (2, 1)
+    assert "extra_verdicts" not in core.delivered(delivering, a_result(), 0, NOW, DAYS).events[0].details

@@ -14,6 +14,7 @@ from worker.actors.names import (
     manifest_name,
     raw_name,
     result_name,
+    result_raw_name,
     segment_name,
     values_name,
     verdicts_name,
@@ -34,6 +35,7 @@ NAMES = {
     "an attempt": attempt_name("token", 1),
     "a result": result_name("list-1"),
     "a manifest": manifest_name("list-1"),
+    "a provider's file beside the result": result_raw_name("list-1", 0, "whole.csv"),
     "a segment": segment_name("list-1", 0, "clean", ".csv"),
 }
 

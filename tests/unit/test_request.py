@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.contract import REQUEST_BYTES_MAX, UPLOAD_ID_PATTERN
-from producers.errors import RequestInvalid, SourceUnusable
+from producers.errors import RecordUnreadable, RequestInvalid, SourceUnusable
 from producers.exit_codes import ExitCode, worst
 from producers.identity import content_sha256, derive_upload_id, is_derived, request_digest, said_by_id
 from producers.inline_rows import INLINE_OPTIONS, rows_as_file, rows_sha256
 from producers.problems import PROBLEMS_NAMED_MAX
+from producers.records import Status
 from producers.request import UploadRequest, json_schema, parse, to_json
 from producers.source import checked_source, hashed_source
 from worker.rows.csv_rows import CsvRows
@@ -64,6 +65,8 @@ def test_every_field_survives_the_stream() -> None:
         options={"column": 0, "header": False, "delimiter": "\t", "encoding": "cp1252"},
         label="Frühling",
         producer="crm",
+        screen=True,
+        spreadsheet_safe=True,
     )
     assert parse(to_json(full)) == full
     assert parse(to_json(full).encode()) == full
@@ -244,10 +247,37 @@ def test_passwords_never_go_through_redis(secret: Mapping[str, object]) -> None:
 def test_only_a_plain_request_is_said_by_its_derived_id() -> None:
     """A derived id tells the list, and nothing of the place of the result or of segments: then intake judges."""
     derived = {"upload_id": derive_upload_id(request(), CONTENT)}
-    assert said_by_id(request(**derived))
-    assert not said_by_id(request(upload_id="crm-1"))
-    assert not said_by_id(request(**derived, result="rows"))
-    assert not said_by_id(request(**derived, segments=["clean"]))
+    known = Status(upload_id=derived["upload_id"], state="running")
+    assert said_by_id(request(**derived), known)
+    assert not said_by_id(request(upload_id="crm-1"), known)
+    assert not said_by_id(request(**derived, result="rows"), known)
+    assert not said_by_id(request(**derived, segments=["clean"]), known)
+    assert not said_by_id(request(**derived), RecordUnreadable("The record makes no sense."))
+
+
+@pytest.mark.parametrize("form", [{}, {"format": "jsonl"}, {"spreadsheet_safe": True}])
+@pytest.mark.parametrize("had", [{}, {"result_format": "jsonl"}, {"spreadsheet_safe": True}])
+def test_a_derived_id_is_that_of_a_result_in_any_form(form: dict[str, object], had: dict[str, Any]) -> None:
+    """What the result is written as makes no other id, so no other charge; only the same form is what was asked for."""
+    asked = request(upload_id=derive_upload_id(request(), CONTENT), **form)
+    assert derive_upload_id(request(**form), CONTENT) == asked.upload_id
+    assert (request_digest(asked) == request_digest(request())) is not bool(form)
+    same = had == {"result_format" if name == "format" else name: value for name, value in form.items()}
+    assert said_by_id(asked, Status(upload_id=str(asked.upload_id), state="running", **had)) is same
+
+
+def test_screening_makes_another_id_and_another_digest() -> None:
+    """A list that is screened is another upload, and one that is not keeps the id that it always had."""
+    screened = request(screen=True)
+    assert derive_upload_id(screened, CONTENT) != derive_upload_id(request(screen=False), CONTENT)
+    assert derive_upload_id(request(screen=False), CONTENT) == derive_upload_id(request(), CONTENT)
+    assert derive_upload_id(screened, CONTENT) == "auto-d4605c2b7d7d9075afbf2e26eb5da6e4"
+    assert request_digest(screened) != request_digest(request(screen=False)) == request_digest(request())
+
+
+def test_rows_of_a_request_may_be_screened() -> None:
+    """Screening is no option of reading, so that values in the request itself may be screened too."""
+    assert request(screen=True, source={"rows": ["a@example.com"]}).screen
 
 
 def test_a_derived_id_is_an_upload_id_and_says_that_it_is_derived() -> None:

@@ -189,7 +189,7 @@ def test_an_encoding_that_no_file_has_is_refused(tmp_path: Path, encoding: str) 
     ("content", "remedy"),
     [
         (b"PK\x03\x04rest of a workbook", "save the sheet as CSV"),
-        (b"\x1f\x8b\x08rest", "decompress it"),
+        (b"\x1f\x8b\x08rest", "compressed with gzip twice; compress it once"),
         ("email\na@x.example\n".encode("utf-16-le"), "set options.encoding to utf-16-le"),
         (b"a@x.example\nb\0@x.example\n", "line 2 holds a NUL character"),
     ],

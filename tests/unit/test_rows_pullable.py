@@ -10,25 +10,30 @@ from worker.providers.port import Kind
 from worker.rows.dialect import Options
 from worker.rows.limits import Limits
 from worker.rows.pullable import has_same_lines, pull_obstacles
-from worker.rows.staging import stage
+from worker.rows.staging import Staged, stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def obstacles_of(folder: Path, content: bytes, rows_per_part: int = 100) -> tuple[str, ...]:
-    """Why a provider may not fetch a list of this content."""
-    path = folder / "list.csv"
-    path.write_bytes(content)
-    staged = stage(
+def staged_of(path: Path, rows_per_part: int = 100) -> Staged:
+    """A list, staged beside itself."""
+    return stage(
         path,
-        folder,
+        path.parent,
         kind=Kind.EMAIL,
         options=Options(),
         limits=Limits(),
         rows_per_part=rows_per_part,
         on_progress=lambda _: None,
     )
+
+
+def obstacles_of(folder: Path, content: bytes, rows_per_part: int = 100) -> tuple[str, ...]:
+    """Why a provider may not fetch a list of this content."""
+    path = folder / "list.csv"
+    path.write_bytes(content)
+    staged = staged_of(path, rows_per_part)
     return pull_obstacles(staged, same_lines=has_same_lines(path, staged.parts[0].path))
 
 
@@ -72,6 +77,13 @@ def test_anything_else_may_not(tmp_path: Path, content: bytes, obstacle: str) ->
 def test_a_list_of_several_parts_may_not(tmp_path: Path) -> None:
     """A provider fetches a whole file; a part of one it cannot."""
     assert obstacles_of(tmp_path, b"a@x.org\nb@x.org\nc@x.org\n", 2) == ("it is too long for one job and makes 2",)
+
+
+def test_a_compressed_list_may_not(tmp_path: Path) -> None:
+    """What a provider would fetch is the compressed file, whatever the text in it."""
+    (tmp_path / "list.csv").write_bytes(b"a@example.com\n")
+    staged = staged_of(tmp_path / "list.csv")
+    assert pull_obstacles(staged, same_lines=True, compressed=True) == ("it is compressed",)
 
 
 def test_every_obstacle_is_told_at_once(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_found
-from worker.actors.names import raw_name, segment_name, sent_values, verdicts_name
+from worker.actors.names import raw_name, result_raw_name, segment_name, sent_values, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
+from worker.core.at_risk import warned
 from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
 from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from worker.core.change import Change
     from worker.providers.port import Artifact
     from worker.storage import Storage
+
+log = structlog.get_logger()
 
 #: Wait before a result is fetched again (shortest, longest), seconds.
 RETRY_SECONDS = (2.0, 300.0)
@@ -91,7 +96,8 @@ def _collect(context: Context, part: PartRecord) -> None:
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        _collected(context, keeper, part, fetched)
+        rules = sum(rule.kind == part.kind for rule in connected.account.verdicts)
+        _collected(context, keeper, part, fetched, rules)
     else:
         _later(context, connected, keeper, part, failure)
 
@@ -109,8 +115,19 @@ def _is_urgent(context: Context, connected: Connected, part: PartRecord) -> bool
     return at is not None and at <= context.store.now()
 
 
+def _warned(context: Context, connected: Connected, waiting: Change) -> Change:
+    """The change, with a warning where the result goes soon."""
+    change = warned(waiting, context.store.now(), connected.provider.capabilities.retention_seconds)
+    if change is not waiting:
+        remedy = "remove what keeps it back before then: bulkverify why tells what that is"
+        (part,) = change.parts
+        log.warning("result_at_risk", part=part.part_id, ends_at=part.result_ends_at, remedy=remedy)
+    return change
+
+
 def _stand(context: Context, connected: Connected, part: PartRecord, change: Change) -> None:
-    """Put the part into its account's line, unless it stands there already."""
+    """Put the part into its account's line, unless it stands there already and there is nothing new to tell."""
+    change = _warned(context, connected, change)
     waits = part.reason == change.reason and (part.due_at or 0.0) > context.store.now()
     if not (waits and context.lines.hold(part.account, Lane.COLLECT, part.part_id)):
         context.apply(stand(change, urgent_at(part, connected.provider.capabilities.retention_seconds)))
@@ -125,15 +142,21 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)
     # The rows are accounted for by the whole result alone: segments only repeat what is in it.
     whole = [artifact for artifact in artifacts if artifact.segment is None]
-    for artifact in whole:
-        context.storage.put_file(raw_name(part.upload_id, part.index, artifact.name), artifact.path)
     with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
     if not part.provisional or summary.values_digest == part.digest:
+        _keep_raw(context, part, kind, whole)
         return Fetched(summary, segments)
     sent = read_values(local_file(context.storage, sent_values(part), folder))
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
     return Fetched(summary, segments, shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows)))
+
+
+def _keep_raw(context: Context, part: PartRecord, kind: Kind, whole: Sequence[Artifact]) -> None:
+    """Keep the provider's own files of a job that is the part's for certain; those of secrets never for long."""
+    named = result_raw_name if context.settings.keep_raw and not kind.secret else raw_name
+    for artifact in whole:
+        context.storage.put_file(named(part.upload_id, part.index, artifact.name), artifact.path)
 
 
 def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Artifact | None) -> SegmentFile:
@@ -151,7 +174,9 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
     )
 
 
-def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched) -> None:
+def _collected(
+    context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched, account_rules: int
+) -> None:
     summary = fetched.summary
     now = context.store.now()
     if fetched.shared is not None:
@@ -169,6 +194,7 @@ def _collected(context: Context, keeper: Keeper[PartRecord], before: PartRecord,
             verdicts_digest=summary.sha256,
             same_values=summary.values_digest == record.digest,
             segments=fetched.segments,
+            account_rules=account_rules,
         )
     )
     part = change.parts[0]
@@ -201,9 +227,14 @@ def _later(
         ends = urgent_at(part, connected.provider.capabilities.retention_seconds)
         reason, until = failure.reason, now + LINE_LOOK_SECONDS
         keeper.conclude(
-            lambda record: stand(core.collect_later(record, now, reason, str(failure), until, tried=False), ends)
+            lambda record: stand(
+                _warned(context, connected, core.collect_later(record, now, reason, str(failure), until, tried=False)),
+                ends,
+            )
         )
         return
     if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
         until = max(until, pause_account(context, part.account, part.provider, failure))
-    keeper.conclude(lambda record: core.collect_later(record, now, failure.reason, str(failure), until))
+    keeper.conclude(
+        lambda record: _warned(context, connected, core.collect_later(record, now, failure.reason, str(failure), until))
+    )

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from config.version import version
+from worker.actors.list_staging import plain_input
 from worker.actors.names import manifest_name, result_name, sent_values, staged_input
+from worker.actors.publishing import publish
 from worker.actors.result_rows import with_rows
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
@@ -127,11 +129,13 @@ def _drop(context: Context, upload: UploadRecord) -> None:
 
 
 def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path) -> ResultSummary:
+    plain = plain_input(upload, local_file(context.storage, staged_input(upload), folder), folder, context.limits)
     staged = StagedInput(
-        path=local_file(context.storage, staged_input(upload), folder),
+        path=plain.path,
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
-        sha256=upload.content_digest,
+        sha256=plain.sha256,
+        screen=bool(upload.options.get("screen")),
     )
     collected = [
         CollectedPart(
@@ -144,8 +148,11 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         if part.verdicts_object is not None
     ]
     name = result_name(upload.upload_id)
-    with context.storage.write(name) as out:
-        delivered = deliver(
+    delivered, manifest = publish(
+        context.storage,
+        name,
+        manifest_name(upload.upload_id),
+        lambda out: deliver(
             staged,
             collected,
             out,
@@ -153,10 +160,9 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
             provider=upload.provider,
             limits=context.limits,
             on_progress=lambda _rows: None,
-        )
-    manifest = _manifest(context, upload, found, delivered)
-    with context.storage.write(manifest_name(upload.upload_id)) as out:
-        out.write(manifest.dump())
+        ),
+        lambda delivered: _manifest(context, upload, found, delivered),
+    )
     summary = ResultSummary(
         manifest=context.storage.url(manifest_name(upload.upload_id)),
         object=context.storage.url(name),
@@ -166,6 +172,8 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         credits=manifest.credits,
         not_collected_rows=rows_not_collected(found),
         reused_values=manifest.reused_values,
+        extra_verdicts=manifest.extra_verdicts,
+        duplicate_verdicts=manifest.duplicate_verdicts,
         size_bytes=delivered.bytes,
         segments=tuple(file for part in found for file in part.segments),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.providers.port import Kind, SubmitMethod
 from worker.rows.dialect import Options, plain_values
 from worker.rows.errors import InputChanged, NotPullable
+from worker.rows.plain_list import PlainList, plain_list
 from worker.rows.pullable import has_same_lines, pull_obstacles
 from worker.rows.shown import shown
 from worker.rows.staging import Staged, stage
@@ -20,23 +22,32 @@ if TYPE_CHECKING:
     from worker.rows.limits import Limits
 
 
+def plain_input(upload: UploadRecord, sent: Path, folder: Path, limits: Limits) -> PlainList:
+    """The text of the upload's list, from the file `sent`; in the private `folder` where it had to be decompressed.
+
+    Raises as `plain_list` does.
+    """
+    name = shown_source(upload.source)
+    return plain_list(sent, upload.content_digest, folder, bytes_max=limits.input_bytes_max, name=name)
+
+
 def stage_upload(
     upload: UploadRecord,
-    copy: Path,
+    plain: PlainList,
     folder: Path,
     *,
     limits: Limits,
     caps: Sequence[int | None],
     on_progress: Callable[[int], None],
 ) -> Staged:
-    """Stage the upload's list, of which nobody else changes the `copy`, into the private `folder`.
+    """Stage the upload's list, which nobody else changes, into the private `folder`.
 
     `caps` are the most rows of a part (by the provider, by the account), where there are any. Raises as `stage` does,
     and `InputChanged` for a list that is not the upload's.
     """
     kind = Kind(upload.kind)
     staged = stage(
-        copy,
+        plain.path,
         folder,
         kind=kind,
         options=Options.model_validate(upload.options),
@@ -46,22 +57,30 @@ def stage_upload(
         dialect=plain_values(kind) if "rows" in upload.source else None,
         name=shown_source(upload.source),
     )
-    check_unchanged(upload, staged.input_sha256)
-    return staged
+    if staged.input_sha256 != plain.sha256:
+        raise _changed(upload)
+    why = "; ".join(filter(None, (plain.why, staged.dialect.why)))
+    return replace(staged, dialect=staged.dialect.model_copy(update={"why": why}))
 
 
 def check_unchanged(upload: UploadRecord, sha256: str) -> None:
     """Raise `InputChanged` unless that is the digest of the list that was accepted."""
     if sha256 != upload.content_digest:
-        where = shown(next(iter(upload.source.values())))
-        raise InputChanged(f"{where} is not the list that was accepted: it changed meanwhile. Submit it again.")
+        raise _changed(upload)
 
 
-def obstacles_to_pulling(upload: UploadRecord, staged: Staged, copy: Path) -> tuple[str, ...]:
+def _changed(upload: UploadRecord) -> InputChanged:
+    where = shown(next(iter(upload.source.values())))
+    return InputChanged(f"{where} is not the list that was accepted: it changed meanwhile. Submit it again.")
+
+
+def obstacles_to_pulling(upload: UploadRecord, staged: Staged, plain: PlainList) -> tuple[str, ...]:
     """Why the provider may not fetch the list itself. Raises `NotPullable` when that was asked for by name."""
     if "remote_url" not in upload.source:
         return ()
-    obstacles = pull_obstacles(staged, same_lines=has_same_lines(copy, staged.parts[0].path))
+    compressed = plain.decompressed_bytes is not None
+    same_lines = has_same_lines(plain.path, staged.parts[0].path)
+    obstacles = pull_obstacles(staged, same_lines=same_lines, compressed=compressed)
     if obstacles and upload.method == SubmitMethod.PULL:
         raise NotPullable(
             f"{upload.source['remote_url']} cannot be pulled by the provider: {'; '.join(obstacles)}. It would charge "

@@ -61,8 +61,13 @@ def verdicts_name(upload_id: str, index: int) -> str:
 
 
 def raw_name(upload_id: str, index: int, name: str) -> str:
-    """A file as the provider gave it."""
+    """A file as the provider gave it, kept as long as everything that is staged."""
     return f"uploads/{upload_id}/parts/{index:05d}/raw/{name}"
+
+
+def result_raw_name(upload_id: str, index: int, name: str) -> str:
+    """A file as the provider gave it, beside the result and kept as long."""
+    return f"results/{upload_id}/raw/part-{index:05d}.{name}"
 
 
 def result_name(upload_id: str) -> str:

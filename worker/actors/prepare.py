@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, stage_upload
+from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
 from worker.actors.names import input_name, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.context import Context
+    from worker.rows.plain_list import PlainList
     from worker.rows.staging import Staged, StagedPart
 
 #: Wait before staging is tried again when storage or disk refuse (shortest, longest), seconds.
@@ -55,23 +56,23 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         context.workspace.folder() as folder,
     ):
         try:
-            copy = _copy_input(context, upload, folder)
+            plain = plain_input(upload, _copy_input(context, upload, folder), folder, context.limits)
             staged = stage_upload(
                 upload,
-                copy,
+                plain,
                 folder,
                 limits=context.limits,
                 caps=(connected.provider.capabilities.batch_rows_max, connected.account.part_rows_max),
                 on_progress=lambda rows: keeper.progress(staged_rows=rows),
             )
-            obstacles = obstacles_to_pulling(upload, staged, copy)
+            obstacles = obstacles_to_pulling(upload, staged, plain)
             parts = _publish(context, upload, staged)
             failure = None
         except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
             failure = error
     now = context.store.now()
     if failure is None:
-        found, safety = _found(upload, staged, obstacles), context.settings.safety_look_seconds
+        found, safety = _found(upload, staged, plain, obstacles), context.settings.safety_look_seconds
         rows_max = context.settings.rows_per_day_max(upload.producer)
         try:
             keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
@@ -142,12 +143,12 @@ def _told(staged: Staged) -> dict[str, object]:
     return counts | {"to_send": staged.distinct, "parts": len(staged.parts), "why": staged.dialect.why}
 
 
-def _found(upload: UploadRecord, staged: Staged, obstacles: tuple[str, ...]) -> core.Prepared:
+def _found(upload: UploadRecord, staged: Staged, plain: PlainList, obstacles: tuple[str, ...]) -> core.Prepared:
     remote = "remote_url" in upload.source
     return core.Prepared(
         dialect=staged.dialect.model_dump(mode="json"),
         input_object=input_name(upload),
-        input_bytes=staged.input_bytes,
+        input_bytes=plain.sent_bytes,
         rows=staged.rows,
         empty=staged.empty,
         folded=staged.folded,

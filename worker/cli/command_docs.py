@@ -35,6 +35,11 @@ JSON_DOCUMENTS = (
         "one a line and event",
         "at event file upload_id state already_known reason message remedy moved_to",
     ),
+    (
+        "`verify`",
+        "one",
+        "good result upload_id partial counts rows states verdicts bytes sha256 objects findings remedy",
+    ),
     ("`events`", "one a line and event", "id event upload_id at details"),
     ("`ls`", "a list of uploads", " ".join(Status.model_fields)),
     ("`show`", "one", "now upload parts"),
@@ -112,7 +117,7 @@ def _head() -> Iterator[str]:
     meanings[EXIT_READER_GONE] = "Whoever read the output has gone, as in `bulkverify ls \\| head -1`."
     for code, meaning in sorted(meanings.items()):
         yield f"| {code} | {meaning} |"
-    yield "\n`up` and `config check` have codes of their own; see there.\n"
+    yield "\n`up`, `config check` and `verify` have codes of their own; see there.\n"
     yield from _json_documents()
     yield "## Completion\n"
     yield "The Tab key completes commands, options and files once the shell has been told: put one of these lines into"

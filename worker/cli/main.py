@@ -39,6 +39,7 @@ SECTIONS = (
             LazyCommand("watch", "producers.commands:watch", "Send every list that is put into a folder."),
             LazyCommand("wait", "producers.commands:wait", "Wait until uploads have ended."),
             LazyCommand("result", "producers.commands:result", "Tell where an upload's result is, or copy it."),
+            LazyCommand("verify", "worker.cli.verify.command:verify", "Check a result against its manifest."),
             LazyCommand("events", "producers.commands:events", "Print what happened to uploads, also as it happens."),
             LazyCommand("schema", "producers.commands:schema", "Print the JSON Schema of requests."),
         ),

@@ -12,6 +12,7 @@ from worker.cli.epilog import exit_codes
 from worker.cli.lookup import upload_to_tell
 from worker.cli.tables import Column, print_fields, print_heading, print_json, print_table
 from worker.cli.wording import moment, share, when
+from worker.core.savings import Savings
 from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -109,11 +110,17 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
         "source",
         f"{rows} rows in the request" if (rows := upload.source.get("rows")) else ", ".join(upload.source.values()),
     )
-    yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items())
+    yield "options", ", ".join(f"{name} {value}" for name, value in upload.options.items() if name != "screen")
+    yield "screened", "values that cannot be of the kind are withheld" if upload.options.get("screen") else None
+    yield "read as", upload.dialect and upload.dialect.get("why")
     yield "method", upload.method
     yield "segments", ", ".join(upload.segments)
     yield "reuse", upload.reuse_hours and f"verdicts of at most {upload.reuse_hours:g} hours ago"
-    yield "rows", f"{upload.rows:,} ({upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty)"
+    yield "result as", f"{upload.result_format}{', safe for spreadsheets' if upload.spreadsheet_safe else ''}"
+    withheld = f", {upload.withheld:,} withheld" if upload.withheld else ""
+    counts = f"{upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty{withheld}"
+    yield "rows", f"{upload.rows:,} ({counts})"
+    yield "saved", str(_savings(upload, parts))
     if parts:
         yield "values done", share(sum(part.rows_done for part in parts), upload.distinct)
         yield "credits", _credits(parts)
@@ -128,6 +135,11 @@ def _cancellation(upload: UploadRecord) -> str | None:
     if upload.terminal or not upload.cancel_requested:
         return None
     return "requested, without collecting what is paid" if upload.no_collect else "requested"
+
+
+def _savings(upload: UploadRecord, parts: Sequence[PartRecord]) -> Savings:
+    reused = sum(part.rows for part in parts if part.reused_from is not None)
+    return Savings(folded=upload.folded, empty=upload.empty, withheld=upload.withheld, reused=reused)
 
 
 def _credits(parts: Sequence[PartRecord]) -> str:

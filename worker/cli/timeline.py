@@ -40,6 +40,7 @@ DECISIONS: Mapping[str, str] = {
     "finished": "the provider has finished",
     "aborted": "the provider gave up",
     "collect_later": "the verdicts could not be fetched; it is tried again",
+    "result_at_risk": "the provider deletes the result soon, and it could not be fetched yet",
     "collected": "the verdicts are in storage",
     "cancel_requested": "cancellation was requested",
     "cancel": "the part was dropped, unsent",

@@ -66,7 +66,8 @@ def next_step(
         return NextStep("it is dropped, paid for and not collected: that was asked for", record.due_at or now)
     if record.state in _IN_TURN and (in_line or record.reason in TURN_REASONS) and not record.leased_now(now):
         what = f"{_IN_TURN[record.state]}, when there is room on its account"
-        return NextStep(what.format(part=record) + _because(record.reason if record.reason in TURN_REASONS else ""))
+        why = _because(record.reason if record.reason in TURN_REASONS else "")
+        return NextStep(what.format(part=record) + why, known=_ending(record))
     return _PARTS[record.state](record, now)
 
 
@@ -122,8 +123,15 @@ def _submitted(part: PartRecord, _now: float) -> NextStep:
 
 
 def _finished(part: PartRecord, now: float) -> NextStep:
-    return _leased(part, now, "is downloading the verdicts") or NextStep(
-        f"the verdicts of remote job {part.remote_id} are downloaded{_because(part.reason, part.message)}", part.due_at
+    downloaded = f"the verdicts of remote job {part.remote_id} are downloaded{_because(part.reason, part.message)}"
+    return _leased(part, now, "is downloading the verdicts") or NextStep(downloaded, part.due_at, known=_ending(part))
+
+
+def _ending(part: PartRecord) -> tuple[Fact, ...]:
+    """That a result is lost which nobody fetches in time, where that was told."""
+    ends_at = part.result_ends_at if part.state is PartState.FINISHED else None
+    return (
+        () if ends_at is None else (Fact("the provider deletes its result, which is paid for, at that time", ends_at),)
     )
 
 

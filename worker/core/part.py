@@ -270,6 +270,7 @@ def collected(
     verdicts_digest: str,
     same_values: bool,
     segments: tuple[SegmentFile, ...] = (),
+    account_rules: int = 0,
 ) -> Change:
     """The verdicts are safe in storage, and the segments that were wanted.
 
@@ -297,7 +298,8 @@ def collected(
         done,
         reason=done.reason,
         ledger=_spent(part) if part.provisional else {},
-        details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)},
+        details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)}
+        | ({"account_rules": account_rules} if account_rules else {}),
         counters={} if same_values else {("drift", "row_mismatch"): 1},
     )
 

@@ -100,6 +100,9 @@ class ResultSummary(Value):
     not_collected_rows: int = 0
     #: Values whose verdicts were taken over from other parts, and were not paid for.
     reused_values: int = 0
+    #: Verdicts on values that were not sent, and further ones on a value that had one: in no row.
+    extra_verdicts: int = 0
+    duplicate_verdicts: int = 0
     #: Bytes of the result.
     size_bytes: int = 0
     #: What was asked for besides the whole result, of every part that was collected.
@@ -227,6 +230,9 @@ class UploadRecord(WorkItem):
     segments: tuple[str, ...] = ()
     #: Where the result is wanted: `storage`, or `rows` (in the store too, for a while).
     result_place: str = "storage"
+    #: What the result is written as: `csv` or `jsonl`; and whether cells that look like formulas are changed in it.
+    result_format: str = "csv"
+    spreadsheet_safe: bool = False
     #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
     reuse_hours: float | None = None
     request_digest: str
@@ -313,6 +319,8 @@ class PartRecord(WorkItem):
     #: When the provider finished, by its own clock where it tells, else when we first saw it.
     remote_finished_at: float | None = None
     finished_at: float | None = None
+    #: When the provider deletes the result, once that was told of because nobody could fetch it.
+    result_ends_at: float | None = None
     collected_at: float | None = None
     rows_returned: int = 0
     verdicts_object: str | None = None

@@ -47,6 +47,7 @@ NOBODYS: Mapping[str, object] = {
     "observed_at": None,
     "remote_finished_at": None,
     "finished_at": None,
+    "result_ends_at": None,
 }
 
 #: Seconds after its submit within which a job that the list shows answers to its id at last.

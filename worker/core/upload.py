@@ -227,8 +227,9 @@ def _end(
     counters = {("uploads", upload.provider, upload.kind, str(state)): 1}
     if result is not None:
         told = {"result": result.object, "manifest": result.manifest, "counts": asdict(result.counts)} | told
-        if result.not_collected_rows:
-            told["not_collected_rows"] = result.not_collected_rows
+        for name in ("not_collected_rows", "extra_verdicts", "duplicate_verdicts"):
+            if getattr(result, name):
+                told[name] = getattr(result, name)
         if upload.reuse_hours is not None:
             told["reused_values"] = result.reused_values
         if upload.result_place == "rows":

@@ -109,6 +109,8 @@ class StateCollector(Collector):
                 strange.append(name)
             else:
                 page.add(family, total, *labels)
+                if family is f.ROWS and labels[-1] in f.SAVINGS:
+                    page.add(f.CREDITS_SAVED, total, *labels)
         if strange:
             self._failures.failed("counters", f"written by another version: {', '.join(sorted(set(strange)))}")
         else:

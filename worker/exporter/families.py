@@ -109,6 +109,13 @@ UPLOADS_ENDED = Family(
     "uploads_ended_total", "counter", "Uploads that reached their end.", "uploads", ("provider", "kind", "outcome")
 )
 ROWS = Family("rows_total", "counter", "Rows by what became of them.", "rows", ("provider", "kind", "disposition"))
+CREDITS_SAVED = Family(
+    "credits_saved_total",
+    "counter",
+    "Credits that lists did not cost, because rows were folded, empty or withheld, or verdicts reused.",
+    "credits",
+    ("provider", "kind", "reason"),
+)
 REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
 PART_EVENTS = Family(
     "part_events_total", "counter", "Parts submitted, adopted, reused or quarantined.", "parts", ("event",)
@@ -145,7 +152,7 @@ STATE_FAMILIES = (
     *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
     *(PAUSED, BUDGET, BUDGET_USED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
     *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
-    *(UPLOADS_ENDED, ROWS, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
+    *(UPLOADS_ENDED, ROWS, CREDITS_SAVED, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
     *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
 )
 
@@ -159,10 +166,12 @@ OUTCOMES = {
     "purged": PURGED,
     "removed": REMOVED,
 }
+#: What becomes of rows that cost nothing: each saves a credit.
+SAVINGS = frozenset({"folded", "empty", "withheld", "reused"})
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
-    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch")),
+    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch", "uncollected_result")),
 )

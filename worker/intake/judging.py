@@ -73,14 +73,22 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         label=request.label,
         producer=request.producer,
         source=recorded_source(request),
-        options=reading_options(request).model_dump(mode="json", exclude_none=True),
+        options=_recorded_options(request),
         method=request.method,
         segments=tuple(request.segments),
         result_place=request.result,
+        result_format=request.format,
+        spreadsheet_safe=request.spreadsheet_safe,
         reuse_hours=request.reuse,
         request_digest=request_digest(request),
         content_digest=content,
     )
+
+
+def _recorded_options(request: UploadRequest) -> dict[str, str | int | bool]:
+    """How the list is read, as the record keeps it; `screen` only where it is asked for."""
+    options: dict[str, str | int | bool] = reading_options(request).model_dump(mode="json", exclude_none=True)
+    return options | ({"screen": True} if request.screen else {})
 
 
 def asked_before(known: UploadRecord | Tombstone, digest: str) -> bool:
@@ -104,3 +112,14 @@ def check_same(known: UploadRecord | Tombstone, upload: UploadRecord) -> None:
             f"The upload {known.upload_id!r} is known, and was asked for without {', '.join(missing)}.",
             "Ask without segments; or for another upload, which is paid for, by another upload_id or by again.",
         )
+    if isinstance(known, UploadRecord) and _form(known) != _form(upload):
+        raise NotAcceptable(
+            "conflict",
+            f"The upload {known.upload_id!r} is known, and its result was asked for as {_form(known)}.",
+            f"Ask for {_form(known)}; or for another upload, which is paid for, by another upload_id or by again.",
+        )
+
+
+def _form(upload: UploadRecord) -> str:
+    """What an upload's result is written as, in the words of requests."""
+    return f"{upload.result_format}{' with spreadsheet_safe' if upload.spreadsheet_safe else ''}"

@@ -9,8 +9,9 @@ from typing import Any
 
 from config.redaction import redactor
 from producers.contract import REJECTED_REQUEST_CHARS_MAX, REQUEST_BYTES_MAX, UPLOAD_ID_PATTERN
-from producers.request import RowOptions, UploadRequest
+from producers.request import UploadRequest
 from producers.request_source import Source
+from producers.row_options import RowOptions
 
 #: Hexadecimal digits of the digest of a text that is not kept.
 DIGEST_DIGITS = 16

@@ -31,7 +31,7 @@ from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_unfit, refuse_unknown_segments, submit_failure
 from worker.providers.submit_connection import SubmitConnection
 from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id, as_text
-from worker.providers.verdict_rules import decide
+from worker.providers.verdict_rules import decide, own_rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -148,10 +148,11 @@ class Ipqs:
         return self._downloads.collect(remote_id, folder, segments)
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
-        """Verdicts by the tables of `ipqs_words`; all columns but the value's own are kept as they are.
+        """Verdicts by the account's rules and the tables of `ipqs_words`; all columns but the value's own are kept.
 
         Segments repeat rows of the whole result and are not read.
         """
+        rules = (*own_rules(self._account, kind), *VERDICT_RULES[kind])
         for artifact in artifacts:
             if artifact.segment is not None:
                 continue
@@ -162,7 +163,7 @@ class Ipqs:
             for cells in rows:
                 columns = dict(zip(header, cells, strict=True))
                 value = columns.pop(header[value_at])
-                yield Verdict(value, decide(VERDICT_RULES[kind], dict(zip(lowered, cells, strict=True))), columns)
+                yield Verdict(value, decide(rules, dict(zip(lowered, cells, strict=True))), columns)
 
     def credits(self) -> Credits:
         """Credits and usage by kind. An account without credits may answer with the refusal for that instead."""

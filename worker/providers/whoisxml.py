@@ -33,7 +33,7 @@ from worker.providers.quotation import quoted
 from worker.providers.refusals import refuse_miscounted, refuse_unfit, refuse_unknown_segments, submit_failure
 from worker.providers.submit_connection import SubmitConnection
 from worker.providers.tolerant import as_bool, as_int, as_mapping, as_remote_id, as_text
-from worker.providers.verdict_rules import decide
+from worker.providers.verdict_rules import decide, own_rules
 from worker.providers.whoisxml_failures import errors_of, read_failure
 from worker.providers.whoisxml_words import (
     COLUMNS,
@@ -173,8 +173,8 @@ class WhoisXml:
         return tuple(self._half(half, remote_id, folder) for half in (COMPLETED, FAILED))
 
     def read(self, artifacts: Sequence[Artifact], kind: Kind) -> Iterator[Verdict]:
-        """Verdicts by the tables of `whoisxml_words`; every record has the documented columns, and its own."""
-        del kind
+        """Verdicts by the account's rules and `whoisxml_words`; a record has the documented columns, and its own."""
+        own = own_rules(self._account, kind)
         for artifact in artifacts:
             rules = FAILED_RULES if artifact.name.startswith(FAILED) else COMPLETED_RULES
             for record in read_records(artifact.path):
@@ -185,7 +185,7 @@ class WhoisXml:
                 word = columns["result"].strip().lower()
                 if rules is COMPLETED_RULES and word not in RESULT_WORDS:
                     self._reporter.unknown_word(COMPLETED, quoted(word, self._key))
-                yield Verdict(value, decide(rules, {name.lower(): cell for name, cell in columns.items()}), columns)
+                yield Verdict(value, decide((*own, *rules), {name.lower(): columns[name] for name in columns}), columns)
 
     def credits(self) -> Credits:
         """Credits for e-mail verification. An account that never had any has no entry for it."""

@@ -74,9 +74,11 @@ class CsvRows:
             if self.row_characters > self._row_characters_max:
                 raise self._cell_too_large()
             if "\0" in line:
+                # Every other byte of UTF-16 is a NUL where text is in Latin letters: the first one, or the second.
+                codec = "utf-16-be" if line.startswith("\0") else "utf-16-le"
                 raise NotText(
                     f"{self._name}: line {number} holds a NUL character; remove it, or, "
-                    "if the file is UTF-16 without a byte order mark, set options.encoding to utf-16-le",
+                    f"if the file is UTF-16 without a byte order mark, set options.encoding to {codec}",
                 )
             if number > 1 and line.startswith("\ufeff"):
                 raise EncodingUnclear(

@@ -59,6 +59,8 @@ class StagedInput:
     dialect: Dialect
     kind: Kind
     sha256: str
+    #: Whether values that cannot be of the kind were withheld.
+    screen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ class _Joiner:
 
     def join(self, batch: Sequence[Sequence[str]]) -> Iterator[list[str]]:
         """The result's rows for some rows of the input."""
-        kind, index = self._staged.kind, self._staged.dialect.column_index
-        values = [row_value(kind, row[index] if index < len(row) else "") for row in batch]
+        kind, index, screen = self._staged.kind, self._staged.dialect.column_index, self._staged.screen
+        values = [row_value(kind, row[index] if index < len(row) else "", screen=screen) for row in batch]
         keys = [None if state else fold_key(kind, value) for value, state in values]
         matches = self._verdicts.find({key for key in keys if key is not None})
         for row, (_, state), key in zip(batch, values, keys, strict=True):

@@ -38,6 +38,8 @@ class Options(BaseModel):
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     #: The name of an encoding that Python knows.
     encoding: str | None = Field(default=None, min_length=1, max_length=40)
+    #: Whether values that cannot be of the kind are withheld; nothing to do with reading, and decided with it.
+    screen: bool = False
 
     @field_validator("delimiter")
     @classmethod

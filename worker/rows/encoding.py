@@ -24,7 +24,7 @@ _MARKS = (
 _NOT_TEXT = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "save the sheet as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
-    (b"\x1f\x8b", "compressed with gzip", "decompress it"),
+    (b"\x1f\x8b", "compressed with gzip twice", "compress it once"),
     (b"%PDF", "a PDF document", "export the list as CSV"),
     (b"\x89PNG", "a picture", "write the list as text"),
     (b"\xff\xd8\xff", "a picture", "write the list as text"),
@@ -81,7 +81,8 @@ def refuse_document(text: str, name: str) -> None:
 
 def not_in_encoding(name: str, line: int, error: UnicodeError) -> EncodingUnclear:
     """The error for a file whose `line` cannot be decoded. Some codecs only say that, and not which codec they are."""
-    codec = error.encoding if isinstance(error, UnicodeDecodeError) else "text in its encoding"
+    told = error.encoding if isinstance(error, UnicodeDecodeError) else ""
+    codec = told if told not in {"", "charmap"} else "text in its encoding"
     return EncodingUnclear(
         f"{name}: line {line} is not valid {codec}; "
         "set options.encoding to the file's encoding (such as cp1252), or save it as UTF-8",

@@ -10,6 +10,7 @@
     │   ├── InputChanged          the file is not the one that was staged
     │   ├── NotPullable           the provider is to pull it, and it does not hold just what is to be sent
     │   ├── NotText               a spreadsheet, an archive or other binary data
+    │   ├── CompressionDamaged    compressed with gzip, and it cannot be decompressed
     │   ├── NotAList              a web page or another document that is text
     │   ├── EncodingUnclear       not the encoding it should be
     │   ├── DelimiterUnclear      it cannot be told how rows split into cells
@@ -26,6 +27,7 @@
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── ManifestUnreadable      a manifest is damaged or of a later version
+    ├── ResultUnreadable        a result is damaged or of a later version
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
 
 Messages name the file, line, row or column, and what to do; never a value.
@@ -97,6 +99,12 @@ class NotText(InputError):
     """A spreadsheet, an archive or other binary data."""
 
     reason = "binary"
+
+
+class CompressionDamaged(InputError):
+    """Compressed with gzip, and it cannot be decompressed."""
+
+    reason = "compression"
 
 
 class NotAList(InputError):
@@ -194,6 +202,12 @@ class ManifestUnreadable(RowsError):
     """A manifest is damaged or of a later version."""
 
     reason = "manifest"
+
+
+class ResultUnreadable(RowsError):
+    """A result is damaged or of a later version."""
+
+    reason = "result"
 
 
 class ScratchFailed(RowsError):

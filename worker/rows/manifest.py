@@ -15,6 +15,9 @@ from worker.core.rows import RowCounts
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.rows.errors import ManifestUnreadable
 
+#: Bytes of a manifest; one of ten thousand parts has some eight million.
+MANIFEST_BYTES_MAX = 256 * 1024 * 1024
+
 
 class _Section(BaseModel):
     """A frozen part of the manifest; what a newer program added is kept."""
@@ -42,6 +45,11 @@ class ResultSection(_Section):
     bytes: NonNegativeInt
     rows: NonNegativeInt
     columns: tuple[str, ...]
+    #: `csv` or `jsonl`, and what parts the cells of a CSV's rows. Older programs told neither: they wrote commas.
+    format: str = "csv"
+    delimiter: str = Field(default=",", pattern=r'^[^"\r\n\x00]$')
+    #: Whether cells that a spreadsheet would run got an apostrophe before them, those of the input too.
+    spreadsheet_safe: bool = False
 
 
 class SegmentSection(_Section):

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from worker.rows.staging import Staged
 
 
-def pull_obstacles(staged: Staged, *, same_lines: bool) -> tuple[str, ...]:
+def pull_obstacles(staged: Staged, *, same_lines: bool, compressed: bool = False) -> tuple[str, ...]:
     """Why the provider may not fetch the list itself, in words; nothing when it may.
 
-    `same_lines` tells whether the list's lines are those of the only part (see `has_same_lines`).
+    `same_lines` tells whether the list's lines are those of the only part (see `has_same_lines`), `compressed` whether
+    they had to be decompressed first.
     """
     columns, parts = len(staged.dialect.columns), len(staged.parts)
     found = [
+        ("it is compressed", compressed),
         ("its first row is a header", staged.dialect.header),
         (f"it has {columns:,} columns", columns > 1),
         (f"{_rows(staged.empty)} without a value", staged.empty > 0),

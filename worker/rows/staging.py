@@ -89,14 +89,15 @@ def stage(
     with scratch(folder / "fold.sqlite3") as database:
         database.execute(_CREATE)
         with InputRows(path, dialect, limits, name) as rows:
-            tally = _Tally(rows, dialect, kind, on_progress)
+            tally = _Tally(rows, dialect, kind, on_progress, screen=options.screen)
             database.executemany(_FOLD, tally)
             (distinct,) = database.execute("SELECT count(*) FROM value").fetchone()
             if not distinct:
                 column = shown_column(kind, dialect.columns, dialect.column_index)
+                withheld = f" ({tally.withheld:,} withheld)" if tally.withheld else ""
                 raise NoValues(
                     f"{name}: column {column} has no {kind.value} to verify "
-                    f"in any of its {rows.rows} rows; check the file, or set options.column",
+                    f"in any of its {rows.rows} rows{withheld}; check the file, or set options.column",
                 )
             parts = tuple(_write_parts(database, folder, kind, distinct, rows_per_part))
             return Staged(
@@ -116,11 +117,14 @@ def stage(
 class _Tally:
     """The values of an input as rows of the scratch database, counting what passes."""
 
-    def __init__(self, rows: InputRows, dialect: Dialect, kind: Kind, on_progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, rows: InputRows, dialect: Dialect, kind: Kind, on_progress: Callable[[int], None], *, screen: bool
+    ) -> None:
         self._rows = rows
         self._dialect = dialect
         self._kind = kind
         self._on_progress = on_progress
+        self._screen = screen
         self.empty = 0
         self.withheld = 0
         self.ragged = 0
@@ -133,7 +137,7 @@ class _Tally:
             if cells != columns and cells:
                 self.ragged += 1
                 self.width = max(self.width, cells)
-            value, state = row_value(self._kind, row[index] if index < cells else "")
+            value, state = row_value(self._kind, row[index] if index < cells else "", screen=self._screen)
             if state is None:
                 key = fold_key(self._kind, value)
                 yield number, key, None if key == value else value

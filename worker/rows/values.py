@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker.core.rows import RowState
 from worker.providers.port import Kind
+from worker.rows.screening import impossible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,18 +76,18 @@ def normal_name(name: str) -> str:
     return _NAME_BREAKS.sub("_", name.strip().rpartition(".")[2].lower())
 
 
-def row_value(kind: Kind, cell: str) -> tuple[str, RowState | None]:
+def row_value(kind: Kind, cell: str, *, screen: bool = False) -> tuple[str, RowState | None]:
     """The value in a cell, without white space around it, and the row's state where that is already decided.
 
     White space around a password belongs to it and stays; a cell of nothing else is empty all the same.
     A value with a line break or another control character inside is withheld: parts hold one value per line, and a
-    provider that counts lines would count (and charge) it twice.
+    provider that counts lines would count (and charge) it twice. So is, with `screen`, one that is none of the kind.
     """
     stripped = cell.strip()
     if not stripped:
         return stripped, RowState.EMPTY
     value = cell if kind is Kind.LEAKED_PASSWORD else stripped
-    if _CONTROL.search(value):
+    if _CONTROL.search(value) or (screen and impossible(kind, value)):
         return value, RowState.WITHHELD
     return value, None
 

@@ -170,6 +170,16 @@ class LocalStorage:
             newest = written_at if newest is None else max(newest, written_at)
         return newest
 
+    def delete(self, name: str) -> None:
+        """See `Storage.delete`."""
+        target = self._path(name)
+        try:
+            target.unlink(missing_ok=True)
+            if target.parent.is_dir():
+                sync_path(target.parent)
+        except OSError as error:
+            raise from_os_error(error, "delete", name) from error
+
     def delete_prefix(self, folder: str) -> int:
         """See `Storage.delete_prefix`."""
         top = self._path(folder)

@@ -53,6 +53,9 @@ class Storage(Protocol):
     def written_at(self, folder: str) -> float | None:
         """When the newest object beneath `folder` was written, epoch seconds; None when there is none."""
 
+    def delete(self, name: str) -> None:
+        """Delete an object, durably when the call returns. One that is not there is no error."""
+
     def delete_prefix(self, folder: str) -> int:
         """Delete every object beneath `folder` and return how many there were. Nothing there is no error.
 

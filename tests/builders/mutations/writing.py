@@ -98,4 +98,15 @@ WRITING = (
         "            private.replace(target)\n            created = True\n",
         ("tests/integration/test_storage.py::test_create_succeeds_once",),
     ),
+    Mutation(
+        "manifest_not_withdrawn",
+        "the manifest of an earlier result stays while another result takes that one's place",
+        "worker/actors/publishing.py",
+        "        _withdraw(storage, manifest, delivered.sha256)\n",
+        "",
+        (
+            "tests/integration/test_publishing.py::test_a_result_that_is_the_same_again_keeps_its_manifest",
+            "tests/integration/test_publishing.py::test_a_kill_leaves_the_old_result_the_new_one_or_none",
+        ),
+    ),
 )

@@ -12,6 +12,7 @@ from producers.exit_codes import ExitCode
 from producers.report import shown
 from worker.cli.outlook import budget_document, budget_sentence
 from worker.cli.wording import moment
+from worker.core.savings import Savings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,6 +127,7 @@ class Forecast:
             "not_pullable": self.not_pullable,
             "reused_values": self.reused_values,
             "reused_parts": self.reused_parts,
+            "credits_saved": None if self.counts is None else asdict(self._savings(self.counts)),
             "credits_max": self.credits_max,
             "credits_missing": self.credits_missing,
             "balance": None if self.balance is None else asdict(self.balance),
@@ -156,6 +158,8 @@ class Forecast:
         yield "not pulled", self.not_pullable
         if self.reused_parts:
             yield "reuse", f"{self.reused_values:,} values of {self.reused_parts:,} parts, unpaid while that is kept"
+        if self.counts is not None:
+            yield "saved", str(self._savings(self.counts))
         if self.credits_max is not None:
             yield "credits", f"{self.credits_max:,} at most"
         if self.balance is not None:
@@ -167,6 +171,10 @@ class Forecast:
             yield "budget", budget_sentence(self.budget) + self._over_budget(self.budget)
         for pause in self.pauses:
             yield "waits", pause.what if pause.when is None else f"{pause.what} ({moment(pause.when)})"
+
+    def _savings(self, counts: Counts) -> Savings:
+        """Credits that the list does not cost, as far as is known now."""
+        return Savings(counts.folded, counts.empty, counts.withheld, self.reused_values)
 
     def _over_budget(self, budget: BudgetDay) -> str:
         fits = self.credits_max is None or self.credits_max <= budget.left_rows

@@ -17,7 +17,7 @@ from producers.report import report_of_status
 from producers.request import check_size, to_json
 from producers.stages import Stage
 from producers.uploading import same_list
-from worker.actors.list_staging import obstacles_to_pulling, stage_upload
+from worker.actors.list_staging import obstacles_to_pulling, plain_input, stage_upload
 from worker.actors.names import input_name
 from worker.actors.reuse import is_there, offered
 from worker.cli.dry_run.balance import Balance, balance_of
@@ -198,8 +198,10 @@ class Trial:
         def show(rows: int) -> None:
             self._display.show(forecast.name, Stage("staging", 0, None, f"{rows:,} rows staged"))
 
-        staged = stage_upload(upload, copy, copy.parent.parent, limits=limits, caps=caps, on_progress=show)
-        obstacles = obstacles_to_pulling(upload, staged, copy)
+        folder = copy.parent.parent
+        plain = plain_input(upload, copy, folder, limits)
+        staged = stage_upload(upload, plain, folder, limits=limits, caps=caps, on_progress=show)
+        obstacles = obstacles_to_pulling(upload, staged, plain)
         found = replace(
             forecast,
             dialect=staged.dialect,

@@ -1,0 +1,1 @@
+"""`bulkverify verify`: a result checked against its manifest, anywhere, without Redis."""

@@ -7,6 +7,7 @@ between the steps. Tools made for the same step run on the same files right afte
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from itertools import count
@@ -161,7 +162,12 @@ def main(rows: int, large: bool, out: Path | None) -> None:
         def say(step: str) -> None:
             progress.update(task, description=step, completed=next(begun))
 
-        report = measured(Path(name), rows, large=large, say=say)
+        try:
+            report = measured(Path(name), rows, large=large, say=say)
+        except subprocess.CalledProcessError as ended:
+            step = " ".join(map(str, ended.cmd))
+            raise click.ClickException(f"a step failed with code {ended.returncode}, see above: {step}") from None
+        say("done")
     print_report(report)
     if out is not None:
         report.write(out)

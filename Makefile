@@ -54,7 +54,7 @@ help:
 	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
 	@echo '              faults again, REPORT=FILE gets the figures'
 	@echo 'make rows     one list of ROWS=10000000 rows through everything, and each row of its result compared'
-	@echo 'make bench    measure calls, lag, memory, throughput and recovery anew for docs/performance.md;'
+	@echo 'make bench    measure calls, lag, memory, throughput, recovery and rows anew for docs/performance.md;'
 	@echo '              ONLY=NAME measures that one alone'
 	@echo 'make golden   samples of all that is stored, once for each schema version; see tests/builders/golden.py'
 	@echo 'make setup    the environment to run in, in $(VENV); make setup-dev: to develop in'

@@ -23,9 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.benchmarks.keyspace import families
 from tests.benchmarks.plain_poller import THREADS, enqueue_looks
+from tests.benchmarks.process_figures import cpu_seconds, memory_bytes
 from tests.benchmarks.report import Cell, Figure, Report, Table
 from tests.benchmarks.told import print_report
-from tests.benchmarks.under_way import UnderWay, cpu_seconds, memory_bytes, under_way
+from tests.benchmarks.under_way import UnderWay, under_way
 from worker.core.states import Lane
 
 if TYPE_CHECKING:

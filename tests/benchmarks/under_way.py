@@ -204,15 +204,3 @@ max_active = 10000
     return tuple(
         hashlib.sha256(f"whoisxml {base_url}".encode()).hexdigest()[:SERVICE_DIGITS] for base_url in base_urls.values()
     )
-
-
-def memory_bytes(pid: int) -> int:
-    """The most memory that a process has had resident so far; 0 for one that has ended."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used so far, its own and the system's for it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producers.client import Client
-from tests.benchmarks.under_way import memory_bytes
+from tests.benchmarks.process_figures import memory_bytes
 from tests.builders.installation import PROCESSES, PROGRAM
 from tests.builders.rows.odd_list import first_difference, write_list
 from tests.builders.site import running_site

@@ -39,14 +39,13 @@ YARDSTICKS = {
 
 def figures(found: Mapping[str, Measured]) -> Iterator[Figure]:
     """The figures of one list."""
-    if "split" in found:
-        yield _least(
-            "Split into rows alone, list",
-            "MB per core and second",
-            found["split"].megabytes_per_cpu_second,
-            SPLIT_GOAL,
-            found["count_lines"].megabytes_per_cpu_second,
-        )
+    yield _least(
+        "Split into rows alone, list",
+        "MB per core and second",
+        found["split"].megabytes_per_cpu_second,
+        SPLIT_GOAL,
+        found["count_lines"].megabytes_per_cpu_second,
+    )
     stage, fold = found["stage"].megabytes_per_second, found["fold"].megabytes_per_second
     yield _least("Stage with fold, list, against DuckDB", "MB/s", stage, STAGE_GOAL, fold)
     yield _told("Stage with fold, list, against cp", "MB/s", stage, found["copy"].megabytes_per_second)
@@ -67,7 +66,7 @@ def figures(found: Mapping[str, Measured]) -> Iterator[Figure]:
         DELIVER_GOAL,
         found["join"].rows_per_second,
     )
-    for name in (name for name in OURS if name in found):
+    for name in OURS:
         yield _most(f"Memory at most, {name}", "MB", found[name].peak_bytes / MEGABYTE, MEMORY_GOAL)
 
 

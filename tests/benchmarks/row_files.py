@@ -104,6 +104,7 @@ class RowFiles:
         found = {
             "dialect": staged.dialect.model_dump(mode="json"),
             "sha256": staged.input_sha256,
+            "index": staged.index.name,
             "parts": [[part.path.name, part.rows] for part in staged.parts],
         }
         self._note.write_text(json.dumps(found), encoding="utf-8")
@@ -121,6 +122,10 @@ class RowFiles:
     def dialect(self) -> Dialect:
         """How the list is read."""
         return Dialect.model_validate(self._found()["dialect"])
+
+    def index(self) -> Path:
+        """The number of each row's value."""
+        return self.staged / str(self._found()["index"])
 
     def sha256(self) -> str:
         """The list's digest, as staging took it."""

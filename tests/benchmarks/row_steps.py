@@ -5,13 +5,12 @@ Every step is the code that a worker runs, in a process that has imported what a
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -21,10 +20,11 @@ from tests.benchmarks.measured_step import Done, answer, checked
 from tests.builders.line import IPQS_KEY
 from worker.providers.ipqs import Ipqs
 from worker.providers.port import Artifact, Kind, Reporter, Submission, SubmitMethod
-from worker.rows.collected import write_verdicts
-from worker.rows.delivery import CollectedPart, StagedInput, deliver
+from worker.rows.collected import CollectedPart, SentPart, write_verdicts
+from worker.rows.delivery import StagedInput, deliver
 from worker.rows.dialect import Options
 from worker.rows.limits import Limits
+from worker.rows.raw_rows import RawRows
 from worker.rows.staging import stage
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Lists of any size: how much a worker takes is a setting.
 LIMITS = replace(Limits(), input_bytes_max=2**40, input_rows_max=2**32)
-#: The module that finds where rows end without parsing them.
-RAW_ROWS = "worker.rows.raw_rows"
 #: Seconds that a submit may take.
 DEADLINE_SECONDS = 900.0
 #: When every verdict was made, for all that delivery cares.
@@ -61,15 +59,9 @@ class Stopwatch(Reporter):
         self.seconds = seconds
 
 
-def can_split() -> bool:
-    """Whether this version of the program splits rows without parsing them."""
-    return importlib.util.find_spec(RAW_ROWS) is not None
-
-
 def split(files: RowFiles, _url: str) -> Done:
     """Find the characters of every row."""
-    raw_rows: Any = importlib.import_module(RAW_ROWS)
-    with raw_rows.RawRows(files.source, files.dialect(), LIMITS) as blocks:
+    with RawRows(files.source, files.dialect(), LIMITS) as blocks:
         rows = sum(map(len, blocks))
     return checked(files.rows, Done(files.source.stat().st_size, rows))
 
@@ -122,14 +114,13 @@ def deliver_rows(files: RowFiles, _url: str) -> Done:
     """Join all verdicts to the rows of the list."""
     scratch = files.folder / "scratch"
     scratch.mkdir()
-    staged = StagedInput(files.source, files.dialect(), Kind.EMAIL, files.sha256())
-    collected = [
-        CollectedPart(index, part.verdicts, part.values, CHECKED_AT) for index, part in enumerate(files.parts())
+    staged = StagedInput(files.source, files.index(), files.dialect(), Kind.EMAIL, files.sha256())
+    sent = [
+        SentPart(index, part.rows, CollectedPart(part.verdicts, part.values, CHECKED_AT))
+        for index, part in enumerate(files.parts())
     ]
     with files.result.open("wb") as out:
-        delivered = deliver(
-            staged, collected, out, folder=scratch, provider="ipqs", limits=LIMITS, on_progress=_ignored
-        )
+        delivered = deliver(staged, sent, out, folder=scratch, provider="ipqs", limits=LIMITS, on_progress=_ignored)
     if delivered.counts.missing:
         raise RuntimeError(f"{delivered.counts.missing:,} rows have found no verdict")
     return checked(files.rows, Done(files.source.stat().st_size, delivered.counts.rows))

@@ -22,7 +22,6 @@ from tests.benchmarks.measured_step import Measured, by_program, by_tool
 from tests.benchmarks.report import Cell, Report
 from tests.benchmarks.row_figures import figures, large_figures, table
 from tests.benchmarks.row_files import ANSWER_COLUMNS, RowFiles, write_answer, write_list
-from tests.benchmarks.row_steps import can_split
 from tests.benchmarks.told import print_report
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ TRIES = 3
 #: Bytes of disk for each row at most: the list, its parts, answer and verdicts, the result, and intermediate files.
 DISK_ROW_BYTES = 1_000
 #: What begins while one list is measured, for the progress bar: with everything to compare with, and without.
-STEPS = 22
+STEPS = 23
 OWN_STEPS = 5
 #: What curl is given every time: no words, no success without one from the server, no wait for leave to send; and it
 #: prints the seconds from its start to its end.
@@ -60,8 +59,7 @@ class Bench:
         self._tool("copy", ["cp", self.files.source, self.files.output], self.files.source, self.files.rows)
         for name in ("fold", "count_lines", "count_rows"):
             self._yardstick(name)
-        if can_split():
-            self._ours("split")
+        self._ours("split")
         self._values_out()
         with loopback_provider(self.files.answer) as url:
             for _ in range(self.tries):
@@ -157,7 +155,7 @@ def main(rows: int, large: bool, out: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="bulkverify-rows-") as name, progress_bar() as progress:
         check_machine(Path(name), rows * (LARGE_TIMES if large else 1))
         begun = count()
-        task = progress.add_task("rows", total=STEPS + can_split() + large * OWN_STEPS)
+        task = progress.add_task("rows", total=STEPS + large * OWN_STEPS)
 
         def say(step: str) -> None:
             progress.update(task, description=step, completed=next(begun))

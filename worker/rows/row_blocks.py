@@ -72,7 +72,7 @@ class RowBlocks:
         if rows.pop() or not rows:
             return None
         # In the text every character of a cell may be doubled, and the cell in quotes.
-        longest = max(sum(map(len, row)) * 2 + len(row) * 3 for row in rows)
+        longest = max(map(len, map("".join, rows))) * 2 + max(map(len, rows)) * 3
         return rows if longest <= self._safe_characters else None
 
     def _careful(self, text: str) -> Iterator[list[list[str]]]:

@@ -51,7 +51,7 @@ class ColumnCells:
         # What comes after the last evident row is found without a cell. A blank row at the end is taken for that, too.
         if not cells[-1]:
             return None
-        return list(map(_unquoted, cells)) if '"' in text else cells
+        return [_unquoted(cell) if '"' in cell else cell for cell in cells] if '"' in text else cells
 
 
 def _evident_rows(dialect: Dialect, limits: Limits) -> re.Pattern[str]:
@@ -74,5 +74,5 @@ def _evident_rows(dialect: Dialect, limits: Limits) -> re.Pattern[str]:
 
 
 def _unquoted(cell: str) -> str:
-    """The text of an evident cell."""
-    return cell[1:-1].replace('""', '"') if '"' in cell else cell
+    """The text of an evident cell that is quoted."""
+    return cell[1:-1].replace('""', '"')

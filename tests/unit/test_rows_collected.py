@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.providers.port import Kind, Verdict, VerdictWord
+from worker.rows import collected
 from worker.rows.collected import read_verdicts, write_verdicts
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.values import values_digest
@@ -25,6 +30,20 @@ def test_verdicts_come_back_as_they_were_written() -> None:
     write_verdicts(VERDICTS, Kind.EMAIL, out)
     assert out.getvalue().count(b"\n") == len(VERDICTS)
     assert tuple(read_verdicts(io.BytesIO(out.getvalue()), "part-0")) == VERDICTS
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
+
+
+@given(verdicts=st.lists(st.builds(Verdict, TEXTS, st.sampled_from(VerdictWord), st.dictionaries(TEXTS, TEXTS))))
+def test_a_line_is_compact_json(verdicts: list[Verdict]) -> None:
+    """Whatever the text and however many are written together, each verdict is one line of JSON without spaces."""
+    out = io.BytesIO()
+    with patch.object(collected, "WRITTEN_TOGETHER", 2):
+        write_verdicts(verdicts, Kind.EMAIL, out)
+    lines = [{"value": each.value, "verdict": each.word, "columns": each.columns} for each in verdicts]
+    plain = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines]
+    assert out.getvalue().decode().split("\n") == [*plain, ""]
 
 
 def test_the_summary_describes_what_was_written() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from worker.core.rows import RowState
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.raw_rows import LINE_BREAKS
 
@@ -39,11 +38,11 @@ class ResultText(Protocol):
     def header(self, header: str | None, first_row: str) -> str:
         """What comes before all rows; `header` is the input's own, `first_row` any row of it."""
 
-    def tail(self, cells: Sequence[str]) -> str:
-        """What `line` adds to a row for the added cells after the first, made once for all rows with one value."""
+    def added(self, cells: Sequence[str]) -> str:
+        """What `lines` adds to a row for the added cells, made once for all rows that get the same ones."""
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        """The line for a row with the first added cell, `state`, and a `tail`. Raises `TooManyCells`."""
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        """The lines for some rows, to each of which something is `added`. Raises `TooManyCells`."""
 
 
 def result_text(form: ResultForm, dialect: Dialect, columns: Sequence[str]) -> ResultText:
@@ -73,9 +72,6 @@ class _OwnCsv:
         self._columns = columns
         #: What every row has to have of them that needs no padding, and no parsing to be sure of that.
         self._delimiters = self._width - 1 if dialect.delimiter else -1
-        self._states = {
-            state.value: self._delimiter + _csv_text([state.value, ""], self._delimiter)[:-1] for state in RowState
-        }
 
     def header(self, header: str | None, first_row: str) -> str:
         if header is None:
@@ -85,16 +81,21 @@ class _OwnCsv:
         added = _csv_text(self._columns[cells:], self._delimiter)
         return body + self._delimiter + added + line_break
 
-    def tail(self, cells: Sequence[str]) -> str:
+    def added(self, cells: Sequence[str]) -> str:
         return self._delimiter + _csv_text(cells, self._delimiter)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        body = row.rstrip(LINE_BREAKS)
-        if body.count(self._delimiter) == self._delimiters and '"' not in body:
-            return f"{body}{self._states[state]}{tail}{row[len(body) :] or LINE_FEED}"
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        delimiter, delimiters = self._delimiter, self._delimiters
+        return [
+            f"{body}{cells}{row[len(body) :] or LINE_FEED}"
+            if (body := row.rstrip(LINE_BREAKS)).count(delimiter) == delimiters and '"' not in body
+            else self._padded(row, cells)
+            for row, cells in zip(rows, added, strict=True)
+        ]
+
+    def _padded(self, row: str, added: str) -> str:
         body, cells, line_break = self._body(row)
-        padding = self._delimiter * (self._width - cells)
-        return f"{body}{padding}{self._states[state]}{tail}{line_break}"
+        return f"{body}{self._delimiter * (self._width - cells)}{added}{line_break}"
 
     def _body(self, row: str) -> tuple[str, int, str]:
         """The characters of a row's cells, how many cells they are, and the line break. Raises `TooManyCells`."""
@@ -119,12 +120,14 @@ class _SafeCsv:
     def header(self, header: str | None, first_row: str) -> str:
         return self._text(self._columns) + _line_break(header or first_row)
 
-    def tail(self, cells: Sequence[str]) -> str:
+    def added(self, cells: Sequence[str]) -> str:
         return self._delimiter + self._text(cells)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        own = _padded_cells(row, self._dialect)
-        return self._text([*own, state]) + tail + _line_break(row)
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        return [
+            self._text(_padded_cells(row, self._dialect)) + cells + _line_break(row)
+            for row, cells in zip(rows, added, strict=True)
+        ]
 
     def _text(self, cells: Iterable[str]) -> str:
         return _csv_text([unformulated(cell) for cell in cells], self._delimiter)
@@ -136,18 +139,20 @@ class _JsonLines:
     def __init__(self, dialect: Dialect, columns: Sequence[str], *, safe: bool) -> None:
         self._dialect = dialect
         width = len(dialect.columns)
-        self._own, self._state, self._rest = columns[:width], columns[width], columns[width + 1 :]
+        self._own, self._added = columns[:width], columns[width:]
         self._safe = safe
 
     def header(self, _header: str | None, _first_row: str) -> str:
         return ""
 
-    def tail(self, cells: Sequence[str]) -> str:
-        return self._members(self._rest, cells)
+    def added(self, cells: Sequence[str]) -> str:
+        return self._members(self._added, cells)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        members = self._members([*self._own, self._state], [*_padded_cells(row, self._dialect), state])
-        return f"{{{members},{tail}}}\n"
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        return [
+            f"{{{self._members(self._own, _padded_cells(row, self._dialect))},{members}}}\n"
+            for row, members in zip(rows, added, strict=True)
+        ]
 
     def _members(self, names: Sequence[str], cells: Sequence[str]) -> str:
         """The members of an object without its braces."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from worker.actors.list_staging import stage_upload
 from worker.actors.names import index_name
 from worker.rows.index import index_bytes
+from worker.rows.scratch import scratch_errors
 from worker.storage import NotFound
 from worker.storage.copies import local_file
 
@@ -38,6 +39,7 @@ def index_again(context: Context, upload: UploadRecord, plain: PlainList, folder
     Its files go to the private `folder`, and parts of what size makes no difference. Raises as staging does.
     """
     again = folder / "staged-again"
-    again.mkdir(exist_ok=True)
+    with scratch_errors(again):
+        again.mkdir(exist_ok=True)
     staged = stage_upload(upload, plain, again, limits=context.limits, caps=(), on_progress=lambda _rows: None)
     return staged.index

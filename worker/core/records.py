@@ -326,7 +326,8 @@ class PartRecord(WorkItem):
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
     segments: tuple[SegmentFile, ...] = ()
-    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over.
+    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over,
+    #: and where that was changed before they were decided.
     reuse_key: str = ""
     #: The part that the provider verified, where this one was not sent because that one has its verdicts.
     reused_from: str | None = None

@@ -307,6 +307,6 @@ def test_a_machine_that_cannot_keep_a_copy_is_waited_for(
     if fault == "full":
         folder.mkdir()
         (folder / "uploads_a").symlink_to("/dev/full")
-    with pytest.raises(expected, match="could not keep a local copy of 'uploads/a'.*BULKVERIFY_HOME") as caught:
+    with pytest.raises(expected, match=r"could not keep a local copy of 'uploads/a'.*BULKVERIFY_HOME") as caught:
         local_file(storage, "uploads/a", folder)
     assert caught.value.retryable

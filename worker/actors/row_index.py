@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.actors.list_staging import stage_upload
-from worker.actors.names import index_name
+from worker.actors.names import kept_index
 from worker.rows.index import index_bytes
 from worker.rows.scratch import scratch_errors
 from worker.storage import NotFound
@@ -24,7 +24,7 @@ def staged_index(context: Context, upload: UploadRecord, folder: Path) -> Path |
 
     A program that wrote no index may have staged the upload. Raises `StorageError`.
     """
-    name = index_name(upload.upload_id)
+    name = kept_index(upload)
     try:
         if context.storage.size(name) != index_bytes(upload.rows):
             return None

@@ -242,6 +242,8 @@ class UploadRecord(WorkItem):
     #: Storage name of the staged copy of the input.
     input_object: str | None = None
     input_bytes: int = 0
+    #: Storage name of the row index; empty where the record told none: the usual one.
+    index_object: str = ""
     #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
     pullable: bool = False
     staged_rows: int = 0
@@ -285,6 +287,8 @@ class PartRecord(WorkItem):
     digest: str
     #: Storage name of the values to send; empty where the record told none: the usual one.
     values_object: str
+    #: Digest of that object's bytes; empty where an earlier version did not keep it.
+    values_sha256: str = ""
     token: str
     attempts: int = 0
     #: Attempts that do not count against the most there may be: a person has let it go on after them.

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.deadline import wait_until
 from tests.builders.line import Line, running_line
 from worker.actors import prepare
-from worker.actors.names import kept_index, staging_folder
+from worker.actors.names import kept_index, manifest_name, staging_folder
 from worker.core.states import UploadState
 from worker.core.upload import change
+from worker.rows.errors import NotAList
 from worker.rows.index import EMPTY, IndexWriter, read_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.core.records import UploadRecord
+    from worker.rows.dialect import Dialect
 
 UPLOAD = "first"
 
@@ -74,6 +77,43 @@ def test_an_index_that_is_no_use_is_made_again(
         line.start_worker()
         line.finish(UPLOAD)
         assert states(line) == ["matched", "empty", "matched", "folded"]
+
+
+def test_an_index_is_made_again_as_the_list_was_read_the_first_time(
+    tmp_path: Path, redis_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a later version would make of the list, and other limits, make no difference: its decisions are recorded."""
+    with running_line(tmp_path, redis_url, broker_url, start=False, max_part_rows=1) as line:
+        line.plant.context.storage.delete(prepared(line).index_object)
+
+        def detected(*_: object) -> Dialect:
+            raise NotAList("A later version reads this otherwise.")
+
+        monkeypatch.setattr("worker.rows.staging.detect", detected)
+        line.start_worker()
+        line.finish(UPLOAD)
+        assert states(line) == ["matched", "empty", "matched", "folded"]
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_no_row_is_given_the_verdict_of_another_by_an_index_of_other_values(
+    tmp_path: Path, redis_url: str, broker_url: str, column: int
+) -> None:
+    """Where the list cannot be staged into the values that were sent, delivery waits, and says why and what to do."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        upload = prepared(line)
+        line.plant.context.storage.delete(upload.index_object)
+        assert upload.dialect is not None
+        changed(line, upload, dialect=upload.dialect | {"column_index": column})
+        line.start_worker()
+        wait_until(lambda: line.upload(UPLOAD).terminal or line.upload(UPLOAD).tries > 0, seconds=30, what="a delivery")
+        told = line.upload(UPLOAD)
+        if column == 0:
+            assert told.state is UploadState.COMPLETED
+        else:
+            assert (told.terminal, told.reason) == (False, "staged_otherwise")
+            assert "the version that prepared it" in told.message
+            assert not line.plant.context.storage.exists(manifest_name(UPLOAD))
 
 
 def test_prepare_keeps_the_number_of_every_row(tmp_path: Path, redis_url: str, broker_url: str) -> None:

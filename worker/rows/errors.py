@@ -27,6 +27,7 @@
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
+    ├── StagedOtherwise         staging an input again gives other parts than those that were sent
     ├── ValuesDamaged           the values of a part are not those that were staged; nothing was spent
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     ├── ResultUnreadable        a result is damaged or of a later version
@@ -205,6 +206,12 @@ class RowIndexDamaged(RowsError):
 
     reason = "row_index"
     retryable = True
+
+
+class StagedOtherwise(RowsError):
+    """Staging an input again gives other parts than those that were sent."""
+
+    reason = "staged_otherwise"
 
 
 class ValuesDamaged(RowsError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def method_for(context: Context, upload: UploadRecord, connected: Connected) -> str | None:
     """The method for an upload's parts on an account; `None`: the one that was asked for is not possible."""
     methods = connected.provider.capabilities.submit_methods
-    return choose_method(upload, methods, links=has_links(context.storage))
+    return choose_method(upload, methods, links=has_links(context.storage, connected.account.base_url))
 
 
 def no_method(upload: UploadRecord, connected: Connected) -> str:
@@ -33,7 +33,7 @@ def no_method(upload: UploadRecord, connected: Connected) -> str:
     if upload.method == PULL:
         pulled = (
             " A list can be pulled only where its file is exactly what would be sent, as one part, or from a storage "
-            "that gives links to its objects."
+            "that gives links to its objects which the provider can follow."
         )
     return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from worker.storage.errors import from_copy_error
 
@@ -31,6 +32,13 @@ def local_file(storage: Storage, name: str, folder: Path) -> Path:
     return copy
 
 
-def has_links(storage: Storage) -> bool:
-    """Whether `Storage.link` gives links; storage is not asked, so that this costs nothing and never fails."""
-    return storage.local_path("x") is None
+def has_links(storage: Storage, base_url: str) -> bool:
+    """Whether `Storage.link` gives links that the server at `base_url` may be given to follow.
+
+    None that is less encrypted than its own address: a store that is spoken to in plain HTTP is on this machine or in a
+    network of one's own, where such a server does not get, and the link would show the list to all on the way. Storage
+    is not asked, so that this costs nothing and never fails.
+
+    Known limitation: whether the server reaches a store with HTTPS shows only when it is given a link.
+    """
+    return storage.link_scheme in {"https", urlsplit(base_url).scheme}

@@ -123,6 +123,11 @@ class WatchedStorage:
         """See `Storage.name_of`."""
         return self._inner.name_of(url)
 
+    @property
+    def link_scheme(self) -> str | None:
+        """See `Storage.link_scheme`."""
+        return self._inner.link_scheme
+
     def link(self, name: str, seconds: int) -> str | None:
         """See `Storage.link`."""
         return self._inner.link(name, seconds)

@@ -10,6 +10,7 @@ import pytest
 from tests.builders.records import an_upload
 from worker.actors.attempts import attempt_name
 from worker.actors.names import (
+    index_name,
     input_name,
     manifest_name,
     raw_name,
@@ -29,7 +30,8 @@ OBJECTS = re.findall(
 NAMES = {
     "a list": input_name(an_upload()),
     "rows of a request": input_name(an_upload(source={"rows": "7"}, content_digest="0123456789abcdef" * 4)),
-    "values": values_name("list-1", 0),
+    "values": values_name("list-1", 0, "0123456789abcdef" * 4),
+    "a row index": index_name("list-1", "0123456789abcdef" * 4),
     "a provider's file": raw_name("list-1", 0, "whole.csv"),
     "verdicts": verdicts_name("list-1", 0),
     "an attempt": attempt_name("token", 1),

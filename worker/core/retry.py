@@ -30,9 +30,9 @@ UPLOAD_ID_CHARACTERS_MAX = 100
 _FOLLOW_UP = re.compile(r"(.+)\.r[1-9][0-9]{0,3}")
 #: Sources that can be read once more. A list that came inside its request is not kept in the record.
 SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
-#: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often, or nobody saw its
-#: job for long.
-QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", MISSING_REASON})
+#: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often, nobody saw its
+#: job for long, or its values were found damaged, which are looked at once more.
+QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON})
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 

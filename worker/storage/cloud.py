@@ -53,6 +53,7 @@ class CloudStorage:
         place = client.place
         self._client = client
         self._spool_folder = options.spool_folder
+        self._plain = options.endpoint is not None and options.endpoint.startswith("http://")
         self._prefix = f"{place.path}/" if place.path else ""
         self._root_url = f"{place.scheme}://{place.bucket}/{self._prefix}"
 
@@ -181,6 +182,11 @@ class CloudStorage:
             return check_name(url.removeprefix(self._root_url)) if url.startswith(self._root_url) else None
         except InvalidName:
             return None
+
+    @property
+    def link_scheme(self) -> str:
+        """See `Storage.link_scheme`."""
+        return "http" if self._plain else "https"
 
     def link(self, name: str, seconds: int) -> str:
         """See `Storage.link`."""

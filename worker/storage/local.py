@@ -210,6 +210,10 @@ class LocalStorage:
         except InvalidName:
             return None
 
+    @property
+    def link_scheme(self) -> None:
+        """See `Storage.link_scheme`."""
+
     def link(self, name: str, seconds: int) -> None:
         """See `Storage.link`: files are not served by anybody."""
         del seconds

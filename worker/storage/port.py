@@ -74,6 +74,10 @@ class Storage(Protocol):
     def name_of(self, url: str) -> str | None:
         """The name of which `url` would give this very address; None for the address of anything else."""
 
+    @property
+    def link_scheme(self) -> str | None:
+        """How the links of `link` begin, `https` or `http`; None where there are none. Nobody is asked."""
+
     def link(self, name: str, seconds: int) -> str | None:
         """An address by which anybody can fetch the object for so long, so a secret; None where there are no links."""
 

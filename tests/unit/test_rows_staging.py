@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import io
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.providers.port import Kind
+from worker.rows.csv_rows import CsvRows
 from worker.rows.dialect import Options
 from worker.rows.errors import (
     CellTooLarge,
@@ -130,6 +132,19 @@ def test_every_line_end_and_encoding_gives_the_same_values(tmp_path: Path, end: 
     content = end.join(["nom;email", "Zoé;a@x.example", '"x;\ny";b@x.example', ""]).encode(encoding)
     options = Options(encoding=encoding if encoding == "cp1252" else None)
     assert values_of(staged(tmp_path, content, options=options)) == ["a@x.example", "b@x.example"]
+
+
+def test_long_cells_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """Rows that are read one by one are let go of at once, and not when garbage happens to be collected."""
+    content = "password\n" + "".join(f"{number}{'x' * 20_000}\n" for number in range(60))
+    gc.collect()
+    gc.disable()
+    try:
+        staged(tmp_path, content, kind=Kind.LEAKED_PASSWORD)
+        # One is that of detection.
+        assert sum(isinstance(each, CsvRows) for each in gc.get_objects()) <= 1
+    finally:
+        gc.enable()
 
 
 def test_a_quote_inside_a_cell_is_an_ordinary_character(tmp_path: Path) -> None:

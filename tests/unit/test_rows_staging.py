@@ -161,6 +161,34 @@ def test_longer_rows_widen_the_dialect(tmp_path: Path) -> None:
     assert result.ragged == 1
 
 
+def test_a_long_row_is_told_wherever_it_stands(tmp_path: Path) -> None:
+    """A row among those that detection sees is as ragged as one after them, and the columns that it adds are told."""
+    rows = ["u1@x.example,x", "z@x.example,1,2,3", *(f"u{n}@x.example,x" for n in range(2, 9)), "y@x.example"]
+    result = staged(tmp_path, "\n".join(["email,n", *rows]))
+    assert (result.ragged, result.added_columns) == (2, 2)
+    assert result.dialect.columns == ("email", "n", "column_3", "column_4")
+
+
+@pytest.mark.parametrize("rows_before", [1, 20_000])
+def test_a_row_that_would_inflate_the_result_is_refused(tmp_path: Path, rows_before: int) -> None:
+    """Hundreds of cells where the list has two columns would stand in every row of the result: the line is told."""
+    even = "".join(f"u{n}@x.example,x\n" for n in range(rows_before))
+    content = f"email,n\n{even}z@x.example{',1' * 64}\nlast@x.example,x\n"
+    line = rf"line {rows_before + 2} has 65 cells, where the list has 2 columns; 64 would be the most.* repair the row"
+    with pytest.raises(TooManyColumns, match=line):
+        staged(tmp_path, content)
+    assert staged(tmp_path, content.replace(",1", "", 1)).added_columns == 62
+
+
+def test_a_wide_list_may_have_wide_rows(tmp_path: Path) -> None:
+    """Four times as many cells as there are columns are taken, of a header too that most rows fill only in part."""
+    header = ",".join(["email", *(f"c{n}" for n in range(19))])
+    result = staged(tmp_path, f"{header}\na@x.example\nb@x.example\nc@x.example{',' * 79}\n")
+    assert (len(result.dialect.columns), result.added_columns, result.ragged) == (80, 60, 3)
+    with pytest.raises(TooManyColumns, match="line 4 has 81 cells, where the list has 20 columns; 80 would be"):
+        staged(tmp_path, f"{header}\na@x.example\nb@x.example\nc@x.example{',' * 80}\n")
+
+
 def test_ip_addresses_fold_by_their_canonical_text(tmp_path: Path) -> None:
     """Two spellings of an address are sent once, in the spelling that came first."""
     result = staged(tmp_path, "ip\n2001:DB8::1\n2001:db8:0::1\nhost\n", kind=Kind.PROXY)

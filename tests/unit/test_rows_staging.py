@@ -209,10 +209,20 @@ ROWS = "id,email\n" + "".join(f"{n},u{n}@x.example\n" for n in range(20))
 @pytest.mark.parametrize(
     ("content", "limits", "error", "message"),
     [
-        (ROWS, Limits(input_bytes_max=len(ROWS) - 1), InputTooLarge, r"more than the \d+ bytes"),
-        (ROWS, Limits(input_rows_max=19), TooManyRows, r"more than the 19 rows"),
-        (ROWS, Limits(columns_max=1), TooManyColumns, r"row on line 1 has 2 cells"),
-        (ROWS + f"20,{'x' * 70}\n", Limits(cell_bytes_max=69), CellTooLarge, r"row on line 22 has a cell of 70 bytes"),
+        (
+            ROWS,
+            Limits(input_bytes_max=len(ROWS) - 1),
+            InputTooLarge,
+            r"more than the \d+ bytes.*BULKVERIFY_INPUT_BYTES_MAX",
+        ),
+        (ROWS, Limits(input_rows_max=19), TooManyRows, r"more than the 19 rows.*BULKVERIFY_INPUT_ROWS_MAX"),
+        (ROWS, Limits(columns_max=1), TooManyColumns, r"row on line 1 has 2 cells.*_COLUMNS_MAX"),
+        (
+            ROWS + f"20,{'x' * 70}\n",
+            Limits(cell_bytes_max=69),
+            CellTooLarge,
+            r"line 22 has a cell of 70 .*_CELL_BYTES_MAX",
+        ),
         (ROWS + "x" * 101, Limits(row_characters_max=100), CellTooLarge, r"row that begins on line 22 is too long"),
         (ROWS + '"' + "x\n" * 70_000, Limits(), CellTooLarge, r"line 22 .*double quote"),
         (ROWS + '20,"u20@x.example\n21,u21@x.example\n', Limits(), QuoteOpen, r"begins on line 22 never ends"),

@@ -64,8 +64,8 @@ class Dialect(BaseModel):
     #: Counted from 0.
     column_index: int
     column_name: str
-    #: All columns: the header's cells as they are, `column_<n>` for those without a header cell. Once the list was read,
-    #: those of its longest row, too.
+    #: All columns: the header's cells as they are, `column_<n>` for those without a header cell. Once the list was
+    #: read, those of its longest row, too.
     columns: tuple[str, ...]
     #: The decisions in words, for the timeline.
     why: str

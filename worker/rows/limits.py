@@ -23,8 +23,8 @@ class Limits:
     columns_max: int = 1_000
     #: Columns of the list, where its rows may have no more than follows from them; 0 where `columns_max` is set.
     list_columns: int = 0
-    #: Bytes of one cell in UTF-8; the csv module itself stops at 131,072 characters.
-    cell_bytes_max: int = 64 * 1024
+    #: Bytes of one cell in UTF-8; no more than the characters at which the csv module itself stops.
+    cell_bytes_max: int = 131_072
     #: Characters of one row, delimiters and quotes included: what staging and delivery hold in memory.
     row_characters_max: int = 1024 * 1024
 

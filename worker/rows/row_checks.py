@@ -23,7 +23,8 @@ def check_row(row: Sequence[str], reader: CsvRows, limits: Limits, name: str) ->
         if largest > limits.cell_bytes_max:
             raise CellTooLarge(
                 f"{name}: the row on line {reader.line} has a cell of {largest} bytes, the most is "
-                f"{limits.cell_bytes_max}; shorten it, or close a quote that was left open",
+                f"{limits.cell_bytes_max}; shorten it, close a quote that was left open, or see "
+                "BULKVERIFY_CELL_BYTES_MAX",
             )
 
 

@@ -137,11 +137,11 @@ def test_a_compressed_list_that_is_screened(bench: Bench) -> None:
     path.write_bytes(gzip.compress((LIST + "Cy;n/a\n").encode()))
     [told] = bench.told(str(path), "--screen", "--format", "jsonl")
     assert told["counts"] == {"rows": 5, "empty": 1, "folded": 1, "withheld": 1, "distinct": 2, "parts": 2} | EVEN
-    assert told["credits_saved"] == {"folded": 1, "empty": 1, "withheld": 1, "reused": 0}
+    assert told["credits_saved"] == {"folded": 1, "withheld": 1, "reused": 0}
     assert told["dialect"]["why"].startswith(f"decompressed with gzip from {path.stat().st_size} to ")
     assert told["upload_id"] == bench.line.submit(path, "ipqs-main", screen=True, format="jsonl")
     lines = bench.dry(str(path), "--account", "ipqs-main").stdout.splitlines()
-    assert "  saved    2 credits (1 folded, 1 empty)" in lines
+    assert "  saved    1 credits (1 folded)" in lines
 
 
 def test_a_list_that_is_known(bench: Bench) -> None:

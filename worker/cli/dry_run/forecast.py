@@ -186,7 +186,7 @@ class Forecast:
 
     def _savings(self, counts: Counts) -> Savings:
         """Credits that the list does not cost, as far as is known now."""
-        return Savings(counts.folded, counts.empty, counts.withheld, self.reused_values)
+        return Savings(counts.folded, counts.withheld, self.reused_values)
 
     def _over_budget(self, budget: BudgetDay) -> str:
         fits = self.credits_max is None or self.credits_max <= budget.left_rows

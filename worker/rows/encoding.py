@@ -59,8 +59,8 @@ _NOT_FOR_FILES = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined
 def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple[str, str]:
     """The encoding of the file `name` that begins with `start`, as a codec name, and why.
 
-    Raises `NotText`, or `EncodingUnclear` when `explicit` is no encoding of files, or needs a mark that is not there. That the whole file really is in the
-    encoding shows when it is read.
+    Raises `NotText`, or `EncodingUnclear` when `explicit` is no encoding of files or needs
+    a mark that is not there. That the whole file really is in the encoding shows when it is read.
     """
     for magic, what, remedy in _NOT_TEXT:
         if start.startswith(magic):
@@ -71,7 +71,7 @@ def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple
         if start and codec in _MARKED and not start.startswith(_MARKED[codec]):
             raise EncodingUnclear(
                 f"{name}: options.encoding is {codec}, and the file has no byte order mark to tell which one; set it "
-                f"to {codec}-le (as from Windows) or {codec}-be"
+                f"to {codec}-le (as from Windows) or {codec}-be, or leave it out if the file is UTF-8"
             )
         # The mark of the same encoding is no text; another encoding's may be any two characters.
         return (mark if mark and codec in {"utf-8", mark} else codec), f"encoding {codec} as asked"

@@ -105,6 +105,16 @@ def test_screened_values_are_withheld_and_not_paid_for(line: Line) -> None:
     assert sorted(charge.rows for charge in line.ipqs.ledger) == [2, 3]
 
 
+def test_ragged_rows_are_told_when_the_list_is_prepared(line: Line) -> None:
+    """A row with more cells than the others changes every row of the result: the timeline has both counts."""
+    path = line.file("list.csv", "email,n\na@x.example,1\nb@x.example,2\nc@x.example,3,4\n")
+    upload_id = line.submit(path, "ipqs-main")
+    line.finish(upload_id)
+    details = told(line, upload_id, "prepared")
+    assert (details["ragged"], details["columns_added"]) == (1, 1)
+    assert result_lines(line, upload_id)[1].startswith("a@x.example,1,,matched,")
+
+
 def test_rows_of_a_request_are_screened(line: Line) -> None:
     """Values that came in the request itself are withheld like others."""
     upload_id = line.client.submit(rows=["ann@example.com", "n/a"], account="ipqs-main", kind="email", screen=True)

@@ -146,9 +146,10 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
 
 
 def _told(staged: Staged) -> dict[str, object]:
-    """What the timeline tells of a list that was staged: of rows that are not sent, those that there are."""
-    unsent = {"empty": staged.empty, "folded": staged.folded, "withheld": staged.withheld}
-    counts = {"rows": staged.rows} | {name: rows for name, rows in unsent.items() if rows}
+    """What the timeline tells of a list that was staged: of rows that are unsent or uneven, those that there are."""
+    odd = {"empty": staged.empty, "folded": staged.folded, "withheld": staged.withheld}
+    odd |= {"ragged": staged.ragged, "columns_added": staged.added_columns}
+    counts = {"rows": staged.rows} | {name: count for name, count in odd.items() if count}
     return counts | {"to_send": staged.distinct, "parts": len(staged.parts), "why": staged.dialect.why}
 
 

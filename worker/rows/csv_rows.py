@@ -68,6 +68,11 @@ class CsvRows:
             )
         return row
 
+    def close(self) -> None:
+        """Let go of the lines, which would otherwise stay in memory until garbage is collected."""
+        # The csv module's reader holds this object, which holds the reader.
+        self._reader = csv.reader(())
+
     def _checked(self) -> Iterator[str]:
         """Lines that the csv module may see."""
         while line := self._readline():

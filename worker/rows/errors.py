@@ -23,7 +23,8 @@
     │   ├── InputTooLarge         more bytes than allowed
     │   ├── TooManyRows           more rows than allowed
     │   ├── TooManyColumns        more columns than allowed
-    │   └── CellTooLarge          a cell or row larger than allowed
+    │   ├── CellTooLarge          a cell or row larger than allowed
+    │   └── FoldTooLarge          finding equal values takes more memory than allowed
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
@@ -186,6 +187,12 @@ class CellTooLarge(InputError):
     """A cell or row larger than allowed."""
 
     reason = "cell_too_large"
+
+
+class FoldTooLarge(InputError):
+    """Finding equal values takes more memory than allowed."""
+
+    reason = "fold_too_large"
 
 
 class SourceUnavailable(RowsError):

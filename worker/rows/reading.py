@@ -131,13 +131,13 @@ class InputRows:
         if self.rows > self._limits.input_rows_max:
             raise TooManyRows(
                 f"{self._name}: there are more than the {self._limits.input_rows_max} rows allowed; split it, "
-                "or raise the limit",
+                "or see BULKVERIFY_INPUT_ROWS_MAX",
             )
 
     def _too_large(self) -> InputTooLarge:
         return InputTooLarge(
             f"{self._name}: there are more than the {self._limits.input_bytes_max} bytes allowed; split it, "
-            "or raise the limit",
+            "or see BULKVERIFY_INPUT_BYTES_MAX",
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -79,11 +80,12 @@ class RowBlocks:
         """The rows of a block, and of those after it that a row goes on in, one by one."""
         lines = _Continued(text, self._blocks)
         reader = CsvRows(lines, self._delimiter, self._name, self._limits.row_characters_max, self._blocks.lines_before)
-        for row in reader:
-            check_row(row, reader, self._limits, self._name)
-            yield [row]
-            if lines.exhausted:
-                return
+        with closing(reader):
+            for row in reader:
+                check_row(row, reader, self._limits, self._name)
+                yield [row]
+                if lines.exhausted:
+                    return
 
 
 class _Continued:

@@ -51,8 +51,11 @@ class Staged:
     withheld: int
     folded: int
     distinct: int
-    #: Rows, blank ones apart, that do not have as many cells as there are columns; they are taken as they are.
+    #: Rows, blank ones apart, that do not have as many cells as there were columns to begin with; they are taken as
+    #: they are.
     ragged: int
+    #: Columns that the longest of these rows added.
+    added_columns: int
     input_bytes: int
     input_sha256: str
     parts: tuple[StagedPart, ...]
@@ -81,6 +84,7 @@ def stage(
     """
     name = name or path.name
     dialect = dialect or detect(path, kind, options, name)
+    limits = limits.for_rows_of(len(dialect.columns))
     with InputRows(path, dialect, limits, name) as rows, scratch_folder(folder / "fold") as private:
         column, keys = ColumnCells(dialect, limits), KeyFile(private, kind, screen=options.screen)
         due = PROGRESS_ROWS
@@ -111,6 +115,7 @@ def stage(
             folded=repeated.rows,
             distinct=keys.values - repeated.rows,
             ragged=column.ragged,
+            added_columns=max(column.width - len(dialect.columns), 0),
             input_bytes=rows.bytes,
             input_sha256=rows.sha256,
             parts=tuple(parts.parts),

@@ -93,7 +93,7 @@ def test_a_result_is_named_in_any_way(tmp_path: Path) -> None:
         (lambda d: d.rewrite(b"email,note", b"email,nota"), ["digest", "rows"]),
         (lambda d: d.rewrite(b"again,", b'"gain,'), ["digest", "rows"]),
         (lambda d: d.rewrite(b"bob@", b"b\xffb@"), ["digest", "rows"]),
-        (lambda d: d.rewrite(b"bob@", b"b\x00b@"), ["digest", "rows"]),
+        (lambda d: d.rewrite(b"bob@", b"b\x00b@"), ["digest"]),
         (lambda d: d.result.write_bytes(b""), ["bytes", "digest", "rows"]),
         (lambda d: d.result.unlink(), ["result"]),
         (lambda d: d.segment.write_bytes(b"email\n"), ["digest"]),

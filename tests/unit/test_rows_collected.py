@@ -38,6 +38,16 @@ def test_the_summary_describes_what_was_written() -> None:
     assert summary.values_digest == values_digest(["a@x.example", "a@x.example", 'q"\n@x.example'])
 
 
+def test_nul_characters_of_a_provider_become_replacement_characters() -> None:
+    """In names and cells; what merely looks like the escape of one stays, and so does the value that was sent."""
+    out = io.BytesIO()
+    verdict = Verdict("a@x.example", VerdictWord.OK, {"na\0me": "Ac\0me", "path": "C:\\u0000"})
+    summary = write_verdicts([verdict], Kind.EMAIL, out)
+    (read,) = read_verdicts(io.BytesIO(out.getvalue()), "part-0")
+    assert dict(read.columns) == {"na\ufffdme": "Ac\ufffdme", "path": "C:\\u0000"}
+    assert summary.columns == ("na\ufffdme", "path")
+
+
 def test_a_failing_provider_leaves_the_file_open_and_the_error_as_it_was() -> None:
     """What interrupts the verdicts reaches the caller, who decides about the file."""
 

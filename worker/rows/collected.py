@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Bytes of one line: a value and all columns of its verdict.
 LINE_BYTES_MAX = 4 * 1024 * 1024
 
+#: How JSON spells a NUL. A line that has it may still spell something else: a backslash before these characters.
+_ENCODED_NUL = "\\u0000"
+
 _WORDS = frozenset(word.value for word in VerdictWord)
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -70,21 +73,33 @@ class CollectedSummary:
 
 
 def write_verdicts(verdicts: Iterable[Verdict], kind: Kind, out: BinaryIO) -> CollectedSummary:
-    """Write verdicts to a binary file, one by one; `out` is left open, with everything in it."""
+    """Write verdicts to a binary file, one by one; `out` is left open, with everything in it.
+
+    NUL characters in the provider's columns become U+FFFD, as whatever else no text can hold: many readers of CSV,
+    databases among them, take a NUL for the end of the text, or refuse the file.
+    """
     columns: dict[str, None] = {}
     words: Counter[str] = Counter()
 
     def keys() -> Iterator[str]:
         for verdict in verdicts:
-            line = {"value": verdict.value, "verdict": verdict.word.value, "columns": dict(verdict.columns)}
-            text.write(_encode(line) + "\n")
-            columns.update(dict.fromkeys(verdict.columns))
+            own = dict(verdict.columns)
+            line = _encode({"value": verdict.value, "verdict": verdict.word.value, "columns": own})
+            if _ENCODED_NUL in line:
+                own = {_without_nul(name): _without_nul(cell) for name, cell in own.items()}
+                line = _encode({"value": verdict.value, "verdict": verdict.word.value, "columns": own})
+            text.write(line + "\n")
+            columns.update(dict.fromkeys(own))
             words[verdict.word.value] += 1
             yield fold_key(kind, verdict.value)
 
     with measured_text(out) as (text, measured):
         digest = values_digest(keys())
     return CollectedSummary(words.total(), digest, measured.sha256, tuple(columns), dict(words))
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\ufffd")
 
 
 def read_verdicts(source: BinaryIO, name: str) -> Iterator[Verdict]:

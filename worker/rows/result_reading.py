@@ -35,8 +35,15 @@ def read_result(source: io.RawIOBase, told: ResultSection) -> Iterator[Sequence[
     return _READERS[told.format](text, told)
 
 
+class _ResultRows(CsvRows):
+    """Rows that were written, not handed in: providers and results of earlier versions may have any character."""
+
+    def _odd_line(self, number: int, line: str) -> str:
+        return line.removeprefix("\ufeff") if number == 1 else line
+
+
 def _csv(text: io.TextIOWrapper, told: ResultSection) -> Iterator[Sequence[str]]:
-    rows = CsvRows(text, told.delimiter, "result", ROW_CHARACTERS_MAX)
+    rows = _ResultRows(text, told.delimiter, "result", ROW_CHARACTERS_MAX)
     number = 0
     try:
         header = next(rows, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -25,6 +26,8 @@ USUAL_DELIMITER = ","
 LINE_FEED = "\n"
 #: How the cell of a whole line looks that is quoted already.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+#: The byte order mark, where it is no beginning of a file.
+_MARK = "\ufeff"
 #: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
 _FORMULA = re.compile(r"[\s\"']*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
 
@@ -182,12 +185,18 @@ def _as_cell(line: str) -> str:
 
 
 def _csv_text(cells: Sequence[str], delimiter: str) -> str:
-    """Cells as a row of CSV without a line break, quoted where they need it."""
+    """Cells as a row of CSV without a line break, quoted where they need it.
+
+    That is all of them where one begins with U+FEFF, which readers take for no part of the text at a line's beginning.
+    """
     text = delimiter.join(cells)
-    if text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text) and text:
+    marked = _MARK in text and any(cell.startswith(_MARK) for cell in cells)
+    plain = text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text)
+    if plain and text and not marked:
         return text
     quoted = io.StringIO(newline="")
-    csv.writer(quoted, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    write = partial(csv.writer, quoted, delimiter=delimiter, lineterminator="\r\n")
+    (write(quoting=csv.QUOTE_ALL) if marked else write()).writerow(cells)
     return quoted.getvalue()[:-2]
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from worker.core.rows import RowState
 from worker.rows.csv_rows import NO_DELIMITER
+from worker.rows.formulas import unformulated
 from worker.rows.raw_rows import LINE_BREAKS
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ LINE_FEED = "\n"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 #: The byte order mark, where it is no beginning of a file.
 _MARK = "\ufeff"
-#: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
-_FORMULA = re.compile(r"[\s\"']*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
 
 
 class TooManyCells(Exception):
@@ -59,11 +58,6 @@ def result_text(form: ResultForm, dialect: Dialect, columns: Sequence[str]) -> R
 def result_delimiter(dialect: Dialect) -> str:
     """What separates the cells of a CSV result."""
     return dialect.delimiter or USUAL_DELIMITER
-
-
-def unformulated(cell: str) -> str:
-    """A cell that a spreadsheet takes for text: with an apostrophe before it where it might be run as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 class _OwnCsv:
@@ -117,6 +111,7 @@ class _SafeCsv:
     def __init__(self, dialect: Dialect, columns: Sequence[str]) -> None:
         self._dialect = dialect
         self._delimiter = result_delimiter(dialect)
+        self._as_text = unformulated(self._delimiter)
         self._columns = columns
 
     def header(self, header: str | None, first_row: str) -> str:
@@ -130,7 +125,7 @@ class _SafeCsv:
         return self._text([*own, state]) + tail + _line_break(row)
 
     def _text(self, cells: Iterable[str]) -> str:
-        return _csv_text([unformulated(cell) for cell in cells], self._delimiter)
+        return _csv_text([self._as_text(cell) for cell in cells], self._delimiter)
 
 
 class _JsonLines:
@@ -140,7 +135,7 @@ class _JsonLines:
         self._dialect = dialect
         width = len(dialect.columns)
         self._own, self._state, self._rest = columns[:width], columns[width], columns[width + 1 :]
-        self._safe = safe
+        self._as_text = unformulated(USUAL_DELIMITER) if safe else None
 
     def header(self, _header: str | None, _first_row: str) -> str:
         return ""
@@ -154,7 +149,7 @@ class _JsonLines:
 
     def _members(self, names: Sequence[str], cells: Sequence[str]) -> str:
         """The members of an object without its braces."""
-        texts = map(unformulated, cells) if self._safe else cells
+        texts = map(self._as_text, cells) if self._as_text else cells
         return orjson.dumps(dict(zip(names, texts, strict=True)))[1:-1].decode()
 
 

@@ -14,7 +14,7 @@ from tests.builders.published import unfit_results
 from tests.builders.publisher import NOTHING, Publisher
 from worker.actors.names import manifest_name, result_name
 from worker.rows.manifest import MANIFEST_BYTES_MAX, Manifest
-from worker.storage import open_storage
+from worker.storage import exists, open_storage
 
 if TYPE_CHECKING:
     from worker.storage import Storage
@@ -51,10 +51,10 @@ class Room:
     def told(self) -> tuple[str | None, str | None]:
         """What the manifest tells of rows without a verdict (`partial` or `complete`), and what the result holds."""
         manifest = result = None
-        if self.storage.exists(manifest_name("crm-1")):
+        if exists(self.storage, manifest_name("crm-1")):
             text = self.storage.read(manifest_name("crm-1"), MANIFEST_BYTES_MAX)
             manifest = "partial" if Manifest.load(text).partial else "complete"
-        if self.storage.exists(result_name("crm-1")):
+        if exists(self.storage, result_name("crm-1")):
             result = "partial" if b"missing" in self.storage.read(result_name("crm-1"), 1_000_000) else "complete"
         return manifest, result
 

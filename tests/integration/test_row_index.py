@@ -13,6 +13,7 @@ from worker.actors import prepare
 from worker.actors.names import index_name
 from worker.core.states import UploadState
 from worker.rows.index import EMPTY, IndexWriter, read_index
+from worker.storage import exists
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,4 +60,4 @@ def test_prepare_keeps_the_number_of_every_row(tmp_path: Path, redis_url: str, b
         with storage.open(index_name(upload_id)) as file:
             assert [number for block in read_index(file) for number in block] == [0, 1, EMPTY, 0]
         storage.delete_prefix(f"uploads/{upload_id}")
-        assert not storage.exists(index_name(upload_id))
+        assert not exists(storage, index_name(upload_id))

@@ -16,7 +16,7 @@ from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
 from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
 from worker.sources import STAGING_FACTOR, open_input
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
 
@@ -91,7 +91,7 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
     name = input_name(upload)
-    if not context.storage.exists(name):
+    if not exists(context.storage, name):
         with (
             open_input(context, upload.source, factor=STAGING_FACTOR) as source,
             context.storage.write(name) as target,

@@ -1,7 +1,8 @@
 """Lists on their way from a file to a published result, with made-up verdicts and neither Redis nor provider.
 
-Run as `python -m tests.builders.publisher STORAGE_FOLDER SCRATCH_FOLDER EFFECT` it publishes the complete result of
-`LIST` and is killed right before the effect of that number, by the system and in the middle of everything.
+Run as `python -m tests.builders.publisher STORAGE_URL ENDPOINT SCRATCH_FOLDER EFFECT` it publishes the whole result of
+`LIST` and is killed right before the effect of that number, by the system and in the middle of everything. In an object
+store, which ENDPOINT is the address of, each request is an effect.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.builders.effects import Effects, Fate
+from tests.builders.s3_server import S3Server
+from tests.builders.watched_requests import watched_requests
 from tests.builders.watched_storage import WatchedStorage, watched_files
 from worker.actors.names import manifest_name, result_name
 from worker.actors.publishing import publish
@@ -154,16 +157,21 @@ class Publisher:
 
 def main() -> None:
     """Do what the module says."""
-    storage, scratch, number = sys.argv[1:]
+    url, endpoint, scratch, number = sys.argv[1:]
 
     def kill(effect: Effect) -> Fate:
         if effect.number == int(number):
             os.kill(os.getpid(), signal.SIGKILL)
         return Fate.PERFORM
 
-    with watched_files():
-        watched = WatchedStorage(open_storage(Path(storage).as_uri()), Effects("publisher", kill))
-        Publisher(watched, Path(scratch)).publish(lost=NOTHING)
+    effects = Effects("publisher", kill)
+    if endpoint:
+        storage = open_storage(url, S3Server(endpoint).options(Path(scratch)))
+        with watched_requests(effects):
+            Publisher(storage, Path(scratch)).publish(lost=NOTHING)
+    else:
+        with watched_files():
+            Publisher(WatchedStorage(open_storage(url), effects), Path(scratch)).publish(lost=NOTHING)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.builders.effects import Effects, Fate
-from tests.builders.s3_server import S3Server
-from tests.builders.watched_requests import watched_requests
 from tests.builders.watched_storage import WatchedStorage, watched_files
 from worker.actors.names import manifest_name, result_name
 from worker.actors.publishing import publish
@@ -29,7 +27,7 @@ from worker.rows.limits import Limits
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
 from worker.rows.result_form import ResultForm
 from worker.rows.staging import stage
-from worker.storage import open_storage
+from worker.storage import CloudOptions, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,7 +164,10 @@ def main() -> None:
 
     effects = Effects("publisher", kill)
     if endpoint:
-        storage = open_storage(url, S3Server(endpoint).options(Path(scratch)))
+        # Many processes are started for a folder, and none of them has to wait for the client of a store.
+        from tests.builders.watched_requests import watched_requests  # noqa: PLC0415 - as said
+
+        storage = open_storage(url, CloudOptions(endpoint=endpoint, spool_folder=Path(scratch)))
         with watched_requests(effects):
             Publisher(storage, Path(scratch)).publish(lost=NOTHING)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ def told(line: Line, upload_id: str, decision: str) -> dict[str, object]:
 
 
 def test_a_compressed_list_is_verified_like_its_text(line: Line) -> None:
-    """The result is that of the text; the staged copy and the digests are of the file as sent, and it is told."""
+    """The result is that of the text, and so is the digest; the staged copy is the file as sent, and it is told."""
     path = packed(line, "list.csv.gz", LIST)
     upload_id = line.submit(path, "ipqs-main")
     plain_id = line.submit(line.file("list.csv", LIST), "ipqs-main", upload_id="plain")
@@ -74,7 +75,21 @@ def test_a_compressed_list_is_verified_like_its_text(line: Line) -> None:
         told(line, upload_id, "prepared")["why"]
     )
     manifest = json.loads((line.folder / "storage" / "results" / upload_id / "manifest.json").read_text())
-    assert (manifest["input"]["bytes"], manifest["input"]["sha256"]) == (upload.input_bytes, upload.content_digest)
+    assert manifest["input"]["bytes"] == upload.input_bytes
+    assert manifest["input"]["sha256"] == hashlib.sha256(LIST.encode()).hexdigest()
+
+
+def test_a_list_that_is_compressed_again_is_not_paid_again(line: Line) -> None:
+    """The id is that of the text, whoever derives it: however it was compressed, and without compression, too."""
+    at_first, again = (gzip.compress(LIST.encode(), mtime=mtime) for mtime in (1, 2))
+    assert at_first != again
+    for name, content in (("list.csv.gz", at_first), ("again.csv.gz", again), ("list.csv", LIST.encode())):
+        path = line.file(name, "")
+        path.write_bytes(content)
+        upload_id = line.submit(path, "ipqs-main")
+        line.finish(upload_id)
+        assert line.upload(upload_id).state is UploadState.COMPLETED
+    assert len(line.ipqs.ledger) == 1
 
 
 def test_a_damaged_compressed_list_fails_unspent(line: Line) -> None:

@@ -18,6 +18,7 @@ from worker.actors import prepare, submit
 from worker.actors.names import manifest_name, result_name, staging_folder
 from worker.retention.cleaning import Cleaner
 from worker.rows.manifest import Manifest
+from worker.storage import exists
 from worker.store.retention import Retention
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_staged_files_of_an_ended_upload_are_removed_from_the_store(
         assert list(context.storage.list(staging_folder(UPLOAD)))
         assert cleaner.remove_staged() > 0
         assert not list(context.storage.list(staging_folder(UPLOAD)))
-        assert context.storage.exists(result_name(UPLOAD))
+        assert exists(context.storage, result_name(UPLOAD))
         assert list(context.storage.list("attempts"))
         assert (cleaner.walk_staging(), cleaner.walk_attempts(), cleaner.remove_leftovers()) == (0, 0, 0)
 

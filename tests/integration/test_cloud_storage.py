@@ -27,6 +27,7 @@ from worker.storage import (
     StorageFull,
     StorageUnavailable,
     StorageUnsafe,
+    exists,
     open_storage,
     require_exclusive_creation,
 )
@@ -101,7 +102,7 @@ def test_what_was_put_together_leaves_no_file(tmp_path: Path, s3: S3Server) -> N
     [
         lambda storage: storage.create("u/x", b"x"),
         lambda storage: storage.read("u/x", 9),
-        lambda storage: storage.exists("u/x"),
+        lambda storage: exists(storage, "u/x"),
         lambda storage: list(storage.list("u")),
         lambda storage: list(storage.folders("u")),
         lambda storage: storage.delete_prefix("u"),

@@ -16,6 +16,7 @@ from worker.core.states import UploadState
 from worker.core.upload import change
 from worker.rows.errors import NotAList
 from worker.rows.index import EMPTY, IndexWriter, read_index
+from worker.storage import exists
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def test_an_index_that_is_no_use_is_made_again(
     """A list staged by a program that wrote no index, or whose index is damaged, is delivered all the same."""
     with running_line(tmp_path, redis_url, broker_url, start=False) as line:
         upload, storage = prepared(line), line.plant.context.storage
-        assert storage.exists(upload.index_object)
+        assert exists(storage, upload.index_object)
         storage.delete(upload.index_object)
         if version == "an earlier one":
             changed(line, upload, index_object="")
@@ -113,7 +114,7 @@ def test_no_row_is_given_the_verdict_of_another_by_an_index_of_other_values(
         else:
             assert (told.terminal, told.reason) == (False, "staged_otherwise")
             assert "the version that prepared it" in told.message
-            assert not line.plant.context.storage.exists(manifest_name(UPLOAD))
+            assert not exists(line.plant.context.storage, manifest_name(UPLOAD))
 
 
 def test_prepare_keeps_the_number_of_every_row(tmp_path: Path, redis_url: str, broker_url: str) -> None:
@@ -126,4 +127,4 @@ def test_prepare_keeps_the_number_of_every_row(tmp_path: Path, redis_url: str, b
         with storage.open(kept_index(line.upload(upload_id))) as file:
             assert [number for block in read_index(file) for number in block] == [0, 1, EMPTY, 0]
         storage.delete_prefix(staging_folder(upload_id))
-        assert not storage.exists(kept_index(line.upload(upload_id)))
+        assert not exists(storage, kept_index(line.upload(upload_id)))

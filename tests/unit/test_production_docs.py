@@ -36,6 +36,7 @@ NAMES = {
     "verdicts": verdicts_name("list-1", 0),
     "an attempt": attempt_name("token", 1),
     "a result": result_name("list-1"),
+    "a result in JSON Lines": result_name("list-1", "jsonl"),
     "a manifest": manifest_name("list-1"),
     "a provider's file beside the result": result_raw_name("list-1", 0, "whole.csv"),
     "a segment": segment_name("list-1", 0, "clean", ".csv"),

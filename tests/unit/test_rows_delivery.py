@@ -454,7 +454,7 @@ def test_json_lines_have_an_object_for_each_row(tmp_path: Path) -> None:
     assert delivered.bytes == len(delivery.out.getvalue())
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '"\t=1"', '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
 def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) -> None:
     """A cell that could be a formula gets an apostrophe, the input's, the header's and the provider's alike."""
     delivery = Delivery(tmp_path, f"email,{cell}\na@x.example,{cell}\n", options=Options(header=True, delimiter=","))
@@ -463,6 +463,37 @@ def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) 
     assert [row[1] for row in delivery.result] == [f"'{plain}"] * 2
     assert delivery.result[1][0] == "a@x.example"
     assert delivery.result[1][-1] == "'=9"
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        ("x; \"'-1", "x;' \"'-1"),
+        ("\t=1", "'\t'=1"),
+        ("a\tb\t@c", "a\tb\t'@c"),
+        ("two\r\n+lines\n=1", "two\r\n'+lines\n'=1"),
+        ("\ufeff=1", "'\ufeff=1"),
+        ("x,=1", "x,=1"),
+        ("a;b - c; d", "a;b - c; d"),
+    ],
+)
+def test_no_part_of_a_safe_cell_is_run_where_cells_end_elsewhere(tmp_path: Path, cell: str, safe: str) -> None:
+    """In a file with commas, behind what other spreadsheets separate at; behind a comma the cell is quoted."""
+    quoted = '"' + cell.replace('"', '""') + '"'
+    delivery = Delivery(
+        tmp_path, f"email,{quoted}\na@x.example,{quoted}\n", options=Options(header=True, delimiter=",")
+    )
+    delivery.deliver([verdict("a@x.example", score=cell)], form=ResultForm(spreadsheet_safe=True))
+    assert [row[1] for row in delivery.result] == [safe] * 2
+    assert delivery.result[1][-1] == safe
+
+
+def test_with_semicolons_it_is_commas_that_are_looked_behind(tmp_path: Path) -> None:
+    """A list with another delimiter is made safe for spreadsheets that separate at the usual one."""
+    delivery = Delivery(tmp_path, "email;note\na@x.example;x,=1;y\n", options=Options(header=True, delimiter=";"))
+    delivery.deliver([verdict("a@x.example")], form=ResultForm(spreadsheet_safe=True))
+    assert ";x,'=1;" in delivery.out.getvalue().decode()
 
 
 @pytest.mark.parametrize(

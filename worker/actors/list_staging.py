@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from producers.content import ContentDigest
     from worker.core.records import UploadRecord
     from worker.rows.dialect import Dialect
     from worker.rows.limits import Limits
@@ -66,9 +67,9 @@ def stage_upload(
     return replace(staged, dialect=staged.dialect.model_copy(update={"why": why}))
 
 
-def check_unchanged(upload: UploadRecord, sha256: str) -> None:
-    """Raise `InputChanged` unless that is the digest of the list that was accepted."""
-    if sha256 != upload.content_digest:
+def check_unchanged(upload: UploadRecord, found: ContentDigest) -> None:
+    """Raise `InputChanged` unless that is the accepted list, of which earlier versions recorded `sent_sha256`."""
+    if upload.content_digest not in {found.sha256, found.sent_sha256}:
         raise _changed(upload)
 
 

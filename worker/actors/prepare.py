@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
+from producers.content import ContentDigest
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
 from worker.actors.names import index_name, input_name, values_name
 from worker.actors.shell import keeping, step
@@ -14,12 +14,11 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
-from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
 from worker.rows.index import index_digest
 from worker.rows.scratch import scratch_errors
 from worker.sources import STAGING_FACTOR, open_input
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
 
@@ -94,14 +93,16 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
     name = input_name(upload)
-    if not context.storage.exists(name):
+    if not exists(context.storage, name):
         with (
             open_input(context, upload.source, factor=STAGING_FACTOR) as source,
             context.storage.write(name) as target,
         ):
-            measured = MeasuredOutput(target)
-            shutil.copyfileobj(source, measured, COPY_BYTES)
-            check_unchanged(upload, measured.sha256)
+            found = ContentDigest(context.limits.input_bytes_max)
+            while block := source.read(COPY_BYTES):
+                found.update(block)
+                target.write(block)
+            check_unchanged(upload, found)
     return local_file(context.storage, name, folder)
 
 

@@ -236,6 +236,7 @@ class UploadRecord(WorkItem):
     #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
     reuse_hours: float | None = None
     request_digest: str
+    #: SHA-256 of what the list holds, which of a compressed one is its text.
     content_digest: str
     #: How the input was read, decided once by prepare.
     dialect: dict[str, object] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +29,10 @@ class Buckets:
         self._struct = Struct(shape)
 
     def __enter__(self) -> Self:
-        self._files = [path.open("wb+", buffering=_BUFFER_BYTES) for path in self._paths]
+        with ExitStack() as stack:
+            opened = [stack.enter_context(path.open("wb+", buffering=_BUFFER_BYTES)) for path in self._paths]
+            stack.pop_all()
+        self._files = opened
         return self
 
     def __exit__(self, *_: object) -> None:

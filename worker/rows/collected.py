@@ -6,7 +6,7 @@ Each line is ``{"value": …, "verdict": …, "columns": {name: text, …}}``; t
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -32,6 +32,9 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 WRITTEN_TOGETHER = 512
 #: Bytes read, and parsed, at a time.
 READ_BYTES = 128 * 1024
+
+#: How JSON spells a NUL. A line that has it may still spell something else: a backslash before these characters.
+_ENCODED_NUL = b"\\u0000"
 
 _WORDS = frozenset(word.value for word in VerdictWord)
 
@@ -75,19 +78,32 @@ class CollectedSummary:
 
 
 def write_verdicts(verdicts: Iterable[Verdict], kind: Kind, out: BinaryIO) -> CollectedSummary:
-    """Write verdicts to a binary file, block by block; `out` is left open, with everything in it."""
+    """Write verdicts to a binary file, block by block; `out` is left open, with everything in it.
+
+    NUL characters in the provider's columns become U+FFFD, as whatever else no text can hold: many readers of CSV,
+    databases among them, take a NUL for the end of the text, or refuse the file.
+    """
     names: dict[str, None] = {}
     words: Counter[str] = Counter()
     digest = ValuesDigest()
     measured = MeasuredOutput(out)
     verdicts = iter(verdicts)
     while block := list(islice(verdicts, WRITTEN_TOGETHER)):
+        lines = b"".join(map(_line, block))
+        if _ENCODED_NUL in lines:
+            block = list(map(_without_nul, block))
+            lines = b"".join(map(_line, block))
         for columns in {tuple(verdict.columns): None for verdict in block}:
             names.update(dict.fromkeys(columns))
         words.update([verdict.word.value for verdict in block])
         digest.add(map(str.encode, fold_keys(kind, [verdict.value for verdict in block])))
-        measured.write_all(b"".join(map(_line, block)))
+        measured.write_all(lines)
     return CollectedSummary(words.total(), digest.hexdigest(), measured.sha256, tuple(names), dict(words))
+
+
+def _without_nul(verdict: Verdict) -> Verdict:
+    own = {name.replace("\0", "\ufffd"): cell.replace("\0", "\ufffd") for name, cell in verdict.columns.items()}
+    return replace(verdict, columns=own)
 
 
 def read_verdicts(source: BinaryIO, name: str) -> Iterator[Verdict]:

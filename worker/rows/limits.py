@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 ANY_ROW_COLUMNS = 64
 WIDENING_FACTOR = 4
 
+#: Rows of the largest part where neither provider nor account has a lower limit: its result has to be downloaded whole,
+#: and aligned by not too many files that are open together.
+PART_ROWS_MAX = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,5 +48,5 @@ class Limits:
         return replace(self, columns_max=most, list_columns=columns) if most < self.columns_max else self
 
     def part_rows_max(self, *caps: int | None) -> int:
-        """Rows of the largest part: the least of the caps that there are (the provider's, the account's)."""
-        return min((cap for cap in caps if cap is not None), default=self.input_rows_max)
+        """Rows of the largest part: the least of the caps that there are (the provider's, the account's), and ours."""
+        return min(cap for cap in (*caps, PART_ROWS_MAX) if cap is not None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
 from worker.rows.csv_rows import NO_DELIMITER
+from worker.rows.formulas import unformulated
 from worker.rows.raw_rows import LINE_BREAKS
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ USUAL_DELIMITER = ","
 LINE_FEED = "\n"
 #: How the cell of a whole line looks that is quoted already.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-#: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
-_FORMULA = re.compile(r"[\s\"']*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
+#: The byte order mark, where it is no beginning of a file.
+_MARK = "\ufeff"
 
 
 class TooManyCells(Exception):
@@ -55,11 +57,6 @@ def result_text(form: ResultForm, dialect: Dialect, columns: Sequence[str]) -> R
 def result_delimiter(dialect: Dialect) -> str:
     """What separates the cells of a CSV result."""
     return dialect.delimiter or USUAL_DELIMITER
-
-
-def unformulated(cell: str) -> str:
-    """A cell that a spreadsheet takes for text: with an apostrophe before it where it might be run as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 class _OwnCsv:
@@ -115,6 +112,7 @@ class _SafeCsv:
     def __init__(self, dialect: Dialect, columns: Sequence[str]) -> None:
         self._dialect = dialect
         self._delimiter = result_delimiter(dialect)
+        self._as_text = unformulated(self._delimiter)
         self._columns = columns
 
     def header(self, header: str | None, first_row: str) -> str:
@@ -130,7 +128,7 @@ class _SafeCsv:
         ]
 
     def _text(self, cells: Iterable[str]) -> str:
-        return _csv_text([unformulated(cell) for cell in cells], self._delimiter)
+        return _csv_text([self._as_text(cell) for cell in cells], self._delimiter)
 
 
 class _JsonLines:
@@ -140,7 +138,7 @@ class _JsonLines:
         self._dialect = dialect
         width = len(dialect.columns)
         self._own, self._added = columns[:width], columns[width:]
-        self._safe = safe
+        self._as_text = unformulated(USUAL_DELIMITER) if safe else None
 
     def header(self, _header: str | None, _first_row: str) -> str:
         return ""
@@ -156,7 +154,7 @@ class _JsonLines:
 
     def _members(self, names: Sequence[str], cells: Sequence[str]) -> str:
         """The members of an object without its braces."""
-        texts = map(unformulated, cells) if self._safe else cells
+        texts = map(self._as_text, cells) if self._as_text else cells
         return orjson.dumps(dict(zip(names, texts, strict=True)))[1:-1].decode()
 
 
@@ -187,12 +185,18 @@ def _as_cell(line: str) -> str:
 
 
 def _csv_text(cells: Sequence[str], delimiter: str) -> str:
-    """Cells as a row of CSV without a line break, quoted where they need it."""
+    """Cells as a row of CSV without a line break, quoted where they need it.
+
+    That is all of them where one begins with U+FEFF, which readers take for no part of the text at a line's beginning.
+    """
     text = delimiter.join(cells)
-    if text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text) and text:
+    marked = _MARK in text and any(cell.startswith(_MARK) for cell in cells)
+    plain = text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text)
+    if plain and text and not marked:
         return text
     quoted = io.StringIO(newline="")
-    csv.writer(quoted, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    write = partial(csv.writer, quoted, delimiter=delimiter, lineterminator="\r\n")
+    (write(quoting=csv.QUOTE_ALL) if marked else write()).writerow(cells)
     return quoted.getvalue()[:-2]
 
 

@@ -110,14 +110,6 @@ class CloudStorage:
             "or look at what wrote it",
         )
 
-    def exists(self, name: str) -> bool:
-        """See `Storage.exists`."""
-        try:
-            self.size(name)
-        except NotFound:
-            return False
-        return True
-
     def size(self, name: str) -> int:
         """See `Storage.size`."""
         with explained("find", name):

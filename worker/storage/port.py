@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from worker.storage.errors import NotFound
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -37,9 +39,6 @@ class Storage(Protocol):
 
     def read(self, name: str, bytes_max: int) -> bytes:
         """The whole object. Raises `NotFound`, or `ObjectTooLarge` above `bytes_max`."""
-
-    def exists(self, name: str) -> bool:
-        """Whether there is such an object."""
 
     def size(self, name: str) -> int:
         """The object's size in bytes. Raises `NotFound`."""
@@ -83,3 +82,12 @@ class Storage(Protocol):
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """Remove what crashed writers left behind, invisible to `list`, and return how many there were."""
+
+
+def exists(storage: Storage, name: str) -> bool:
+    """Whether there is such an object. Raises `StorageError`."""
+    try:
+        storage.size(name)
+    except NotFound:
+        return False
+    return True

@@ -37,14 +37,19 @@ def keys_in(folder: Path, kind: Kind, *blocks: list[str]) -> KeyFile:
 
 
 @fuzzing(60)
-@given(cells=st.lists(CELLS, min_size=1, max_size=40), kind=st.sampled_from([Kind.LEAKED_PASSWORD, Kind.EMAIL]))
-@example(cells=["\ufeffa", "a"], kind=Kind.LEAKED_PASSWORD)
-@example(cells=[" a", "a", "a "], kind=Kind.LEAKED_PASSWORD)
-@example(cells=['"a', '"a', 'a""', "'a,"], kind=Kind.LEAKED_PASSWORD)
-@example(cells=["", "", "\x01", "\x01", "x"], kind=Kind.EMAIL)
-def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind) -> None:
-    """Any keys: the same rows repeat the same first rows, and nothing else folds."""
-    with TemporaryDirectory() as name:
+@given(
+    cells=st.lists(CELLS, min_size=1, max_size=40),
+    kind=st.sampled_from([Kind.LEAKED_PASSWORD, Kind.EMAIL]),
+    share_rows=st.integers(5, 50),
+)
+@example(cells=["\ufeffa", "a"], kind=Kind.LEAKED_PASSWORD, share_rows=1)
+@example(cells=[" a", "a", "a "], kind=Kind.LEAKED_PASSWORD, share_rows=2)
+@example(cells=['"a', '"a', 'a""', "'a,"], kind=Kind.LEAKED_PASSWORD, share_rows=9)
+@example(cells=["", "", "\x01", "\x01", "x"], kind=Kind.EMAIL, share_rows=9)
+def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind, share_rows: int) -> None:
+    """Any keys, in however many shares: the same rows repeat the same first rows, and nothing else folds."""
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold_engine, "SHARE_ROWS", share_rows)
         keys = keys_in(Path(name), kind, cells)
         expected = memory_repeats(keys)
         with engine_repeats(keys.path, Path(name), keys.rows, lambda: None) as found:

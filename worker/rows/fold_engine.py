@@ -30,6 +30,8 @@ THREADS = 1
 _MEMORY_SETTING, _DISK_SETTING = "memory_limit", "max_temp_directory_size"
 #: Bytes of the key file that the engine holds at once; at least two lines.
 _BUFFER_BYTES = 4 * 1024 * 1024
+#: Rows whose keys are folded together.
+SHARE_ROWS = 10_000_000
 #: Repeats fetched at a time.
 _FETCH_ROWS = 20_000
 #: Seconds between two calls of `on_wait`.
@@ -41,13 +43,21 @@ CREATE TABLE keyed AS SELECT key, hash(key) AS hashed FROM read_csv(
     $path, header = true, auto_detect = false, columns = {'key': 'VARCHAR'}, delim = '\x01', quote = '', escape = '',
     new_line = '\\n', max_line_size = $line_bytes, buffer_size = $buffer_bytes)
 """
-_FIND = (
-    "CREATE TABLE shared AS SELECT hashed FROM keyed WHERE key >= ' ' GROUP BY hashed HAVING count(*) > 1",
-    """CREATE TABLE first AS SELECT hashed, key, min(rowid) AS row FROM keyed
-    WHERE key >= ' ' AND hashed IN (SELECT hashed FROM shared) GROUP BY hashed, key HAVING count(*) > 1""",
-    """CREATE TABLE repeat AS SELECT keyed.rowid AS row, first.row AS first
-    FROM keyed JOIN first USING (hashed, key) WHERE first.row < keyed.rowid ORDER BY keyed.rowid""",
-)
+# For one share of the hashes at a time: what the engine keeps of groups that it has written out grows with them.
+_SHARED = """
+CREATE OR REPLACE TABLE shared AS SELECT hashed FROM keyed
+    WHERE key >= ' ' AND hashed % $shares = $share GROUP BY hashed HAVING count(*) > 1
+"""
+_FIRST = """
+CREATE OR REPLACE TABLE first AS SELECT hashed, key, min(rowid) AS row FROM keyed
+    WHERE key >= ' ' AND hashed IN (SELECT hashed FROM shared) GROUP BY hashed, key HAVING count(*) > 1
+"""
+_FOUND = "CREATE TABLE found (row BIGINT, first BIGINT)"
+_FIND = """
+INSERT INTO found SELECT keyed.rowid, first.row
+    FROM keyed JOIN first USING (hashed, key) WHERE first.row < keyed.rowid
+"""
+_ORDER = "CREATE TABLE repeat AS SELECT row, first FROM found ORDER BY row"
 
 
 @contextmanager
@@ -104,8 +114,13 @@ def _find(database: DuckDBPyConnection, keys: Path, rows: int) -> None:
         raise ScratchFailed(
             f"the intermediate database of the fold took in {loaded} of {rows} rows; check free space of its folder"
         )
-    for statement in _FIND:
-        database.execute(statement)
+    database.execute(_FOUND)
+    shares = -(-rows // SHARE_ROWS)
+    for share in range(shares):
+        database.execute(_SHARED, {"shares": shares, "share": share})
+        database.execute(_FIRST)
+        database.execute(_FIND)
+    database.execute(_ORDER)
 
 
 def _run(database: DuckDBPyConnection, work: Callable[[], None], on_wait: Callable[[], None]) -> None:

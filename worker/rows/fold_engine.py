@@ -31,7 +31,7 @@ _MEMORY_SETTING, _DISK_SETTING = "memory_limit", "max_temp_directory_size"
 #: Bytes of the key file that the engine holds at once; at least two lines.
 _BUFFER_BYTES = 4 * 1024 * 1024
 #: Rows whose keys are folded together.
-SHARE_ROWS = 10_000_000
+SHARE_ROWS = 20_000_000
 #: Repeats fetched at a time.
 _FETCH_ROWS = 20_000
 #: Seconds between two calls of `on_wait`.

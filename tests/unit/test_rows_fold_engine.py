@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -208,3 +209,20 @@ def test_parts_and_index_are_those_of_a_simple_fold(
 def quoted(value: str) -> str:
     """A value as a line of CSV."""
     return '"{}"'.format(value.replace('"', '""')) if '"' in value or "," in value else value
+
+
+def test_a_share_that_takes_too_much_memory_is_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine runs out of memory, keys are folded in more shares, from the beginning and to the same end."""
+    whole, tried = fold_engine._find_in, []
+
+    def short(database: duckdb.DuckDBPyConnection, shares: int) -> None:
+        tried.append(shares)
+        whole(database, shares)
+        if shares < 4:
+            raise duckdb.OutOfMemoryException
+
+    monkeypatch.setattr(fold_engine, "_find_in", short)
+    keys = keys_in(tmp_path, Kind.LEAKED_USERNAME, [*"abcdefghijabc"])
+    with engine_repeats(keys.path, tmp_path, keys.rows, lambda: None) as found:
+        assert list(found.before(keys.rows)) == [(10, 0), (11, 1), (12, 2)]
+    assert tried == [1, 2, 4]

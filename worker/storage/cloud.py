@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from worker.storage.cloud_errors import explained
 from worker.storage.cloud_reader import CloudReader
-from worker.storage.errors import InvalidName, NotFound, ObjectTooLarge, StorageError, from_os_error
-from worker.storage.names import check_name
+from worker.storage.errors import NotFound, StorageError, too_large
+from worker.storage.names import check_name, is_name, name_below
+from worker.storage.object_file import opened_source
 from worker.storage.spool import spooled
 
 if TYPE_CHECKING:
@@ -86,11 +87,7 @@ class CloudStorage:
     def put_file(self, name: str, path: Path) -> None:
         """See `Storage.put_file`."""
         check_name(name)
-        try:
-            source = path.open("rb")
-        except OSError as error:
-            raise from_os_error(error, "read the local file for", name) from error
-        with source:
+        with opened_source(path, name) as source:
             self._send(name, source)
 
     def open(self, name: str) -> BinaryIO:
@@ -105,10 +102,7 @@ class CloudStorage:
             found = self._store.get(self._key(name))
             if found.meta["size"] <= bytes_max:
                 return bytes(found.bytes())
-        raise ObjectTooLarge(
-            f"object {name!r} is larger than the {bytes_max} bytes expected of it; open it as a file, "
-            "or look at what wrote it",
-        )
+        raise too_large(name, bytes_max)
 
     def size(self, name: str) -> int:
         """See `Storage.size`."""
@@ -118,7 +112,7 @@ class CloudStorage:
     def list(self, folder: str = "") -> Iterator[str]:
         """See `Storage.list`. All names beneath the folder are held in memory, because stores sort otherwise."""
         names = [self._name(found) for page in self._pages(folder) for found in page]
-        yield from sorted((name for name in names if _is_name(name)), key=lambda name: name.split("/"))
+        yield from sorted((name for name in names if is_name(name)), key=lambda name: name.split("/"))
 
     def folders(self, folder: str, *, after: str = "") -> Iterator[str]:
         """See `Storage.folders`. The order is that of the store, and a folder of many objects is stepped over."""
@@ -129,7 +123,7 @@ class CloudStorage:
             for page in self._pages(folder, offset):
                 for found in page:
                     head, inside, _ = self._name(found).removeprefix(f"{folder}/").partition("/")
-                    if not inside or not _is_name(head):
+                    if not inside or not is_name(head):
                         continue
                     if head != last:
                         last, seen = head, 0
@@ -170,10 +164,7 @@ class CloudStorage:
 
     def name_of(self, url: str) -> str | None:
         """See `Storage.name_of`."""
-        try:
-            return check_name(url.removeprefix(self._root_url)) if url.startswith(self._root_url) else None
-        except InvalidName:
-            return None
+        return name_below(url, self._root_url)
 
     @property
     def link_scheme(self) -> str:
@@ -246,12 +237,3 @@ class CloudStorage:
 
 def _attributes(name: str) -> dict[str, str]:
     return {"Content-Type": _TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")}
-
-
-def _is_name(name: str) -> bool:
-    """Whether an object that somebody put into the bucket could be one of ours."""
-    try:
-        check_name(name)
-    except InvalidName:
-        return False
-    return True

@@ -102,6 +102,14 @@ def from_os_error(error: OSError, doing: str, name: str) -> StorageError:
     )
 
 
+def too_large(name: str, bytes_max: int) -> ObjectTooLarge:
+    """The error for an object that has more bytes than whoever reads it whole expects."""
+    return ObjectTooLarge(
+        f"object {name!r} is larger than the {bytes_max} bytes expected of it; open it as a file, "
+        "or look at what wrote it",
+    )
+
+
 def from_copy_error(error: OSError, name: str) -> StorageError:
     """The error that tells why this machine could not keep a local copy of the object `name`; always a retryable one.
 

@@ -11,9 +11,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.storage.durable import sync_folders, sync_path
-from worker.storage.errors import InvalidName, NotFound, ObjectTooLarge, from_os_error
-from worker.storage.names import check_name
-from worker.storage.object_file import ObjectFile, filled
+from worker.storage.errors import NotFound, from_os_error, too_large
+from worker.storage.names import check_name, name_below
+from worker.storage.object_file import ObjectFile, filled, opened_source
 from worker.storage.synced_folders import SyncedFolders
 
 if TYPE_CHECKING:
@@ -80,11 +80,7 @@ class LocalStorage:
 
     def put_file(self, name: str, path: Path) -> None:
         """See `Storage.put_file`."""
-        try:
-            source = path.open("rb")
-        except OSError as error:
-            raise from_os_error(error, "read the local file for", name) from error
-        with source, self.write(name) as file:
+        with opened_source(path, name) as source, self.write(name) as file:
             shutil.copyfileobj(source, file, _COPY_BYTES)
 
     def open(self, name: str) -> BinaryIO:
@@ -102,10 +98,7 @@ class LocalStorage:
             except OSError as error:
                 raise from_os_error(error, "read", name) from error
         if len(data) > bytes_max:
-            raise ObjectTooLarge(
-                f"object {name!r} is larger than the {bytes_max} bytes expected of it; open it as a file, "
-                "or look at what wrote it",
-            )
+            raise too_large(name, bytes_max)
         return data
 
     def size(self, name: str) -> int:
@@ -195,10 +188,7 @@ class LocalStorage:
     def name_of(self, url: str) -> str | None:
         """See `Storage.name_of`. Names need no escapes, so an address with one is none of this storage."""
         beginning = self.url("x").removesuffix("x")
-        try:
-            return check_name(url.removeprefix(beginning)) if url.startswith(beginning) else None
-        except InvalidName:
-            return None
+        return name_below(url, beginning)
 
     @property
     def link_scheme(self) -> None:

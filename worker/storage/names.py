@@ -28,3 +28,18 @@ def check_name(name: str) -> str:
                 f"not starting with '.' or '-', at most {SEGMENT_CHARACTERS_MAX} characters",
             )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether an object may have that name."""
+    try:
+        check_name(name)
+    except InvalidName:
+        return False
+    return True
+
+
+def name_below(url: str, beginning: str) -> str | None:
+    """The name that an address has in a storage whose addresses have that `beginning`; None for any other address."""
+    name = url.removeprefix(beginning)
+    return name if url.startswith(beginning) and is_name(name) else None

@@ -31,6 +31,14 @@ class ObjectFile(io.FileIO):
             raise from_os_error(error, self._doing, self._object_name) from error
 
 
+def opened_source(path: Path, name: str) -> BinaryIO:
+    """The local file that is to become the object `name`. Raises `StorageError`."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise from_os_error(error, "read the local file for", name) from error
+
+
 @contextmanager
 def filled(raw: ObjectFile) -> Iterator[BinaryIO]:
     """The file to write to, complete and closed on leaving unless with an exception."""

@@ -8,12 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.builders.file_server import LINK_SECRET
+from tests.builders.kept_verdicts import read_verdicts
 from tests.builders.provider_bench import KEYS, CountingGate, Notes, account_for, told
 from tests.builders.scripted_server import Scripted, ScriptedServer
 from worker.providers.errors import Malformed, NotSent, OutcomeUnknown, ProviderError
 from worker.providers.port import Kind, Observation, Submission, SubmitMethod
 from worker.providers.registry import build
-from worker.rows.collected import read_verdicts, write_verdicts
+from worker.rows.collected import write_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

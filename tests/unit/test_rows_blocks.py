@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders.fuzzing import fuzzing
+from tests.builders.row_by_row import RowByRow
 from worker.core.rows import RowState
 from worker.providers.port import Kind
 from worker.rows.column_cells import ColumnCells
@@ -61,7 +62,7 @@ class Read:
 def read_rows(path: Path, dialect: Dialect) -> Read:
     """Read a file row by row."""
     found: list[list[str]] = []
-    with InputRows(path, dialect, LIMITS) as rows:
+    with RowByRow(path, dialect, LIMITS) as rows:
         error = ended(found.append, rows)
         widths = [len(row) for row in found if len(row) not in (0, len(dialect.columns))]
         cells = [row[dialect.column_index] if dialect.column_index < len(row) else "" for row in found]

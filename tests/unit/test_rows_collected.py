@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders.kept_verdicts import read_verdicts
 from worker.providers.port import Kind, Verdict, VerdictWord
 from worker.rows import collected
-from worker.rows.collected import read_verdicts, write_verdicts
+from worker.rows.collected import write_verdicts
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.values import values_digest
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.row_by_row import RowByRow
 from worker.rows import raw_rows
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.dialect import Dialect
 from worker.rows.errors import InputChanged, InputError, InputNotFound
 from worker.rows.limits import Limits
 from worker.rows.raw_rows import RawRows
-from worker.rows.reading import InputRows
 
 _PIECES = st.sampled_from(["a", "b@x.example", "é", "\u2028", "\x85", " ", ",", ";", '"', '""', "\n", "\r\n", "\r"])
 _CELLS = st.sampled_from(["a", '"b"', '"c,d"', '"e""f"', '"g\nh"', '"i\r\nj"', '""', "", "k l", '"m\r"'])
@@ -73,7 +73,7 @@ def test_rows_are_those_that_staging_reads(
         path = Path(folder) / "list.csv"
         path.write_bytes(content)
         try:
-            with InputRows(path, dialect, Limits()) as parsed:
+            with RowByRow(path, dialect, Limits()) as parsed:
                 expected = list(parsed)
         except InputError:
             return

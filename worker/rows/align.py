@@ -17,9 +17,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.rows.align_by_keys import BLOCK_PLACES, NO_PLACE, TYPECODE, ByKeys
-from worker.rows.errors import ScratchFailed
 from worker.rows.part_files import ColumnNames, read_answers, read_sent
 from worker.rows.plain import fold_keys
+from worker.rows.scratch import scratch_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,20 +51,15 @@ def align(parts: Sequence[SentPart], kind: Kind, folder: Path) -> Alignment:
     path = folder / "alignment"
     columns = ColumnNames()
     extra = duplicate = 0
-    try:
-        with path.open("wb+") as out:
-            for part in parts:
-                if part.collected is None:
-                    _write_none(out, part.rows)
-                elif not _align_in_order(part, part.collected, kind, columns, out):
-                    by_keys = ByKeys(part, part.collected, kind, folder)
-                    by_keys.align(columns, out)
-                    extra += by_keys.extra
-                    duplicate += by_keys.duplicate
-    except OSError as error:
-        raise ScratchFailed(
-            f"{path.name} cannot be written ({error.strerror}); check free space and permissions of its folder",
-        ) from error
+    with scratch_errors(path), path.open("wb+") as out:
+        for part in parts:
+            if part.collected is None:
+                _write_none(out, part.rows)
+            elif not _align_in_order(part, part.collected, kind, columns, out):
+                by_keys = ByKeys(part, part.collected, kind, folder)
+                by_keys.align(columns, out)
+                extra += by_keys.extra
+                duplicate += by_keys.duplicate
     return Alignment(path, columns.names, extra, duplicate)
 
 

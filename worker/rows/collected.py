@@ -16,6 +16,7 @@ from worker.providers.port import Verdict, VerdictWord
 from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.plain import fold_keys
+from worker.rows.scratch import write_whole
 from worker.rows.values import ValuesDigest
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def write_verdicts(verdicts: Iterable[Verdict], kind: Kind, out: BinaryIO) -> Co
             names.update(dict.fromkeys(columns))
         words.update([verdict.word.value for verdict in block])
         digest.add(map(str.encode, fold_keys(kind, [verdict.value for verdict in block])))
-        measured.write_all(lines)
+        write_whole(measured, lines)
     return CollectedSummary(words.total(), digest.hexdigest(), measured.sha256, tuple(names), dict(words))
 
 
@@ -106,20 +107,11 @@ def _without_nul(verdict: Verdict) -> Verdict:
     return replace(verdict, columns=own)
 
 
-def read_verdicts(source: BinaryIO, name: str) -> Iterator[Verdict]:
-    """The verdicts in a file that `write_verdicts` wrote, one by one.
-
-    `name` is the object's name for messages. Raises `CollectedUnreadable` with the line.
-    """
-    for _, verdicts in read_placed(source, name):
-        for value, word, columns in verdicts:
-            yield Verdict(value, VerdictWord(word), columns)
-
-
 def read_placed(source: BinaryIO, name: str) -> Iterator[tuple[list[int], list[ParsedVerdict]]]:
-    """The verdicts as `read_verdicts` gives them, block by block and not yet objects, and the place of each.
+    """The verdicts in a file that `write_verdicts` wrote, block by block and not yet objects, and the place of each.
 
-    The place is that of the verdict's line: bytes from the beginning of the file.
+    The place is that of the verdict's line: bytes from the beginning of the file. `name` is the object's name for
+    messages. Raises `CollectedUnreadable` with the line.
     """
     place = number = 0
     for lines in _blocks_of_lines(source):

@@ -16,6 +16,7 @@ from array import array
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.rows.errors import RowIndexDamaged
+from worker.rows.scratch import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,16 +66,12 @@ class IndexWriter:
             numbers.byteswap()
         data = memoryview(numbers).cast("B")
         self._digest.update(data)
-        self._write(data)
+        write_whole(self._out, data)
         self.rows += len(numbers)
 
     def finish(self) -> None:
         """Write what tells that all rows are there, and unchanged."""
-        self._write(memoryview(self._digest.digest()))
-
-    def _write(self, data: memoryview) -> None:
-        while data:
-            data = data[self._out.write(data) :]
+        write_whole(self._out, self._digest.digest())
 
 
 def read_index(source: BinaryIO) -> Iterator[array[int]]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from producers.content import GZIP_MAGIC
-from worker.rows.errors import CompressionDamaged, InputChanged, InputTooLarge, InputUnreadable, ScratchFailed
+from worker.rows.errors import CompressionDamaged, InputChanged, InputTooLarge, InputUnreadable
+from worker.rows.scratch import scratch_errors, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from io import FileIO
     from pathlib import Path
     from typing import BinaryIO
 
@@ -110,29 +110,13 @@ def _within(blocks: Iterable[bytes], bytes_max: int, name: str) -> Iterator[byte
 def _written(blocks: Iterator[bytes], path: Path) -> tuple[str, int]:
     """Write blocks to the file `path`; their digest, and their bytes."""
     digest, total_bytes = hashlib.sha256(), 0
-    try:
+    with scratch_errors(path):
         path.parent.mkdir(exist_ok=True)
         out = path.open("wb", buffering=0)
-    except OSError as error:
-        raise _unwritten(path, error) from error
     with out:
         for block in blocks:
             digest.update(block)
             total_bytes += len(block)
-            _write(out, block, path)
+            with scratch_errors(path):
+                write_whole(out, block)
     return digest.hexdigest(), total_bytes
-
-
-def _write(out: FileIO, block: bytes, path: Path) -> None:
-    rest = memoryview(block)
-    try:
-        while rest:
-            rest = rest[out.write(rest) :]
-    except OSError as error:
-        raise _unwritten(path, error) from error
-
-
-def _unwritten(path: Path, error: OSError) -> ScratchFailed:
-    return ScratchFailed(
-        f"{path.name} cannot be written ({error.strerror}); check free space and permissions of its folder"
-    )

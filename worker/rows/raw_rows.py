@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.digest import MeasuredInput
-from worker.rows.errors import InputChanged, InputNotFound, InputUnreadable
+from worker.rows.errors import InputChanged, InputUnreadable
+from worker.rows.reading import opened_again
 from worker.rows.text_blocks import end_of_rows
 
 if TYPE_CHECKING:
@@ -48,13 +49,7 @@ class RawRows:
         self.header: str | None = None
 
     def __enter__(self) -> Self:
-        name = self._path.name
-        try:
-            self._file = self._path.open("rb", buffering=0)
-        except FileNotFoundError:
-            raise InputNotFound(f"{name}: there is no such file; it was there before, put it back") from None
-        except OSError as error:
-            raise InputUnreadable(f"{name} cannot be read ({error.strerror}); check its permissions") from error
+        self._file = opened_again(self._path, self._path.name)
         self._measured = MeasuredInput(self._file)
         return self
 
@@ -77,12 +72,8 @@ class RawRows:
 
     def _first_with_text(self, rows: list[str]) -> int | None:
         """The place of the first row that has a cell with more than white space in it: as a header, it is not blank."""
-        places = (place for place, row in enumerate(rows) if any(cell.strip() for cell in self._cells(row)))
+        places = (place for place, row in enumerate(rows) if any(map(str.strip, row_cells(row, self._dialect))))
         return next(places, None)
-
-    def _cells(self, row: str) -> list[str]:
-        delimiter = self._dialect.delimiter or NO_DELIMITER
-        return next(csv.reader([row.rstrip(LINE_BREAKS)], delimiter=delimiter), [])
 
     def _blocks(self) -> Iterator[list[str]]:
         """All rows; `rest` is the beginning of a row whose end has not been read yet."""
@@ -169,6 +160,11 @@ class RawRows:
         except csv.Error:
             raise input_changed(self._path.name) from None
         return rows, start
+
+
+def row_cells(row: str, dialect: Dialect) -> list[str]:
+    """The cells of a row; none of a blank one."""
+    return next(csv.reader([row.rstrip(LINE_BREAKS)], delimiter=dialect.delimiter or NO_DELIMITER), [])
 
 
 def input_changed(name: str) -> InputChanged:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from worker.rows.csv_rows import CsvRows
 from worker.rows.digest import MeasuredInput
 from worker.rows.errors import (
     InputNotFound,
@@ -15,26 +13,22 @@ from worker.rows.errors import (
     TooManyRows,
 )
 from worker.rows.row_blocks import RowBlocks
-from worker.rows.row_checks import check_row
 from worker.rows.text_blocks import BLOCK_BYTES, TextBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import FileIO
     from pathlib import Path
 
     from worker.rows.column_cells import ColumnCells
     from worker.rows.dialect import Dialect
     from worker.rows.limits import Limits
 
-#: Bytes read from the file at a time.
-_READ_BYTES = 256 * 1024
-
 
 class InputRows:
-    """A context in which the rows of a file can be iterated over once, without its header.
+    """A context in which the rows of a file can be read once, without its header, blank ones too.
 
-    Every row of the file is there, blank ones too, each as the list of its cells. Raises `InputError`, which calls the
-    file `name`, or by its file name.
+    Raises `InputError`, which calls the file `name`, or by its file name.
     """
 
     def __init__(self, path: Path, dialect: Dialect, limits: Limits, name: str = "") -> None:
@@ -46,14 +40,7 @@ class InputRows:
         self.rows = 0
 
     def __enter__(self) -> Self:
-        try:
-            self._file = self._path.open("rb", buffering=0)
-        except FileNotFoundError:
-            raise InputNotFound(f"{self._name}: there is no such file; it was there before, put it back") from None
-        except OSError as error:
-            raise InputUnreadable(
-                f"{self._name} cannot be read ({error.strerror}); check its permissions",
-            ) from error
+        self._file = opened_again(self._path, self._name)
         self._measured = MeasuredInput(self._file)
         if self._path.stat().st_size > self._limits.input_bytes_max:
             self._file.close()
@@ -73,23 +60,8 @@ class InputRows:
         """Digest of what has been read; of the whole file once the rows are exhausted."""
         return self._measured.sha256
 
-    def __iter__(self) -> Iterator[list[str]]:
-        buffered = io.BufferedReader(self._measured, _READ_BYTES)
-        text = io.TextIOWrapper(buffered, encoding=self._dialect.encoding, errors="strict", newline="")
-        reader = CsvRows(text, self._dialect.delimiter, self._name, self._limits.row_characters_max)
-        header_due = self._dialect.header
-        with self._reading():
-            for row in reader:
-                check_row(row, reader, self._limits, self._name)
-                self._check_bytes()
-                if header_due and _is_filled(row):
-                    header_due = False
-                    continue
-                self._count(1)
-                yield row
-
     def cells(self, column: ColumnCells, block_bytes: int = BLOCK_BYTES) -> Iterator[list[str]]:
-        """One cell of each row, in place of iterating over the rows: as many at a time as about `block_bytes` hold."""
+        """One cell of each row, as many at a time as about `block_bytes` hold."""
         encoding, most = self._dialect.encoding, self._limits.row_characters_max
         with self._reading():
             for cells in self._cells(column, TextBlocks(self._measured, encoding, self._name, most, block_bytes)):
@@ -139,6 +111,16 @@ class InputRows:
             f"{self._name}: there are more than the {self._limits.input_bytes_max} bytes allowed; split it, "
             "or see BULKVERIFY_INPUT_BYTES_MAX",
         )
+
+
+def opened_again(path: Path, name: str) -> FileIO:
+    """The file of an input that was there before. Raises `InputNotFound`, `InputUnreadable`, which call it `name`."""
+    try:
+        return path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise InputNotFound(f"{name}: there is no such file; it was there before, put it back") from None
+    except OSError as error:
+        raise InputUnreadable(f"{name} cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _is_filled(row: Iterable[str]) -> bool:

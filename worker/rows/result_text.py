@@ -12,7 +12,7 @@ import orjson
 
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.formulas import unformulated
-from worker.rows.raw_rows import LINE_BREAKS
+from worker.rows.raw_rows import LINE_BREAKS, row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -168,7 +168,7 @@ def _cells_in(body: str, delimiter: str) -> int:
 def _padded_cells(row: str, dialect: Dialect) -> list[str]:
     """A row's cells, as many as there are columns. Raises `TooManyCells`."""
     width = len(dialect.columns)
-    cells = next(csv.reader([row.rstrip(LINE_BREAKS)], delimiter=dialect.delimiter or NO_DELIMITER), [])
+    cells = row_cells(row, dialect)
     if len(cells) > width:
         raise TooManyCells
     return cells + [""] * (width - len(cells))

@@ -55,7 +55,7 @@ _EXISTENCE = {
         "a job whose name begins with one of our tokens",
         "the list shows it",
         "it is imported: it was paid for, so its result is fetched where storage still knows its list",
-        "remote job {subject} is imported with its token; what it brings belongs to the upload that storage knows by that",
+        "remote job {subject} is imported for the upload to which storage knows its token to belong",
     ),
     _C.FOREIGN_REMOTE: Rule(
         *(_I, _TOLD, _LIST),

@@ -177,7 +177,10 @@ FOUND: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(ended(P.COLLECTED, rows_returned=0, reason="row_mismatch")),
         of_part(ended(P.COLLECTED, rows_returned=0)),
     ),
-    C.UNCOLLECTED_RESULT: (of_part(done(tries=4, due_at=SWEPT + 300.0), job=listed(status="finished"), occasion=KEPT),),
+    C.UNCOLLECTED_RESULT: (
+        of_part(done(tries=4, due_at=SWEPT + 300.0), job=listed(status="finished"), occasion=KEPT),
+        of_part(done(finished_at=SWEPT - 86_500.0, tries=3), occasion=KEPT_SHORTLY, job=listed(status="finished")),
+    ),
     C.ROW_MISMATCH: (of_part(ended(P.COLLECTED, rows_returned=99, reason="row_mismatch")),),
     C.RESULT_CHANGED: (of_object(again_sha256="b"),),
     C.RESULT_EXPIRED: (of_part(done(tries=3), occasion=KEPT_SHORTLY), of_part(stopped(C.RESULT_EXPIRED), job=listed())),

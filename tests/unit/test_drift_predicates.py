@@ -13,7 +13,7 @@ from tests.builders.drift_cases import FOUND, NEAR, listed, of_jobs, of_object
 from tests.builders.records import NOW
 from worker.core.drift.classes import COUNTED_AT_ONCE, DriftClass
 from worker.core.drift.evaluate import evaluate
-from worker.core.drift.evidence import EVIDENCE_CHARACTERS_MAX, EVIDENCE_VALUES_MAX
+from worker.core.drift.evidence import EVIDENCE_CHARACTERS_MAX, EVIDENCE_VALUES_MAX, bounded
 from worker.core.drift.predicates import OF_ACCOUNTS, OF_JOBS, OF_PARTS, OF_STORAGE
 from worker.core.drift.repairs import REPAIRS
 from worker.core.drift.rules import RULES
@@ -64,6 +64,13 @@ def test_no_predicate_ever_fails(snapshot: Snapshot) -> None:
         assert type(finding).load(finding.dump()) == finding
         assert finding.next
         assert "{" not in finding.next
+
+
+def test_evidence_is_bounded_and_plain() -> None:
+    """Long texts are cut, few values are kept, and what is not known or no number is left out."""
+    odd = {"no": None, "inf": float("inf"), "nan": float("nan"), "word": "x" * 1_000, "flag": False, "zero": 0}
+    assert bounded(odd) == {"word": "x" * EVIDENCE_CHARACTERS_MAX, "flag": False, "zero": 0}
+    assert len(bounded({str(number): number for number in range(50)})) == EVIDENCE_VALUES_MAX
 
 
 def test_strangers_are_one_finding() -> None:

@@ -215,6 +215,13 @@ def test_an_incomplete_sweep_trips_no_breaker() -> None:
     assert evaluate(unread).breaker == (9, 0)
 
 
+def test_results_past_their_time_trip_no_breaker() -> None:
+    """A provider that has deleted what it keeps no longer leaves it out of its list: that is no mismatch."""
+    occasion = an_occasion(retention_seconds=86_400.0)
+    snapshot = Snapshot(occasion, tuple(PartCase(occasion, done(index=index)) for index in range(9)))
+    assert evaluate(snapshot).breaker == (9, 0)
+
+
 def test_a_sweep_makes_so_many_repairs_and_the_worst_first() -> None:
     """More than the budget waits for the next sweep, and what pages somebody goes before what does not."""
     occasion = an_occasion()

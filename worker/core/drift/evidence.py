@@ -18,8 +18,9 @@ EVIDENCE_CHARACTERS_MAX = 160
 
 def bounded(evidence: Evidence) -> dict[str, Plain]:
     """The evidence as it is kept: cut where it is too long, without what is not known or is no number."""
-    known = {name: _plain(value) for name, value in evidence.items() if value is not None}
-    return dict(list(known.items())[:EVIDENCE_VALUES_MAX])
+    plain = {name: _plain(value) for name, value in evidence.items()}
+    known = [(name, value) for name, value in plain.items() if value is not None]
+    return dict(known[:EVIDENCE_VALUES_MAX])
 
 
 def _plain(value: Plain) -> Plain:

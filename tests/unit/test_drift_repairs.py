@@ -207,6 +207,14 @@ def test_when_many_jobs_are_missing_at_once_nothing_is_repaired(missing: int, sh
     assert len(found.repairs) == (0 if outcome else missing)
 
 
+def test_a_list_that_is_not_believed_proves_and_ends_nothing() -> None:
+    """A sweep that leaves out too much makes no job missing, and closes no finding about the list."""
+    orphan = merge([], evaluate(FOUND[C.ORPHAN_REMOTE][0])).kept
+    merged = merge(orphan, evaluate(many_missing(9, 0)))
+    assert [finding.drift for finding in merged.kept] == [C.ORPHAN_REMOTE]
+    assert merged.closed == ()
+
+
 def test_an_incomplete_sweep_trips_no_breaker() -> None:
     """What was not read is not missing."""
     occasion = an_occasion(sweep=replace(an_occasion().sweep, complete=False))

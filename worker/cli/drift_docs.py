@@ -37,8 +37,8 @@ also the label `class` of its metrics, and is kept as a finding until a sweep th
 - No repair spends, or leads to a submit. Each is written by compare-and-set, changes nothing the second time, and there
   are at most {REPAIRS_MAX} of one account in a sweep. What is ambiguous goes into quarantine.
 - When a complete sweep leaves out {MISSING_PARTS_MIN} live jobs or more, and more than {MISSING_FRACTION_MAX:.0%} of
-  those of the account, it is the list that is not believed: the outcome is `{ACCOUNT_MISMATCH}`, and nothing of the
-  account is repaired.
+  those of the account, it is the list that is not believed: the outcome is `{ACCOUNT_MISMATCH}`, nothing of the
+  account is repaired, and the sweep proves of no job that it is missing.
 - A provider's clock may be {_BOUNDS.clock_skew_seconds:g} s (`BULKVERIFY_CLOCK_SKEW_SECONDS`) ahead or behind.
 
 This page is made by `python -m worker.cli.drift_docs`; a test compares the two.

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.core.drift.breaker import Breaker, mass_disappearance
-from worker.core.drift.classes import Basis
+from worker.core.drift.classes import Basis, DriftClass
 from worker.core.drift.findings import Finding
 from worker.core.drift.predicates import OF_ACCOUNTS, OF_JOBS, OF_PARTS, OF_STORAGE
 from worker.core.drift.views import AccountCase, JobCase, StoredCase
@@ -15,7 +15,6 @@ from worker.core.drift.views import AccountCase, JobCase, StoredCase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from worker.core.drift.classes import DriftClass
     from worker.core.drift.evidence import Evidence
     from worker.core.drift.views import Occasion, Snapshot
 
@@ -61,9 +60,13 @@ class Merged:
 
 
 def evaluate(snapshot: Snapshot) -> Evaluation:
-    """All drift in a snapshot, each finding as if it was seen for the first time. Looks at every case, in order."""
-    found = tuple(islice(_findings(snapshot), FINDINGS_MAX + 1))
+    """All drift in a snapshot, each finding as if it was seen for the first time.
+
+    A list that leaves out too many jobs is not believed: it proves of none that it is missing, and closes nothing.
+    """
     breaker = mass_disappearance(snapshot.parts)
+    believed = (one for one in _findings(snapshot) if not (breaker.tripped and one.drift is DriftClass.MISSING_REMOTE))
+    found = tuple(islice(believed, FINDINGS_MAX + 1))
     return Evaluation(snapshot, found[:FINDINGS_MAX], breaker, cut=len(found) > FINDINGS_MAX)
 
 
@@ -132,7 +135,7 @@ class _Told:
     def __init__(self, evaluation: Evaluation) -> None:
         snapshot = evaluation.snapshot
         self._cut = evaluation.cut
-        self._sweep_complete = snapshot.occasion.sweep.complete
+        self._sweep_complete = snapshot.occasion.sweep.complete and not evaluation.breaker.tripped
         self._money = snapshot.money is not None
         self._parts = {case.part.part_id: case for case in snapshot.parts}
         self._stored = {kept.subject for kept in snapshot.stored}

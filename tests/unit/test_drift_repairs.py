@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from tests.builders.any_drift import cases
-from tests.builders.drift_cases import FOUND, SWEPT, TOKEN, UNSEEN, an_occasion, done, ended, listed, stopped
+from tests.builders.drift_cases import FOUND, NEAR, SWEPT, TOKEN, UNSEEN, an_occasion, done, ended, listed, stopped
 from tests.builders.records import a_part, an_attempt
 from worker.core.change import Entry
 from worker.core.drift.classes import ACCOUNT_MISMATCH, DriftClass
@@ -139,6 +139,22 @@ def test_every_repair_has_a_case() -> None:
 def test_an_attempt_without_a_job_is_left_to_its_search(snapshot: Snapshot) -> None:
     """That no job with its token is shown is nothing that a repair decides on."""
     assert repaired(snapshot, C.UNRESOLVED_ATTEMPT) is None
+
+
+@pytest.mark.parametrize("drift", [drift for drift, mend in REPAIRS.items() if mend is not None])
+def test_what_is_mended_meanwhile_is_left_alone(drift: DriftClass) -> None:
+    """A finding is believed only as long as its predicate says so: between plan and repair much may have happened."""
+    (finding,) = believed(FOUND[drift][0])
+    assert all(repair(finding, case) is None for snapshot in NEAR[drift] for case in snapshot.parts)
+
+
+def test_a_paid_end_is_charged_no_second_time_by_its_disagreement() -> None:
+    """One more job of a part that was paid for is a duplicate, and is dealt with as that alone."""
+    occasion = an_occasion()
+    case = PartCase(occasion, ended(P.FAILED), named=(listed("78", "finished", token=TOKEN),))
+    repairs = {finding.drift: repair(finding, case) for finding in believed(Snapshot(occasion, (case,)))}
+    assert repairs.keys() == {C.DUPLICATE_REMOTE, C.TERMINAL_DISAGREEMENT}
+    assert repairs[C.TERMINAL_DISAGREEMENT] is None
 
 
 def test_several_jobs_too_many_are_wasted_in_one_write() -> None:

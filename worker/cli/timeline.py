@@ -30,6 +30,7 @@ DECISIONS: Mapping[str, str] = {
     "refused": "the provider refused the part",
     "hold": "the part was held",
     "quarantine": "the part was put into quarantine",
+    "release": "the part had ended and gave its reserved credits back",
     "resubmit": "somebody had the part submitted again",
     "give_up": "somebody gave the part up",
     "charged_late": "the part had ended unpaid, and its job was seen at the provider: it was charged",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.core.budget import budget_day
 from worker.core.change import Budget, Change, Claim, Entry, Event, Guard
+from worker.core.drift.classes import DriftClass
 from worker.core.errors import IllegalMove
 from worker.core.line import stand
 from worker.core.records import Evidence
@@ -163,10 +164,10 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     return change(
         "duplicate_remote",
         kept,
-        reason="duplicate_remote",
+        reason=str(DriftClass.DUPLICATE_REMOTE),
         ledger={Entry.WASTED: part.rows},
         details={"remote_id": remote_id, "how": how},
-        counters={("drift", "duplicate_remote"): 1},
+        counters={("drift", DriftClass.DUPLICATE_REMOTE): 1},
     )
 
 
@@ -290,7 +291,7 @@ def collected(
         verdicts_object=verdicts_object,
         verdicts_digest=verdicts_digest,
         segments=segments,
-        reason="" if same_values else "row_mismatch",
+        reason="" if same_values else str(DriftClass.ROW_MISMATCH),
         message="" if same_values else "The provider's rows are not exactly the values that were sent.",
     )
     return change(
@@ -300,7 +301,7 @@ def collected(
         ledger=_spent(part) if part.provisional else {},
         details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)}
         | ({"account_rules": account_rules} if account_rules else {}),
-        counters={} if same_values else {("drift", "row_mismatch"): 1},
+        counters={} if same_values else {("drift", DriftClass.ROW_MISMATCH): 1},
     )
 
 

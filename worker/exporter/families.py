@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.core.drift.classes import DriftClass
 from worker.metric_families import Family
 
 _ACCOUNT = ("provider", "account")
@@ -173,5 +174,5 @@ OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
-    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch", "uncollected_result")),
+    *(("drift", found) for found in DriftClass),
 )

@@ -40,7 +40,7 @@ class Limits(BaseModel):
         Field(ge=0.1, le=1),
     ] = 0.8
     columns_max: Annotated[int, Doc("Most columns of a list", "columns"), Field(ge=1, le=100_000)] = 1000
-    cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=16_777_216)] = 131_072
+    cell_bytes_max: Annotated[int, Doc("Largest cell of a list", "bytes"), Field(ge=320, le=131_072)] = 131_072
     input_bytes_max: Annotated[int, Doc("Largest list", "bytes"), Field(ge=320, le=2**44)] = 10 * 2**30
     input_rows_max: Annotated[int, Doc("Longest list", "rows"), Field(ge=1, le=4_000_000_000)] = 100_000_000
     producer_rows_per_day_max: Annotated[

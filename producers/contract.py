@@ -100,5 +100,5 @@ def parts_key(upload_id: str) -> str:
 
 
 def result_key(upload_id: str) -> str:
-    """Key of the upload's result where rows were asked for: a string that holds the CSV, until its time is up."""
+    """Key of the upload's result where rows were asked for: a string that holds the result, until its time is up."""
     return f"bulkverify:result:{upload_id}"

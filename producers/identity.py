@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from producers.content import ContentDigest
 from producers.contract import DERIVED_ID_PREFIX
 from producers.errors import RecordUnreadable
 from producers.inline_rows import reading_options
@@ -77,17 +78,17 @@ def said_by_id(request: UploadRequest, known: Status | RecordUnreadable) -> bool
 
 
 def content_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """SHA-256, hexadecimal, of a file's bytes, read in blocks; `on_bytes` is told the size of each block.
+    """SHA-256, hexadecimal, of what the list in a file holds; `on_bytes` is told the size of each block that is read.
 
     Raises `OSError` when the file cannot be read.
     """
-    digest = hashlib.sha256()
+    digest = ContentDigest()
     with path.open("rb") as file:
         while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
             if on_bytes is not None:
                 on_bytes(len(block))
-    return digest.hexdigest()
+    return digest.sha256
 
 
 def _sha256(fields: dict[str, object]) -> str:

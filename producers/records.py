@@ -78,10 +78,10 @@ class ResultSummary(Readable):
     not_collected_rows: int = 0
     #: Values whose verdicts were taken over from earlier uploads, unpaid, because the request had `reuse`.
     reused_values: int = 0
-    #: Bytes of the CSV.
+    #: Bytes of the result.
     size_bytes: int = 0
     segments: tuple[SegmentFile, ...] = ()
-    #: Whether the CSV is in Redis too; until when, epoch seconds; or why it is not though that was asked for.
+    #: Whether the result is in Redis too; until when, epoch seconds; or why it is not though that was asked for.
     rows_in_redis: bool = False
     rows_until: float | None = None
     rows_reason: str = ""

@@ -27,7 +27,7 @@ class Result(Readable):
     upload_id: str
     #: The upload's state: `completed`, or `attention` where the result is partial.
     state: str
-    #: Where the CSV is: `file://` on a shared folder, or an object store's URL.
+    #: Where the result is: `file://` on a shared folder, or an object store's URL.
     url: str
     manifest_url: str
     counts: RowCounts
@@ -38,30 +38,30 @@ class Result(Readable):
     credits: int
     #: Values whose verdicts were taken over from earlier uploads, unpaid.
     reused_values: int = 0
-    #: Bytes of the CSV.
+    #: Bytes of the result.
     size_bytes: int = 0
     #: The segments that were asked for, of every part.
     segments: tuple[SegmentFile, ...] = ()
-    #: Whether the CSV was put into Redis too; until when it is there; or why it is not though that was asked for.
+    #: Whether the result was put into Redis too; until when it is there; or why it is not though that was asked for.
     rows_in_redis: bool = False
     rows_until: float | None = None
     rows_reason: str = ""
-    #: The CSV itself, where it was fetched from Redis because its file cannot be read here.
+    #: The result itself, where it was fetched from Redis because its file cannot be read here.
     rows_csv: bytes | None = Field(default=None, exclude=True, repr=False)
 
     @property
     def path(self) -> Path | None:
-        """The CSV on this machine, None when it is somewhere else."""
+        """The result on this machine, None when it is somewhere else."""
         parts = urlsplit(self.url)
         return Path(unquote(parts.path)) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
 
     @property
     def readable_here(self) -> bool:
-        """Whether the CSV's file is on this machine and this user may read it."""
+        """Whether the result's file is on this machine and this user may read it."""
         return self.path is not None and os.access(self.path, os.R_OK)
 
     def open(self) -> BinaryIO:
-        """The CSV from its beginning, as a file: where it lies, or what was fetched from Redis. Raises `NoResult`."""
+        """The result from its beginning: its file, or what was fetched from Redis. Raises `NoResult`."""
         if self.rows_csv is not None:
             return BytesIO(self.rows_csv)
         if self.path is None:
@@ -73,7 +73,7 @@ class Result(Readable):
             raise self._unreachable(f"at {self.path} cannot be read here: {_fault(error)}") from None
 
     def copy_to(self, target: Path) -> None:
-        """Copy the CSV to `target`, which appears complete or not at all. Raises `NoResult`."""
+        """Copy the result to `target`, which appears complete or not at all. Raises `NoResult`."""
         with self.open() as source:
             try:
                 with NamedTemporaryFile(dir=target.parent, delete=False) as copy:

@@ -62,7 +62,7 @@ def checked_source(path: str | os.PathLike[str]) -> Path:
 
 
 def hashed_source(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of a file that nobody writes to meanwhile. Raises `SourceUnusable`."""
+    """SHA-256 of the list in a file that nobody writes to meanwhile. Raises `SourceUnusable`."""
     try:
         before = path.stat()
         digest = content_sha256(path, on_bytes)

@@ -107,12 +107,12 @@ BAD_FILES = (
         "utf eight declared utf sixteen",
         _LIST,
         "encoding",
-        "line 1 is not valid",
+        "leave it out if the file is UTF-8",
         _ENCODING,
         options={"encoding": "utf-16"},
     ),
     bad_file(
-        "utf eight declared utf thirty two", _LIST, "encoding", "line 1 is not", options={"encoding": "utf-32"}
+        "utf eight declared utf thirty two", _LIST, "encoding", "leave it out", options={"encoding": "utf-32"}
     ),
     bad_file("utf eight declared ascii", _UTF8, "encoding", "line 2 is not valid ascii", options={"encoding": "ascii"}),
     bad_file("declared utf seven", _LIST, "encoding", "'utf-7'", "use utf-8", options={"encoding": "utf-7"}),

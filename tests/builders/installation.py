@@ -120,7 +120,7 @@ class Installation:
         if not self._log.exists():
             return []
         whole_lines = self._log.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole_lines.splitlines() if not line.startswith("Error: ")]
+        return [json.loads(line) for line in whole_lines.splitlines() if line.startswith("{")]
 
     def running(self) -> list[str]:
         """Processes of this installation that run now: those whose current folder is the installation's."""

@@ -12,7 +12,7 @@ from worker.core.states import UploadState
 from worker.rows.errors import ManifestUnreadable
 from worker.rows.manifest import Manifest
 from worker.rows.result_check import check_manifest, check_result
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _broken_digests(upload: UploadRecord, manifest: Manifest, storage: Storage) 
     kept += [(file.object, file.sha256) for part in parts for file in part.segments if file.object and file.sha256]
     # Verdicts are staged, and may be removed some time after the upload's end.
     kept += [
-        (part.object, part.sha256) for part in parts if part.object and part.sha256 and storage.exists(part.object)
+        (part.object, part.sha256) for part in parts if part.object and part.sha256 and exists(storage, part.object)
     ]
     for name, sha256 in kept:
         try:

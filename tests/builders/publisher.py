@@ -1,7 +1,8 @@
 """Lists on their way from a file to a published result, with made-up verdicts and neither Redis nor provider.
 
-Run as `python -m tests.builders.publisher STORAGE_FOLDER SCRATCH_FOLDER EFFECT` it publishes the complete result of
-`LIST` and is killed right before the effect of that number, by the system and in the middle of everything.
+Run as `python -m tests.builders.publisher STORAGE_URL ENDPOINT SCRATCH_FOLDER EFFECT` it publishes the whole result of
+`LIST` and is killed right before the effect of that number, by the system and in the middle of everything. In an object
+store, which ENDPOINT is the address of, each request is an effect.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.builders.effects import Effects, Fate
@@ -23,10 +25,12 @@ from worker.rows.delivery import Delivered, StagedInput, deliver
 from worker.rows.dialect import Options
 from worker.rows.limits import Limits
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, SegmentSection, Versions
+from worker.rows.result_form import ResultForm
 from worker.rows.staging import stage
-from worker.storage import open_storage
+from worker.storage import CloudOptions, open_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import BinaryIO
 
     from tests.builders.effects import Effect
@@ -67,11 +71,18 @@ class Publisher:
         )
         self._verdicts = scratch / "verdicts.jsonl"
 
-    def publish(self, *, lost: str = "lost", segments: tuple[SegmentSection, ...] = ()) -> None:
-        """Publish a result with verdicts on all values but those that begin with `lost`."""
+    def publish(
+        self,
+        *,
+        lost: str = "lost",
+        segments: tuple[SegmentSection, ...] = (),
+        columns: Mapping[str, str] = MappingProxyType({"score": "1"}),
+        spreadsheet_safe: bool = False,
+    ) -> None:
+        """Publish a result with verdicts, each with `columns`, on all values but those that begin with `lost`."""
         (part,) = self._staged.parts
         verdicts = [
-            Verdict(value, VerdictWord.OK if value.startswith("a") else VerdictWord.BAD, {"score": "1"})
+            Verdict(value, VerdictWord.OK if value.startswith("a") else VerdictWord.BAD, columns)
             for value in part.path.read_text().split()
             if not value.startswith(lost)
         ]
@@ -91,9 +102,15 @@ class Publisher:
             segments=segments,
         )
         names = result_name(self._upload_id), manifest_name(self._upload_id)
-        publish(self._storage, *names, self._write, lambda found: self._manifest(found, section))
+        form = ResultForm("csv", spreadsheet_safe)
+        publish(
+            self._storage,
+            *names,
+            lambda out: self._write(out, form),
+            lambda found: self._manifest(found, section, spreadsheet_safe=spreadsheet_safe),
+        )
 
-    def _write(self, out: BinaryIO) -> Delivered:
+    def _write(self, out: BinaryIO, form: ResultForm) -> Delivered:
         staged = self._staged.parts[0]
         part = SentPart(0, staged.rows, CollectedPart(self._verdicts, staged.path, NOON.isoformat()))
         return deliver(
@@ -103,10 +120,11 @@ class Publisher:
             folder=self._scratch,
             provider="ipqs",
             limits=Limits(),
+            form=form,
             on_progress=lambda _rows: None,
         )
 
-    def _manifest(self, found: Delivered, part: PartSection) -> Manifest:
+    def _manifest(self, found: Delivered, part: PartSection, *, spreadsheet_safe: bool) -> Manifest:
         name, staged = result_name(self._upload_id), self._staged
         return Manifest(
             upload_id=self._upload_id,
@@ -125,6 +143,7 @@ class Publisher:
                 bytes=found.bytes,
                 rows=found.counts.rows,
                 columns=found.columns,
+                spreadsheet_safe=spreadsheet_safe,
             ),
             parts=(part,),
             credits=part.credits,
@@ -136,16 +155,24 @@ class Publisher:
 
 def main() -> None:
     """Do what the module says."""
-    storage, scratch, number = sys.argv[1:]
+    url, endpoint, scratch, number = sys.argv[1:]
 
     def kill(effect: Effect) -> Fate:
         if effect.number == int(number):
             os.kill(os.getpid(), signal.SIGKILL)
         return Fate.PERFORM
 
-    with watched_files():
-        watched = WatchedStorage(open_storage(Path(storage).as_uri()), Effects("publisher", kill))
-        Publisher(watched, Path(scratch)).publish(lost=NOTHING)
+    effects = Effects("publisher", kill)
+    if endpoint:
+        # Many processes are started for a folder, and none of them has to wait for the client of a store.
+        from tests.builders.watched_requests import watched_requests  # noqa: PLC0415 - as said
+
+        storage = open_storage(url, CloudOptions(endpoint=endpoint, spool_folder=Path(scratch)))
+        with watched_requests(effects):
+            Publisher(storage, Path(scratch)).publish(lost=NOTHING)
+    else:
+        with watched_files():
+            Publisher(WatchedStorage(open_storage(url), effects), Path(scratch)).publish(lost=NOTHING)
 
 
 if __name__ == "__main__":

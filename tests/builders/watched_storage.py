@@ -16,6 +16,7 @@ from unittest import mock
 from tests.builders.effects import EffectKind
 from worker.storage import local
 from worker.storage.errors import from_os_error
+from worker.storage.object_file import ObjectFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +82,6 @@ class WatchedStorage:
         """See `Storage.read`."""
         return self._reading("read", name, lambda: self._inner.read(name, bytes_max))
 
-    def exists(self, name: str) -> bool:
-        """See `Storage.exists`."""
-        return self._reading("find", name, lambda: self._inner.exists(name))
-
     def size(self, name: str) -> int:
         """See `Storage.size`."""
         return self._reading("find", name, lambda: self._inner.size(name))
@@ -123,6 +120,11 @@ class WatchedStorage:
         """See `Storage.name_of`."""
         return self._inner.name_of(url)
 
+    @property
+    def link_scheme(self) -> str | None:
+        """See `Storage.link_scheme`."""
+        return self._inner.link_scheme
+
     def link(self, name: str, seconds: int) -> str | None:
         """See `Storage.link`."""
         return self._inner.link(name, seconds)
@@ -154,7 +156,7 @@ def watched_files() -> Iterator[None]:
         for name in CHANGING:
             patches.enter_context(mock.patch.object(os, name, _watched(name, getattr(os, name))))
         patches.enter_context(mock.patch.object(os, "fsync", _watched("fsync", lambda _descriptor: None)))
-        patches.enter_context(mock.patch.object(local, "_ObjectFile", _watched_opening(local._ObjectFile)))
+        patches.enter_context(mock.patch.object(local, "ObjectFile", _watched_opening(ObjectFile)))
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ def told(line: Line, upload_id: str, decision: str) -> dict[str, object]:
 
 
 def test_a_compressed_list_is_verified_like_its_text(line: Line) -> None:
-    """The result is that of the text; the staged copy and the digests are of the file as sent, and it is told."""
+    """The result is that of the text, and so is the digest; the staged copy is the file as sent, and it is told."""
     path = packed(line, "list.csv.gz", LIST)
     upload_id = line.submit(path, "ipqs-main")
     plain_id = line.submit(line.file("list.csv", LIST), "ipqs-main", upload_id="plain")
@@ -74,7 +75,21 @@ def test_a_compressed_list_is_verified_like_its_text(line: Line) -> None:
         told(line, upload_id, "prepared")["why"]
     )
     manifest = json.loads((line.folder / "storage" / "results" / upload_id / "manifest.json").read_text())
-    assert (manifest["input"]["bytes"], manifest["input"]["sha256"]) == (upload.input_bytes, upload.content_digest)
+    assert manifest["input"]["bytes"] == upload.input_bytes
+    assert manifest["input"]["sha256"] == hashlib.sha256(LIST.encode()).hexdigest()
+
+
+def test_a_list_that_is_compressed_again_is_not_paid_again(line: Line) -> None:
+    """The id is that of the text, whoever derives it: however it was compressed, and without compression, too."""
+    at_first, again = (gzip.compress(LIST.encode(), mtime=mtime) for mtime in (1, 2))
+    assert at_first != again
+    for name, content in (("list.csv.gz", at_first), ("again.csv.gz", again), ("list.csv", LIST.encode())):
+        path = line.file(name, "")
+        path.write_bytes(content)
+        upload_id = line.submit(path, "ipqs-main")
+        line.finish(upload_id)
+        assert line.upload(upload_id).state is UploadState.COMPLETED
+    assert len(line.ipqs.ledger) == 1
 
 
 def test_a_damaged_compressed_list_fails_unspent(line: Line) -> None:
@@ -103,6 +118,16 @@ def test_screened_values_are_withheld_and_not_paid_for(line: Line) -> None:
     assert told(line, screened, "prepared")["withheld"] == 1
     assert status(line, screened).withheld == 1
     assert sorted(charge.rows for charge in line.ipqs.ledger) == [2, 3]
+
+
+def test_ragged_rows_are_told_when_the_list_is_prepared(line: Line) -> None:
+    """A row with more cells than the others changes every row of the result: the timeline has both counts."""
+    path = line.file("list.csv", "email,n\na@x.example,1\nb@x.example,2\nc@x.example,3,4\n")
+    upload_id = line.submit(path, "ipqs-main")
+    line.finish(upload_id)
+    details = told(line, upload_id, "prepared")
+    assert (details["ragged"], details["columns_added"]) == (1, 1)
+    assert result_lines(line, upload_id)[1].startswith("a@x.example,1,,matched,")
 
 
 def test_rows_of_a_request_are_screened(line: Line) -> None:

@@ -288,3 +288,13 @@ def answer_what_is_pending(bench: IntakeBench) -> None:
     for entry in bench.client.xpending_range("bulkverify:uploads", "intake", "-", "+", 10):
         bench.client.xclaim("bulkverify:uploads", "intake", "other", 0, [entry["message_id"]], idle=10**6)
     assert bench.intake.read() == 1
+
+
+def test_what_a_trial_of_the_storage_left_goes_when_its_process_must_be_gone(cleaner: Cleaner) -> None:
+    """A process that is killed while it tries the storage leaves objects that belong to nobody after a week."""
+    for name, days in (("probes/a1/x", 7.1), ("probes/b2/x", 6.9), ("probes/c3/x", 30.0)):
+        cleaner.storage.create(name, b"0")
+        grow_old(cleaner.storage, name, days)
+    assert cleaner.remove_leftovers() == 2
+    assert list(cleaner.storage.list()) == ["probes/b2/x"]
+    assert removed(cleaner, "leftover") == 2

@@ -14,9 +14,11 @@ from producers.errors import Rejected
 from tests.builders.installation import Installation
 from tests.builders.line import Line, accounts_file, running_line
 from tests.builders.loopback_providers import running_providers
+from worker.actors import prepare, submit
 from worker.actors.names import manifest_name, result_name, staging_folder
 from worker.retention.cleaning import Cleaner
 from worker.rows.manifest import Manifest
+from worker.storage import exists
 from worker.store.retention import Retention
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def test_staged_files_of_an_ended_upload_are_removed_from_the_store(
         assert list(context.storage.list(staging_folder(UPLOAD)))
         assert cleaner.remove_staged() > 0
         assert not list(context.storage.list(staging_folder(UPLOAD)))
-        assert context.storage.exists(result_name(UPLOAD))
+        assert exists(context.storage, result_name(UPLOAD))
         assert list(context.storage.list("attempts"))
         assert (cleaner.walk_staging(), cleaner.walk_attempts(), cleaner.remove_leftovers()) == (0, 0, 0)
 
@@ -166,3 +168,25 @@ def test_a_provider_pulls_the_parts_of_a_list_by_links(
         assert "X-Amz" not in everything_in(context.store.client)
         for name in context.storage.list():
             assert b"X-Amz" not in context.storage.read(name, 1_000_000)
+
+
+def test_a_provider_on_the_internet_is_given_no_link_in_plain_http(
+    tmp_path: Path, redis_url: str, broker_url: str, s3: S3Server
+) -> None:
+    """It could not follow one: such a request is rejected, and a part that was accepted before fails unspent."""
+    with running_line(tmp_path, redis_url, broker_url, start=False, **s3.settings()) as line:
+        context, path = line.plant.context, line.file("list.csv", LIST)
+        line.submit(path, "ipqs-main", upload_id=UPLOAD, method="pull")
+        prepare.run(context, UPLOAD, line.upload(UPLOAD).epoch)
+        connected = context.accounts["ipqs-main"]
+        public = connected.account.model_copy(update={"base_url": "https://provider.example/api"})
+        object.__setattr__(connected, "account", public)
+        line.submit(path, "ipqs-main", upload_id="crm-2", method="pull")
+        with pytest.raises(Rejected, match="gives no links that it could follow") as caught:
+            line.client.wait("crm-2", timeout_seconds=5)
+        assert (caught.value.reason, context.store.upload("crm-2")) == ("method_unsupported", None)
+        (part,) = line.parts(UPLOAD)
+        submit.run(context, part.part_id, part.epoch)
+        (failed,) = line.parts(UPLOAD)
+        assert (failed.state, failed.reason, failed.attempts) == ("failed", "method_unsupported", 0)
+        assert not list(context.storage.list("attempts"))

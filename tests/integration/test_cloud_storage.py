@@ -27,10 +27,12 @@ from worker.storage import (
     StorageFull,
     StorageUnavailable,
     StorageUnsafe,
+    exists,
     open_storage,
     require_exclusive_creation,
 )
 from worker.storage.cloud_errors import from_library
+from worker.storage.copies import local_file
 from worker.storage.credentials import credentials
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def test_what_was_put_together_leaves_no_file(tmp_path: Path, s3: S3Server) -> N
     [
         lambda storage: storage.create("u/x", b"x"),
         lambda storage: storage.read("u/x", 9),
-        lambda storage: storage.exists("u/x"),
+        lambda storage: exists(storage, "u/x"),
         lambda storage: list(storage.list("u")),
         lambda storage: list(storage.folders("u")),
         lambda storage: storage.delete_prefix("u"),
@@ -292,3 +294,20 @@ def test_every_sort_of_store_has_addresses(url: str) -> None:
     storage = open_storage(url)
     assert storage.name_of(storage.url("inputs/list.csv")) == "inputs/list.csv"
     assert storage.url("a") == f"{url}/a"
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"), [("full", StorageFull), ("gone", StorageUnavailable)], ids=["full disk", "no folder"]
+)
+def test_a_machine_that_cannot_keep_a_copy_is_waited_for(
+    tmp_path: Path, s3: S3Server, fault: str, expected: type[StorageError]
+) -> None:
+    """What keeps a copy from being written is told as storage's own failures are, and never as a lost object."""
+    storage, folder = storage_at(s3, tmp_path), tmp_path / "step"
+    storage.create("uploads/a", b"x" * 100_000)
+    if fault == "full":
+        folder.mkdir()
+        (folder / "uploads_a").symlink_to("/dev/full")
+    with pytest.raises(expected, match=r"could not keep a local copy of 'uploads/a'.*BULKVERIFY_HOME") as caught:
+        local_file(storage, "uploads/a", folder)
+    assert caught.value.retryable

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Two values to send, one row folded, one empty.
 LIST = "name;email\nAnn;ann@example.com\nBob;bob@example.com\nAgain;ann@EXAMPLE.com\nNobody;\n"
+#: Counts of a list whose rows all have as many cells as it has columns.
+EVEN = {"ragged": 0, "columns_added": 0}
 
 
 @dataclass
@@ -98,7 +100,7 @@ def test_a_list_that_could_be_submitted(bench: Bench) -> None:
     [told] = bench.told(str(path))
     assert (told["outcome"], told["exit_code"], told["state"], told["file"]) == ("accepted", 0, "", "list.csv")
     assert told["source"] == {"path": str(path)}
-    assert told["counts"] == {"rows": 4, "empty": 1, "folded": 1, "withheld": 0, "distinct": 2, "parts": 2}
+    assert told["counts"] == {"rows": 4, "empty": 1, "folded": 1, "withheld": 0, "distinct": 2, "parts": 2} | EVEN
     assert (told["part_rows_max"], told["credits_max"], told["credits_missing"]) == (1, 2, 0)
     assert (told["dialect"]["column_name"], told["dialect"]["delimiter"]) == ("email", ";")
     assert "email" in told["dialect"]["why"]
@@ -120,17 +122,26 @@ def test_words_for_people(bench: Bench) -> None:
     assert fields["credits"] == "2 at most"
 
 
+def test_a_list_with_ragged_rows(bench: Bench) -> None:
+    """A row with too many cells changes every row of the result, so it is told beforehand."""
+    path = bench.line.file("list.csv", LIST + "Cy;cy@example.com;1;2;3\n")
+    [told] = bench.told(str(path))
+    assert (told["counts"]["ragged"], told["counts"]["columns_added"]) == (1, 3)
+    lines = bench.dry(str(path), "--account", "ipqs-main").stdout
+    assert "1 with more or fewer cells than the list has columns; they add 3 to every row of the result" in lines
+
+
 def test_a_compressed_list_that_is_screened(bench: Bench) -> None:
     """A list is decompressed and screened as workers would do it, and what that saves is told."""
     path = bench.line.folder / "list.csv.gz"
     path.write_bytes(gzip.compress((LIST + "Cy;n/a\n").encode()))
     [told] = bench.told(str(path), "--screen", "--format", "jsonl")
-    assert told["counts"] == {"rows": 5, "empty": 1, "folded": 1, "withheld": 1, "distinct": 2, "parts": 2}
-    assert told["credits_saved"] == {"folded": 1, "empty": 1, "withheld": 1, "reused": 0}
+    assert told["counts"] == {"rows": 5, "empty": 1, "folded": 1, "withheld": 1, "distinct": 2, "parts": 2} | EVEN
+    assert told["credits_saved"] == {"folded": 1, "withheld": 1, "reused": 0}
     assert told["dialect"]["why"].startswith(f"decompressed with gzip from {path.stat().st_size} to ")
     assert told["upload_id"] == bench.line.submit(path, "ipqs-main", screen=True, format="jsonl")
     lines = bench.dry(str(path), "--account", "ipqs-main").stdout.splitlines()
-    assert "  saved    2 credits (1 folded, 1 empty)" in lines
+    assert "  saved    1 credits (1 folded)" in lines
 
 
 def test_a_list_that_is_known(bench: Bench) -> None:

@@ -188,6 +188,7 @@ def test_ledger_and_outcomes_become_counters_with_named_labels(exporter: Exporte
     counters: dict[tuple[str, ...], int] = {
         ("uploads", "ipqs", "email", "failed"): 1,
         ("rows", "ipqs", "email", "folded"): 40,
+        ("rows", "ipqs", "email", "empty"): 5,
         ("requests", "", "email", "rejected"): 2,
         ("parts", "submitted"): 3,
         ("drift", "duplicate_remote"): 4,
@@ -199,6 +200,7 @@ def test_ledger_and_outcomes_become_counters_with_named_labels(exporter: Exporte
     assert page.value("uploads_ended_total", provider="ipqs", kind="email", outcome="failed") == 2
     assert page.value("rows_total", provider="ipqs", kind="email", disposition="folded") == 80
     assert page.value("credits_saved_total", provider="ipqs", kind="email", reason="folded") == 80
+    assert {sample.labels["reason"] for sample in page.samples("credits_saved_total")} == {"folded"}
     assert page.value("requests_total", kind="email", outcome="rejected") == 4
     assert page.value("part_events_total", event="submitted") == 6
     assert page.value("drift_detected_total", class_="duplicate_remote") == 8

@@ -13,6 +13,7 @@ from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.line import Line, running_line
 from worker.core.tombstone import Tombstone
 from worker.retention.housekeeper import Act, Housekeeper
+from worker.storage import exists
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def test_the_thread_keeps_house_and_outlives_what_goes_wrong(line: Line, monkeyp
     with capture_logs() as told:
         keeper.start()
         wait_until(lambda: isinstance(context.store.found("list-1"), Tombstone), what="a tombstone")
-        wait_until(lambda: not context.storage.exists("uploads/list-1/input/list.csv"), what="no staged file")
+        wait_until(lambda: not exists(context.storage, "uploads/list-1/input/list.csv"), what="no staged file")
         wait_until(lambda: len({entry["event"] for entry in told if "act" in entry}) == 2, what="both failures")
         keeper.stop()
         keeper.join(10)

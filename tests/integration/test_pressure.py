@@ -23,7 +23,7 @@ from worker.host.embedded import EmbeddedServer
 from worker.intake.pressure import Pressure
 from worker.retention.cleaning import Cleaner
 from worker.retention.purging import purge_ended
-from worker.storage import open_storage
+from worker.storage import exists, open_storage
 from worker.store.census import Census
 from worker.store.retention import Purged, Retention
 
@@ -185,4 +185,4 @@ def test_housekeeping_frees_a_server_that_is_full(store: Store, tmp_path: Path) 
     assert purge_ended(store, retention, settings) == {Purged.OK: 51}
     assert isinstance(store.found("whole"), Tombstone)
     Cleaner(store, storage, retention, settings).remove_staged()
-    assert not storage.exists("uploads/whole/input/list.csv")
+    assert not exists(storage, "uploads/whole/input/list.csv")

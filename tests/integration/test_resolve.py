@@ -22,7 +22,7 @@ from worker.core.part import hold, intent, quarantine, reserve
 from worker.core.states import Lane, PartState, UploadState
 from worker.providers.port import Kind, Submission, SubmitMethod
 from worker.providers.sandbox.faults import Fault
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 from worker.store.errors import Stale
 from worker.store.lines import Lines
 
@@ -257,7 +257,7 @@ def test_a_command_that_was_cut_off_is_finished_by_the_next(
         patched.setattr("worker.cli.resolving.close_followed", cut_off)
         failed = stopped.resolve(*decision, code=ExitCode.FAILED)
     assert "Give the command again" in failed["message"]
-    assert not stopped.storage.exists(outcome_name(token, 1))
+    assert not exists(stopped.storage, outcome_name(token, 1))
     stopped.resolve(*decision)
     assert outcome_of(stopped.storage, token, 1) is not None
     stopped.line.finish("one")

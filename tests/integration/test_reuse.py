@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from config.verdict_rules import VerdictRule
 from producers.contract import UPLOADS_STREAM
 from producers.errors import Rejected
 from tests.builders.coherence import check_coherent
@@ -202,6 +203,32 @@ def test_another_version_of_the_verification_is_another_question(
         object.__setattr__(connected, "account", connected.account.model_copy(update={"verification_version": 2}))
         uploaded(line, "second", LIST, "whoisxml-main", reuse=1)
         assert charges(line) == [3, 3]
+
+
+def test_rules_that_change_while_a_job_runs_leave_nothing_to_be_taken_over(
+    tmp_path: Path, redis_url: str, broker_url: str
+) -> None:
+    """Verdicts that other rules decided than those that were asked for answer neither of the two questions."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        line.submit(line.file("first.csv", LIST), "ipqs-main", upload_id="first")
+        context = line.plant.context
+        prepare.run(context, "first", line.upload("first").epoch)
+        (part,) = line.parts("first")
+        submit.run(context, part.part_id, part.epoch)
+        connected = context.accounts["ipqs-main"]
+        before = connected.account
+        rule = VerdictRule(kind="email", column="valid", equals="true", verdict="bad")
+        keys = [connected.reuse_key("email", 3, part.digest)]
+        assert line.parts("first")[0].reuse_key == keys[0]
+        object.__setattr__(connected, "account", before.model_copy(update={"verdicts": (rule,)}))
+        keys.append(connected.reuse_key("email", 3, part.digest))
+        line.start_worker()
+        line.finish("first")
+        assert [context.store.reuse_offer("ipqs-main", key) for key in keys] == [None, None]
+        object.__setattr__(connected, "account", before)
+        uploaded(line, "second", LIST, reuse=1)
+        assert charges(line) == [3, 3]
+        check_coherent(context.store)
 
 
 def test_a_paused_account_takes_over_all_the_same(line: Line) -> None:

@@ -20,6 +20,7 @@ from tests.builders.worker_side import meanwhile
 from worker.actors.names import input_name, staged_input
 from worker.core.states import UploadState
 from worker.intake import stream as intake_stream
+from worker.storage import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -378,7 +379,7 @@ def test_a_list_that_changed_meanwhile_fails(
         line.finish("crm-1")
         upload = line.upload("crm-1")
         assert (upload.state, upload.reason) == (UploadState.FAILED, "changed")
-        assert not line.plant.context.storage.exists(input_name(upload))
+        assert not exists(line.plant.context.storage, input_name(upload))
         assert charges(line) == []
 
 

@@ -20,10 +20,11 @@ from worker.storage import (
     StorageError,
     StorageFull,
     StorageUnavailable,
+    exists,
     open_storage,
 )
 from worker.storage.errors import from_os_error
-from worker.storage.local import _ObjectFile
+from worker.storage.object_file import ObjectFile
 
 if TYPE_CHECKING:
     from worker.storage import Storage
@@ -51,7 +52,7 @@ def test_an_object_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert path.read_bytes() == b"abc"
     assert Path(unquote(urlsplit(storage.url("uploads/u1/result.csv")).path)) == path
     assert storage.size("uploads/u1/result.csv") == 3
-    assert storage.exists("uploads/u1/result.csv")
+    assert exists(storage, "uploads/u1/result.csv")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads the names of open files from /proc")
@@ -104,7 +105,7 @@ def test_a_killed_writer_leaves_nothing_visible(tmp_path: Path) -> None:
         assert writer.stdout.readline() == b"written\n"
         writer.send_signal(signal.SIGKILL)
     assert list(storage.list()) == []
-    assert not storage.exists("results/r.csv")
+    assert not exists(storage, "results/r.csv")
     assert storage.remove_leftovers(older_than_seconds=3600) == 0
     assert storage.remove_leftovers(older_than_seconds=0) == 1
     assert storage.remove_leftovers(older_than_seconds=0) == 0
@@ -125,17 +126,17 @@ def test_a_name_inside_another_object_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No space left while writing is `StorageFull` with the object's name, and worth another try."""
     storage = storage_in(tmp_path)
-    monkeypatch.setattr(_ObjectFile, "__init__", _write_to_full_device)
+    monkeypatch.setattr(ObjectFile, "__init__", _write_to_full_device)
     with pytest.raises(StorageFull, match=r"'r\.csv': no space left \(ENOSPC\)") as caught:
         written(storage, "r.csv", b"x")
     assert caught.value.retryable
     assert list(storage.list()) == []
 
 
-def _write_to_full_device(file: _ObjectFile, path: Path, object_name: str) -> None:
+def _write_to_full_device(file: ObjectFile, _path: Path, _mode: str, object_name: str, doing: str) -> None:
     """Open the device that is always full in place of a private file."""
-    super(_ObjectFile, file).__init__("/dev/full", "r+b")
-    file._object_name = object_name
+    super(ObjectFile, file).__init__("/dev/full", "r+b")
+    file._object_name, file._doing = object_name, doing
 
 
 @pytest.mark.parametrize(

@@ -537,7 +537,6 @@ def test_once_says_that_redis_is_away(bench: Bench) -> None:
         (["--timeout", "3"], "--once"),
         (["--once", "--delimiter", "ab"], "options.delimiter"),
         (["--once", "--period", "0"], "--period"),
-        (["--once", "--method", "pull"], "pull"),
         (["--once", "--again"], "--again"),
     ],
 )

@@ -10,7 +10,7 @@ from tests.builders.effects import Crashed, Effect, EffectKind, Fate
 from tests.builders.stepping import Stepping, stepping
 from worker.actors.attempts import attempt_name, outcome_of
 from worker.core.states import Lane, PartState, UploadState
-from worker.storage import StorageUnavailable, open_storage
+from worker.storage import StorageUnavailable, exists, open_storage
 from worker.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_a_process_that_crashes_before_an_effect_has_no_further_ones(line: Stepp
     crash(line, "http submit", Fate.CRASH_BEFORE)
     assert not line.ipqs.ledger
     context = line.process.context
-    for touch in (context.store.now, lambda: context.storage.exists("x"), lambda: context.nudge("crm-1")):
+    for touch in (context.store.now, lambda: exists(context.storage, "x"), lambda: context.nudge("crm-1")):
         with pytest.raises(Crashed):
             touch()
     assert line.restart().context.store.now() == line.clock.now()
@@ -103,7 +103,7 @@ def test_a_process_that_crashes_after_an_effect_never_learns_of_it(line: Steppin
     assert len(line.ipqs.ledger) == 1
     (part,) = [part for part in line.parts("crm-1") if part.state is PartState.INTENT]
     storage = open_storage(line.settings.storage_url)
-    assert storage.exists(attempt_name(part.token, 1))
+    assert exists(storage, attempt_name(part.token, 1))
     assert outcome_of(storage, part.token, 1) is None
 
 

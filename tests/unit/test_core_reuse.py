@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
@@ -150,10 +152,11 @@ def test_a_providers_clock_that_is_ahead_makes_no_verdict_younger() -> None:
 def test_a_part_is_offered_from_its_collection_on_if_its_verdicts_are_certain(same: bool, provisional: bool) -> None:
     """The decision that keeps the verdicts offers them, unless they are on other values."""
     finished = a_part(state=PartState.FINISHED, remote_id="77", reuse_key=KEY, provisional=provisional)
-    change = parts.collected(
-        finished, NOW, rows_returned=100, verdicts_object="v", verdicts_digest="e" * 64, same_values=same
-    )
+    verdicts: dict[str, Any] = {"rows_returned": 100, "verdicts_object": "v", "verdicts_digest": "e" * 64}
+    change = parts.collected(finished, NOW, same_values=same, reuse_key=KEY, **verdicts)
     assert change.parts[0].reusable is same
+    otherwise = parts.collected(finished, NOW, same_values=same, reuse_key="o" * 32, **verdicts)
+    assert (otherwise.parts[0].reusable, otherwise.parts[0].reuse_key) == (False, "")
 
 
 def test_the_end_tells_what_was_reused_to_who_asked() -> None:

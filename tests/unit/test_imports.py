@@ -28,7 +28,14 @@ MAY_IMPORT = {
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
     "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
-    "worker.rows": {"config", "worker.core", "worker.http_session", "worker.providers.port", "worker.storage"},
+    "worker.rows": {
+        "config",
+        "producers.content",
+        "worker.core",
+        "worker.http_session",
+        "worker.providers.port",
+        "worker.storage",
+    },
 }
 
 #: What an application that only feeds must not have to load.

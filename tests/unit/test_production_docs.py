@@ -10,6 +10,7 @@ import pytest
 from tests.builders.records import an_upload
 from worker.actors.attempts import attempt_name
 from worker.actors.names import (
+    index_name,
     input_name,
     manifest_name,
     raw_name,
@@ -29,11 +30,13 @@ OBJECTS = re.findall(
 NAMES = {
     "a list": input_name(an_upload()),
     "rows of a request": input_name(an_upload(source={"rows": "7"}, content_digest="0123456789abcdef" * 4)),
-    "values": values_name("list-1", 0),
+    "values": values_name("list-1", 0, "0123456789abcdef" * 4),
+    "a row index": index_name("list-1", "0123456789abcdef" * 4),
     "a provider's file": raw_name("list-1", 0, "whole.csv"),
     "verdicts": verdicts_name("list-1", 0),
     "an attempt": attempt_name("token", 1),
     "a result": result_name("list-1"),
+    "a result in JSON Lines": result_name("list-1", "jsonl"),
     "a manifest": manifest_name("list-1"),
     "a provider's file beside the result": result_raw_name("list-1", 0, "whole.csv"),
     "a segment": segment_name("list-1", 0, "clean", ".csv"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from array import array
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows import align_by_keys
+from worker.rows import align_by_keys, collected
 from worker.rows.align import Alignment, align
 from worker.rows.align_by_keys import NO_PLACE
 from worker.rows.collected import CollectedPart, SentPart, read_placed, write_verdicts
@@ -46,7 +47,8 @@ def answers_to(part: SentPart, places: Sequence[int]) -> list[int | None]:
     if part.collected is None:
         return [None if place == NO_PLACE else -1 for place in places]
     with part.collected.path.open("rb") as file:
-        lines = {place: number for number, (place, *_) in enumerate(read_placed(file, "verdicts"))}
+        found = chain.from_iterable(places for places, _ in read_placed(file, "verdicts"))
+        lines = {place: number for number, place in enumerate(found)}
     return [lines[place] if place != NO_PLACE else None for place in places]
 
 
@@ -103,15 +105,17 @@ def misbehaving(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     kind=st.sampled_from([Kind.EMAIL, Kind.EMAIL, Kind.LEAKED_PASSWORD]),
     bucket_values=st.sampled_from([1, 3, 1_000]),
     block_places=st.sampled_from([1, 2, 1_000]),
+    read_bytes=st.sampled_from([1, 100, 10_000]),
 )
 def test_however_a_provider_answers_each_value_finds_its_own_verdict(
-    parts: list[tuple[list[str], list[str]]], kind: Kind, bucket_values: int, block_places: int
+    parts: list[tuple[list[str], list[str]]], kind: Kind, bucket_values: int, block_places: int, read_bytes: int
 ) -> None:
     """In whatever order, case and number answers come: the same as when all is compared with all in memory."""
     with (
         TemporaryDirectory() as made,
         patch.object(align_by_keys, "BUCKET_VALUES", bucket_values),
         patch.object(align_by_keys, "BLOCK_PLACES", block_places),
+        patch.object(collected, "READ_BYTES", read_bytes),
     ):
         folder = Path(made)
         sent = [part_of(folder, index, *part, kind) for index, part in enumerate(parts)]

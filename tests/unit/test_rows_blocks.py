@@ -1,7 +1,8 @@
-"""Rows read many at a time are those read one by one."""
+"""Cells read many at a time are those of the rows read one by one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.builders.fuzzing import fuzzing
 from worker.core.rows import RowState
 from worker.providers.port import Kind
+from worker.rows.column_cells import ColumnCells
 from worker.rows.dialect import Dialect
 from worker.rows.errors import InputError
 from worker.rows.limits import Limits
@@ -20,7 +22,7 @@ from worker.rows.reading import InputRows
 from worker.rows.values import fold_key, row_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 #: Small limits, so that made-up files reach them.
 LIMITS = Limits(input_bytes_max=2_000, input_rows_max=30, columns_max=4, cell_bytes_max=80, row_characters_max=60)
@@ -31,40 +33,58 @@ _PIECES = st.sampled_from(["a", "é", "b@x.example", "x" * 30, "\U0001f600" * 12
 _CODECS = st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 
 
-def dialect_of(encoding: str, delimiter: str | None, *, header: bool) -> Dialect:
-    """A dialect with two columns."""
+def dialect_of(encoding: str, delimiter: str | None, *, header: bool, columns: int = 2, index: int = 0) -> Dialect:
+    """A dialect with so many columns, of which one is to be read."""
     return Dialect(
         encoding=encoding,
         delimiter=delimiter,
         header=header,
-        column_index=0,
+        column_index=index,
         column_name="a",
-        columns=("a", "b"),
+        columns=("a", "b", "c")[:columns],
         why="",
     )
 
 
-def rows_and_end(rows: Iterable[list[str]]) -> tuple[list[list[str]], str]:
-    """All rows up to the end or the first error, and that error."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file holds up to the first error."""
+
+    cells: list[str]
+    ragged: int
+    width: int
+    size: int
+    digest: str
+    error: str
+
+
+def read_rows(path: Path, dialect: Dialect) -> Read:
+    """Read a file row by row."""
     found: list[list[str]] = []
-    try:
-        found.extend(rows)
-    except InputError as error:
-        return found, f"{type(error).__name__}: {error}"
-    return found, ""
-
-
-def read(path: Path, dialect: Dialect, block_bytes: int | None) -> tuple[list[list[str]], str, int, str]:
-    """The rows of a file by blocks of so many bytes, or one by one; how that ended, and what was measured."""
     with InputRows(path, dialect, LIMITS) as rows:
+        error = ended(found.append, rows)
+        widths = [len(row) for row in found if len(row) not in (0, len(dialect.columns))]
+        cells = [row[dialect.column_index] if dialect.column_index < len(row) else "" for row in found]
+        return Read(cells, len(widths), max(widths, default=0), rows.bytes, rows.sha256, error)
 
-        def in_blocks(block_bytes: int) -> Iterator[list[str]]:
-            for block in rows.blocks(block_bytes):
-                assert block
-                yield from block
 
-        found, error = rows_and_end(rows if block_bytes is None else in_blocks(block_bytes))
-        return found, error, rows.bytes, rows.sha256
+def read_blocks(path: Path, dialect: Dialect, block_bytes: int) -> Read:
+    """Read a file by blocks of so many bytes."""
+    found: list[str] = []
+    column = ColumnCells(dialect, LIMITS)
+    with InputRows(path, dialect, LIMITS) as rows:
+        error = ended(found.extend, rows.cells(column, block_bytes))
+        return Read(found, column.ragged, column.width, rows.bytes, rows.sha256, error)
+
+
+def ended(take: Callable[[list[str]], None], given: Iterable[list[str]]) -> str:
+    """Take all that is given; the error at its end, if any."""
+    try:
+        for each in given:
+            take(each)
+    except InputError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 @fuzzing(400)
@@ -74,24 +94,27 @@ def read(path: Path, dialect: Dialect, block_bytes: int | None) -> tuple[list[li
     delimiter=st.sampled_from([",", ",", None, "\t", "x", " "]),
     header=st.booleans(),
     block_bytes=st.integers(1, 40),
+    column=st.sampled_from([(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]),
 )
-@example(text='a,"b\n\nc"\r\nd', codec="utf-8", delimiter=",", header=False, block_bytes=6)
-@example(text="a\r\nb\rc", codec="utf-8", delimiter=None, header=False, block_bytes=2)
-@example(text="x" * 61 + "\r\n", codec="utf-8", delimiter=",", header=False, block_bytes=1)
-def test_blocks_hold_the_same_rows(
-    text: str, codec: str, delimiter: str | None, header: bool, block_bytes: int
+@example(text='a,"b\n\nc"\r\nd', codec="utf-8", delimiter=",", header=False, block_bytes=6, column=(2, 1))
+@example(text="a\r\nb\rc", codec="utf-8", delimiter=None, header=False, block_bytes=2, column=(1, 0))
+@example(text="x" * 61 + "\r\n", codec="utf-8", delimiter=",", header=False, block_bytes=1, column=(1, 0))
+@example(text="a,b\nc\nd,e\n", codec="utf-8", delimiter=",", header=False, block_bytes=40, column=(2, 0))
+@example(text='"a""","b,"\r\n\n"c\nd",e\n', codec="utf-8", delimiter=",", header=False, block_bytes=40, column=(2, 0))
+@example(text='a"b,c\n "d",e\n', codec="utf-8", delimiter=",", header=False, block_bytes=40, column=(2, 0))
+def test_blocks_hold_the_cells_of_the_same_rows(
+    *, text: str, codec: str, delimiter: str | None, header: bool, block_bytes: int, column: tuple[int, int]
 ) -> None:
-    """Whatever the text, delimiter and size of blocks: the same rows, the same digest; where one refuses, both do."""
+    """Whatever the text, column and size of blocks: the same cells and digest; where one refuses, both do."""
+    columns, index = column
     with TemporaryDirectory() as folder:
         path = Path(folder) / "list.csv"
         path.write_bytes(text.encode(codec, "replace"))
-        dialect = dialect_of(codec, delimiter, header=header)
-        rows, error, size, digest = read(path, dialect, None)
-        block_rows, block_error, block_size, block_digest = read(path, dialect, block_bytes)
-    assert block_error == error
-    if not error:
-        assert block_rows == rows
-        assert (block_size, block_digest) == (size, digest)
+        dialect = dialect_of(codec, delimiter, header=header, columns=columns, index=index)
+        expected, found = read_rows(path, dialect), read_blocks(path, dialect, block_bytes)
+    assert found.error == expected.error
+    if not expected.error:
+        assert found == expected
 
 
 @fuzzing(200)
@@ -103,7 +126,7 @@ def test_bytes_that_are_no_text_are_refused_at_the_same_line(content: bytes) -> 
         path.write_bytes(content)
         dialect = dialect_of("utf-8", ",", header=False)
         for block_bytes in (1, 2, 3, 7):
-            assert read(path, dialect, block_bytes)[1] == read(path, dialect, None)[1]
+            assert read_blocks(path, dialect, block_bytes).error == read_rows(path, dialect).error
 
 
 _CELLS = st.one_of(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.providers.port import Kind, Verdict, VerdictWord
+from worker.rows import collected
 from worker.rows.collected import read_verdicts, write_verdicts
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.values import values_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERDICTS = (
     Verdict("a@X.example", VerdictWord.OK, {"valid": "true", "name": "Zoé, \u2028 Dr"}),
@@ -27,6 +36,25 @@ def test_verdicts_come_back_as_they_were_written() -> None:
     assert tuple(read_verdicts(io.BytesIO(out.getvalue()), "part-0")) == VERDICTS
 
 
+def without_nul(columns: Mapping[str, str]) -> dict[str, str]:
+    """What is written of a provider's columns."""
+    return {name.replace("\0", "\ufffd"): cell.replace("\0", "\ufffd") for name, cell in columns.items()}
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
+
+
+@given(verdicts=st.lists(st.builds(Verdict, TEXTS, st.sampled_from(VerdictWord), st.dictionaries(TEXTS, TEXTS))))
+def test_a_line_is_compact_json(verdicts: list[Verdict]) -> None:
+    """Whatever the text and however many are written together, each verdict is one line of JSON without spaces."""
+    out = io.BytesIO()
+    with patch.object(collected, "WRITTEN_TOGETHER", 2):
+        write_verdicts(verdicts, Kind.EMAIL, out)
+    lines = [{"value": each.value, "verdict": each.word, "columns": without_nul(each.columns)} for each in verdicts]
+    plain = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines]
+    assert out.getvalue().decode().split("\n") == [*plain, ""]
+
+
 def test_the_summary_describes_what_was_written() -> None:
     """Rows, digests, columns in their first order, and verdicts by word."""
     out = io.BytesIO()
@@ -36,6 +64,16 @@ def test_the_summary_describes_what_was_written() -> None:
     assert summary.verdicts == {"ok": 2, "risky": 1}
     assert summary.sha256 == hashlib.sha256(out.getvalue()).hexdigest()
     assert summary.values_digest == values_digest(["a@x.example", "a@x.example", 'q"\n@x.example'])
+
+
+def test_nul_characters_of_a_provider_become_replacement_characters() -> None:
+    """In names and cells; what merely looks like the escape of one stays, and so does the value that was sent."""
+    out = io.BytesIO()
+    verdict = Verdict("a@x.example", VerdictWord.OK, {"na\0me": "Ac\0me", "path": "C:\\u0000"})
+    summary = write_verdicts([verdict], Kind.EMAIL, out)
+    (read,) = read_verdicts(io.BytesIO(out.getvalue()), "part-0")
+    assert dict(read.columns) == {"na\ufffdme": "Ac\ufffdme", "path": "C:\\u0000"}
+    assert summary.columns == ("na\ufffdme", "path")
 
 
 def test_a_failing_provider_leaves_the_file_open_and_the_error_as_it_was() -> None:

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from worker.core.rows import RowCounts, RowState
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows import delivery as delivery_module
-from worker.rows import raw_rows
+from worker.rows import raw_rows, verdict_lines
 from worker.rows.added_columns import added_columns
 from worker.rows.collected import CollectedPart, SentPart, write_verdicts
 from worker.rows.delivery import USUAL_FORM, Delivered, StagedInput, deliver
@@ -316,8 +315,10 @@ def expected_states(values: Sequence[str], verdicts: Mapping[str, VerdictWord]) 
 
 
 @settings(max_examples=150)
-@given(rows=st.lists(ROW, min_size=1, max_size=20), data=st.data())
-def test_whatever_the_table_and_verdicts_nothing_is_lost(rows: list[list[str]], data: st.DataObject) -> None:
+@given(rows=st.lists(ROW, min_size=1, max_size=20), run_bytes=st.sampled_from([1, 200, 10_000]), data=st.data())
+def test_whatever_the_table_and_verdicts_nothing_is_lost(
+    rows: list[list[str]], run_bytes: int, data: st.DataObject
+) -> None:
     """Any cells, ragged and blank rows, verdicts for any of the values: order, cells and counts are exact."""
     rows = [*rows, ["", "last@x.example"]]
     text = io.StringIO(newline="")
@@ -334,8 +335,10 @@ def test_whatever_the_table_and_verdicts_nothing_is_lost(rows: list[list[str]], 
     }
     words = data.draw(st.fixed_dictionaries({}, optional={key: st.sampled_from(VerdictWord) for key in keys.values()}))
     options = Options(column=1, header=False, delimiter=",", encoding="utf-8")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, patch.object(verdict_lines, "RUN_BYTES", run_bytes):
         delivery = Delivery(Path(folder), text.getvalue(), options=options)
+        # A provider answers in any order.
+        words = dict(data.draw(st.permutations(list(words.items()))))
         delivered = delivery.deliver([verdict(key, word) for key, word in words.items()])
     result = delivery.result[1:]
     width = max(map(len, rows))
@@ -451,7 +454,7 @@ def test_json_lines_have_an_object_for_each_row(tmp_path: Path) -> None:
     assert delivered.bytes == len(delivery.out.getvalue())
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '"\t=1"', '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", " =1", '""" =1"', "\N{FULLWIDTH EQUALS SIGN}1"])
 def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) -> None:
     """A cell that could be a formula gets an apostrophe, the input's, the header's and the provider's alike."""
     delivery = Delivery(tmp_path, f"email,{cell}\na@x.example,{cell}\n", options=Options(header=True, delimiter=","))
@@ -460,6 +463,37 @@ def test_a_spreadsheet_runs_no_cell_of_a_safe_result(tmp_path: Path, cell: str) 
     assert [row[1] for row in delivery.result] == [f"'{plain}"] * 2
     assert delivery.result[1][0] == "a@x.example"
     assert delivery.result[1][-1] == "'=9"
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        ("x; \"'-1", "x;' \"'-1"),
+        ("\t=1", "'\t'=1"),
+        ("a\tb\t@c", "a\tb\t'@c"),
+        ("two\r\n+lines\n=1", "two\r\n'+lines\n'=1"),
+        ("\ufeff=1", "'\ufeff=1"),
+        ("x,=1", "x,=1"),
+        ("a;b - c; d", "a;b - c; d"),
+    ],
+)
+def test_no_part_of_a_safe_cell_is_run_where_cells_end_elsewhere(tmp_path: Path, cell: str, safe: str) -> None:
+    """In a file with commas, behind what other spreadsheets separate at; behind a comma the cell is quoted."""
+    quoted = '"' + cell.replace('"', '""') + '"'
+    delivery = Delivery(
+        tmp_path, f"email,{quoted}\na@x.example,{quoted}\n", options=Options(header=True, delimiter=",")
+    )
+    delivery.deliver([verdict("a@x.example", score=cell)], form=ResultForm(spreadsheet_safe=True))
+    assert [row[1] for row in delivery.result] == [safe] * 2
+    assert delivery.result[1][-1] == safe
+
+
+def test_with_semicolons_it_is_commas_that_are_looked_behind(tmp_path: Path) -> None:
+    """A list with another delimiter is made safe for spreadsheets that separate at the usual one."""
+    delivery = Delivery(tmp_path, "email;note\na@x.example;x,=1;y\n", options=Options(header=True, delimiter=";"))
+    delivery.deliver([verdict("a@x.example")], form=ResultForm(spreadsheet_safe=True))
+    assert ";x,'=1;" in delivery.out.getvalue().decode()
 
 
 @pytest.mark.parametrize(
@@ -487,6 +521,5 @@ def test_many_parts_are_read_with_few_open_files(tmp_path: Path) -> None:
     parts = OPEN_FILES_MAX + 3
     values = [f"u{number}@x.example" for number in range(parts)]
     delivery = Delivery(tmp_path, "\n".join([*values, *reversed(values)]) + "\n", rows_per_part=1)
-    with patch.object(delivery_module, "KEPT_VERDICTS", 1):
-        delivery.deliver(*([verdict(value, score=value)] for value in values))
+    delivery.deliver(*([verdict(value, score=value)] for value in values))
     assert [row[0] for row in delivery.result[1:]] == [row[-1] for row in delivery.result[1:]]

@@ -178,6 +178,18 @@ def test_other_encodings_have_to_be_asked_for(tmp_path: Path) -> None:
     assert detected(tmp_path, content, options=Options(encoding="Windows-1252")).encoding == "cp1252"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF_32"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_an_order_of_bytes_that_no_mark_tells_has_to_be_asked_for(tmp_path: Path, encoding: str, mark: bytes) -> None:
+    """Without a mark of that encoding, the message has the names that do not need one."""
+    codec = encoding.lower().replace("_", "-")
+    content = mark + "email\na@x.example\n".encode(f"{codec}-le")
+    with pytest.raises(EncodingUnclear, match=rf"no byte order mark .* {codec}-le \(as from Windows\) or {codec}-be"):
+        detected(tmp_path, content, options=Options(encoding=encoding))
+    content = "email\na@x.example\n".encode(f"{codec}-be")
+    assert detected(tmp_path, content, options=Options(encoding=f"{codec}-be")).columns == ("email",)
+
+
 @pytest.mark.parametrize("encoding", ["no-such", "base64", "rot13", "unicode_escape", "utf-7", "a\0b"])
 def test_an_encoding_that_no_file_has_is_refused(tmp_path: Path, encoding: str) -> None:
     """What Python calls a codec but is no encoding of text files cannot be asked for."""

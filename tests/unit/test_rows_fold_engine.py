@@ -12,23 +12,24 @@ from hypothesis import strategies as st
 
 from tests.builders.fuzzing import fuzzing
 from worker.providers.port import Kind
-from worker.rows import fold_engine, staging
+from worker.rows import fold_engine, key_file, staging
 from worker.rows.dialect import Options, plain_values
-from worker.rows.errors import NoValues, ScratchFailed
+from worker.rows.errors import FoldTooLarge, InputError, NoValues, ScratchFailed
 from worker.rows.fold_engine import engine_repeats
 from worker.rows.index import EMPTY, WITHHELD, read_index
 from worker.rows.key_file import KeyFile
 from worker.rows.limits import Limits
+from worker.rows.long_keys import KEY_BYTES_MAX
 from worker.rows.repeats import memory_repeats
 from worker.rows.staging import Staged, stage
-from worker.rows.values import fold_key, row_value
+from worker.rows.values import fold_key, row_value, values_digest
 
 CELLS = st.sampled_from(
     ["a", "b", "a ", " a", "A", "", " ", "\ufeffa", "a\tb", "é", "e\u0301", "NULL", "#a", "'", "\\"]
 ) | (st.text(st.characters(codec="utf-8"), max_size=4))
 
 
-def key_file(folder: Path, kind: Kind, *blocks: list[str]) -> KeyFile:
+def keys_in(folder: Path, kind: Kind, *blocks: list[str]) -> KeyFile:
     """A key file of cells."""
     keys = KeyFile(folder, kind)
     assert list(keys.write(iter(blocks)))[-1] == sum(map(len, blocks))
@@ -44,7 +45,7 @@ def key_file(folder: Path, kind: Kind, *blocks: list[str]) -> KeyFile:
 def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind) -> None:
     """Any keys: the same rows repeat the same first rows, and nothing else folds."""
     with TemporaryDirectory() as name:
-        keys = key_file(Path(name), kind, cells)
+        keys = keys_in(Path(name), kind, cells)
         expected = memory_repeats(keys)
         with engine_repeats(keys.path, Path(name), keys.rows, lambda: None) as found:
             assert found.rows == expected.rows
@@ -54,15 +55,74 @@ def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind) -> Non
 def test_the_longest_key_is_folded(tmp_path: Path) -> None:
     """As many bytes as the csv module lets into a cell are one key like any other."""
     longest = "\U0001f600" * 131_072
-    keys = key_file(tmp_path, Kind.PHONE, [longest, "1", longest, longest + "1"[:0]])
+    keys = keys_in(tmp_path, Kind.PHONE, [longest, "1", longest, longest + "1"[:0]])
     with engine_repeats(keys.path, tmp_path, keys.rows, lambda: None) as found:
         assert list(found.before(4)) == [(2, 0), (3, 0)]
+
+
+@pytest.mark.parametrize("value_bytes", [2_000, 20_000, 60_000])
+def test_long_values_fold_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value_bytes: int) -> None:
+    """Of values that are together larger than the engine's memory, each is sent once and whole, whatever its length."""
+    monkeypatch.setattr(staging, "IN_MEMORY_BYTES_MAX", 0)
+    monkeypatch.setattr(fold_engine, "MEMORY_BYTES_MAX", 24 * 1024 * 1024)
+    monkeypatch.setattr(key_file, "_VALUES_BYTES", 100_000)
+    values = [f"http://X.example/{'x' * value_bytes}{number}" for number in range(30_000_000 // value_bytes)]
+    path = tmp_path / "list.csv"
+    path.write_text("".join(f"{value}\n" for value in (*values, *values)))
+    found = staged(path, Kind.URL, len(values))
+    (part,) = found.parts
+    assert part.path.read_text().split("\n")[:-1] == values
+    assert part.values_digest == values_digest(fold_key(Kind.URL, value) for value in values)
+    with found.index.open("rb") as file:
+        assert [number for block in read_index(file) for number in block] == [*range(len(values))] * 2
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_keys_around_the_longest_that_stands_for_itself_differ(tmp_path: Path, in_memory: bool) -> None:
+    """Keys fold when they are equal to their last byte, and with the same key whatever stands around the value."""
+    stem = "é" * (KEY_BYTES_MAX // 2 - 1)
+    cells = [stem, stem + "x", stem + "xy", stem + "xyz", f" {stem}xyz ", stem + "xya", stem + "xy"]
+    keys = keys_in(tmp_path, Kind.PHONE, cells)
+    assert max(map(len, keys.path.read_bytes().split(b"\n"))) == KEY_BYTES_MAX
+    if in_memory:
+        assert list(memory_repeats(keys).before(len(cells))) == [(4, 3), (6, 2)]
+        return
+    with engine_repeats(keys.path, tmp_path, keys.rows, lambda: None) as found:
+        assert list(found.before(len(cells))) == [(4, 3), (6, 2)]
+
+
+def test_a_list_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that is used up is no trouble with the disk, and trying again would not help: the list has to be split."""
+    monkeypatch.setattr(fold_engine, "MEMORY_BYTES_MAX", 2 * 1024 * 1024)
+    keys = keys_in(tmp_path, Kind.LEAKED_PASSWORD, [f"hunter{number % 60_000}" for number in range(120_000)])
+    with (
+        pytest.raises(FoldTooLarge, match=r"120,000 values cannot .* 2 MiB of memory .* split the list") as caught,
+        engine_repeats(keys.path, tmp_path, keys.rows, lambda: None),
+    ):
+        pytest.fail("it went into the memory")
+    assert isinstance(caught.value, InputError)
+    assert caught.value.__context__ is None
+
+
+def test_a_disk_without_room_for_what_is_written_out_is_worth_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine says of a full disk that it is out of memory: it is the disk that has to be looked at."""
+    full_disk = ("SET max_temp_directory_size = '256KB'", "SET memory_limit = '16MB'")
+    big = "CREATE TABLE big AS SELECT md5(range::VARCHAR) FROM range(3000000) ORDER BY 1"
+    monkeypatch.setattr(fold_engine, "_FIND", (*full_disk, big))
+    keys = keys_in(tmp_path, Kind.PHONE, ["1", "1"])
+    with (
+        pytest.raises(ScratchFailed, match="check free space"),
+        engine_repeats(keys.path, tmp_path, keys.rows, lambda: None),
+    ):
+        pytest.fail("it went onto the disk")
 
 
 def test_what_the_listener_raises_interrupts_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fold that nobody waits for ends at once, and leaves no thread behind."""
     monkeypatch.setattr(fold_engine, "WAIT_SECONDS", 0.0)
-    keys = key_file(tmp_path, Kind.PHONE, [str(number) for number in range(300_000)])
+    keys = keys_in(tmp_path, Kind.PHONE, [str(number) for number in range(300_000)])
 
     def lost() -> None:
         raise TimeoutError
@@ -74,7 +134,7 @@ def test_what_the_listener_raises_interrupts_the_engine(tmp_path: Path, monkeypa
 
 def test_a_damaged_key_file_is_worth_another_try_and_shows_no_key(tmp_path: Path) -> None:
     """Fewer rows than were written are not folded; what the engine says of its own is not repeated."""
-    keys = key_file(tmp_path, Kind.LEAKED_PASSWORD, ["hunter2"])
+    keys = keys_in(tmp_path, Kind.LEAKED_PASSWORD, ["hunter2"])
     with pytest.raises(ScratchFailed, match="took in 1 of 2 rows"), engine_repeats(keys.path, tmp_path, 2, print):
         pytest.fail("rows are missing")
     keys.path.write_bytes(b"key\nhunter2\x01hunter3\n")

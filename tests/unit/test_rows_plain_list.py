@@ -98,10 +98,14 @@ def test_a_bomb_is_stopped_at_the_limit(tmp_path: Path) -> None:
 
 
 def test_another_file_than_the_accepted_one_is_refused(tmp_path: Path) -> None:
-    """The digest of a compressed list is that of the file as it was sent, and is checked."""
+    """The digest of a compressed list is checked: that of its text, or of the file as earlier versions recorded it."""
     (tmp_path / "list.csv.gz").write_bytes(PACKED)
     with pytest.raises(InputChanged, match="is not the list that was accepted"):
         plain_list(tmp_path / "list.csv.gz", "0" * 64, tmp_path, bytes_max=1_000, name="list.csv.gz")
+    for accepted in (TEXT, PACKED):
+        digest = hashlib.sha256(accepted).hexdigest()
+        found = plain_list(tmp_path / "list.csv.gz", digest, tmp_path, bytes_max=1_000, name="list.csv.gz")
+        assert found.sha256 == hashlib.sha256(TEXT).hexdigest()
 
 
 def test_faults_of_the_disk_are_told_apart(tmp_path: Path) -> None:

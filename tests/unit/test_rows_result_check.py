@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from worker.rows.result_tally import Tally
 from worker.storage import open_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from worker.rows.result_check import Checked
 
 CELLS = st.text(st.sampled_from("ab ,;\"'\n=é"), max_size=6)
@@ -30,12 +33,14 @@ def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
-def published(text: str) -> tuple[Manifest, bytes]:
-    """The manifest and the result of a list."""
+def published(
+    text: str, columns: Mapping[str, str] = MappingProxyType({"score": "1"}), *, safe: bool = False
+) -> tuple[Manifest, bytes]:
+    """The manifest and the result of a list whose verdicts have those columns."""
     with TemporaryDirectory() as folder:
         storage, scratch = open_storage((Path(folder) / "storage").as_uri()), Path(folder) / "scratch"
         scratch.mkdir()
-        Publisher(storage, scratch, text).publish()
+        Publisher(storage, scratch, text).publish(columns=columns, spreadsheet_safe=safe)
         manifest = Manifest.load(storage.read(manifest_name("crm-1"), MANIFEST_BYTES_MAX))
         return manifest, storage.read(result_name("crm-1"), 10_000_000)
 
@@ -58,6 +63,30 @@ def test_every_result_is_good_until_a_bit_of_it_changes(rows: list[tuple[str, st
     damaged = bytearray(result)
     damaged[min(int(place * len(result)), len(result) - 1)] ^= 1 << bit
     assert "digest" in {finding.check for finding in checked(manifest, bytes(damaged)).findings}
+
+
+@pytest.mark.parametrize("cell", ["Ac\0me", "two\n\ufefflines", "\ufeff", '\ufeff"', "'", "x;=1"])
+def test_what_providers_may_say_is_no_fault_of_a_result(cell: str) -> None:
+    """Characters that are refused in lists are what a provider's cell or name may hold, and the result is good."""
+    for safe in (False, True):
+        manifest, result = published("email\nann@example.com\n", {cell: cell, "b": cell}, safe=safe)
+        assert checked(manifest, result).findings == (), safe
+        assert b"\0" not in result
+
+
+def test_a_mark_at_the_beginning_of_a_row_belongs_to_its_first_cell() -> None:
+    """Whoever reads the result sees the cell with it: it is quoted, and so are the other cells of the row."""
+    text = 'note,email\n"\ufeffhi",ann@example.com\n'
+    manifest, result = published(text, safe=True)
+    assert checked(manifest, result).findings == ()
+    assert '\n"\ufeffhi","ann@example.com",'.encode() in result
+
+
+def test_a_result_of_an_earlier_version_may_hold_nul_characters() -> None:
+    """They are read as they stand, and only the digest tells that the rest is another one."""
+    manifest, result = published("email\nann@example.com\n", {"company": "Ac#me"})
+    (finding,) = checked(manifest, result.replace(b"#", b"\0")).findings
+    assert finding.check == "digest"
 
 
 def test_progress_is_told_in_bytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import io
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.providers.port import Kind
+from worker.rows.csv_rows import CsvRows
 from worker.rows.dialect import Options
 from worker.rows.errors import (
     CellTooLarge,
@@ -132,6 +134,19 @@ def test_every_line_end_and_encoding_gives_the_same_values(tmp_path: Path, end: 
     assert values_of(staged(tmp_path, content, options=options)) == ["a@x.example", "b@x.example"]
 
 
+def test_long_cells_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """Rows that are read one by one are let go of at once, and not when garbage happens to be collected."""
+    content = "password\n" + "".join(f"{number}{'x' * 20_000}\n" for number in range(60))
+    gc.collect()
+    gc.disable()
+    try:
+        staged(tmp_path, content, kind=Kind.LEAKED_PASSWORD)
+        # One is that of detection.
+        assert sum(isinstance(each, CsvRows) for each in gc.get_objects()) <= 1
+    finally:
+        gc.enable()
+
+
 def test_a_quote_inside_a_cell_is_an_ordinary_character(tmp_path: Path) -> None:
     """Only a quote that begins a cell opens a quoted one; a stray one swallows nothing."""
     result = staged(tmp_path, 'note,email\n6" pipe,a@x.example\nx"y"z,b@x.example\n')
@@ -144,6 +159,34 @@ def test_longer_rows_widen_the_dialect(tmp_path: Path) -> None:
     result = staged(tmp_path, "email,n\n" + rows + "z@x.example,1,2,3\n")
     assert result.dialect.columns == ("email", "n", "column_3", "column_4")
     assert result.ragged == 1
+
+
+def test_a_long_row_is_told_wherever_it_stands(tmp_path: Path) -> None:
+    """A row among those that detection sees is as ragged as one after them, and the columns that it adds are told."""
+    rows = ["u1@x.example,x", "z@x.example,1,2,3", *(f"u{n}@x.example,x" for n in range(2, 9)), "y@x.example"]
+    result = staged(tmp_path, "\n".join(["email,n", *rows]))
+    assert (result.ragged, result.added_columns) == (2, 2)
+    assert result.dialect.columns == ("email", "n", "column_3", "column_4")
+
+
+@pytest.mark.parametrize("rows_before", [1, 20_000])
+def test_a_row_that_would_inflate_the_result_is_refused(tmp_path: Path, rows_before: int) -> None:
+    """Hundreds of cells where the list has two columns would stand in every row of the result: the line is told."""
+    even = "".join(f"u{n}@x.example,x\n" for n in range(rows_before))
+    content = f"email,n\n{even}z@x.example{',1' * 64}\nlast@x.example,x\n"
+    line = rf"line {rows_before + 2} has 65 cells, where the list has 2 columns; 64 would be the most.* repair the row"
+    with pytest.raises(TooManyColumns, match=line):
+        staged(tmp_path, content)
+    assert staged(tmp_path, content.replace(",1", "", 1)).added_columns == 62
+
+
+def test_a_wide_list_may_have_wide_rows(tmp_path: Path) -> None:
+    """Four times as many cells as there are columns are taken, of a header too that most rows fill only in part."""
+    header = ",".join(["email", *(f"c{n}" for n in range(19))])
+    result = staged(tmp_path, f"{header}\na@x.example\nb@x.example\nc@x.example{',' * 79}\n")
+    assert (len(result.dialect.columns), result.added_columns, result.ragged) == (80, 60, 3)
+    with pytest.raises(TooManyColumns, match="line 4 has 81 cells, where the list has 20 columns; 80 would be"):
+        staged(tmp_path, f"{header}\na@x.example\nb@x.example\nc@x.example{',' * 80}\n")
 
 
 def test_ip_addresses_fold_by_their_canonical_text(tmp_path: Path) -> None:
@@ -166,10 +209,20 @@ ROWS = "id,email\n" + "".join(f"{n},u{n}@x.example\n" for n in range(20))
 @pytest.mark.parametrize(
     ("content", "limits", "error", "message"),
     [
-        (ROWS, Limits(input_bytes_max=len(ROWS) - 1), InputTooLarge, r"more than the \d+ bytes"),
-        (ROWS, Limits(input_rows_max=19), TooManyRows, r"more than the 19 rows"),
-        (ROWS, Limits(columns_max=1), TooManyColumns, r"row on line 1 has 2 cells"),
-        (ROWS + f"20,{'x' * 70}\n", Limits(cell_bytes_max=69), CellTooLarge, r"row on line 22 has a cell of 70 bytes"),
+        (
+            ROWS,
+            Limits(input_bytes_max=len(ROWS) - 1),
+            InputTooLarge,
+            r"more than the \d+ bytes.*BULKVERIFY_INPUT_BYTES_MAX",
+        ),
+        (ROWS, Limits(input_rows_max=19), TooManyRows, r"more than the 19 rows.*BULKVERIFY_INPUT_ROWS_MAX"),
+        (ROWS, Limits(columns_max=1), TooManyColumns, r"row on line 1 has 2 cells.*_COLUMNS_MAX"),
+        (
+            ROWS + f"20,{'x' * 70}\n",
+            Limits(cell_bytes_max=69),
+            CellTooLarge,
+            r"line 22 has a cell of 70 .*_CELL_BYTES_MAX",
+        ),
         (ROWS + "x" * 101, Limits(row_characters_max=100), CellTooLarge, r"row that begins on line 22 is too long"),
         (ROWS + '"' + "x\n" * 70_000, Limits(), CellTooLarge, r"line 22 .*double quote"),
         (ROWS + '20,"u20@x.example\n21,u21@x.example\n', Limits(), QuoteOpen, r"begins on line 22 never ends"),

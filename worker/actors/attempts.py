@@ -19,7 +19,7 @@ from worker.core.errors import LaterSchema
 from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.core.states import PART_UNSPENT
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 from worker.store.errors import Later
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def found_late(storage: Storage, token: str) -> str | None:
 
 
 def _outcome(storage: Storage, name: str) -> Outcome | None:
-    if not storage.exists(name):
+    if not exists(storage, name):
         return None
     try:
         known = upgraded("outcome", json.loads(storage.read(name, RECORD_BYTES_MAX)))
@@ -178,7 +178,7 @@ def remembered_attempt(storage: Storage, token: str, number: int) -> Remembered:
 def part_of_token(storage: Storage, token: str) -> str | None:
     """The part whose first attempt was recorded under a token, `None` when there is none or it cannot be read."""
     name = attempt_name(token, 1)
-    if not storage.exists(name):
+    if not exists(storage, name):
         return None
     try:
         known = json.loads(storage.read(name, RECORD_BYTES_MAX))

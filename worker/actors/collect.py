@@ -96,8 +96,7 @@ def _collect(context: Context, part: PartRecord) -> None:
         except (ProviderError, StorageError) as error:
             failure = error
     if failure is None:
-        rules = sum(rule.kind == part.kind for rule in connected.account.verdicts)
-        _collected(context, keeper, part, fetched, rules)
+        _collected(context, keeper, connected, part, fetched)
     else:
         _later(context, connected, keeper, part, failure)
 
@@ -175,7 +174,7 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
 
 
 def _collected(
-    context: Context, keeper: Keeper[PartRecord], before: PartRecord, fetched: Fetched, account_rules: int
+    context: Context, keeper: Keeper[PartRecord], connected: Connected, before: PartRecord, fetched: Fetched
 ) -> None:
     summary = fetched.summary
     now = context.store.now()
@@ -194,7 +193,8 @@ def _collected(
             verdicts_digest=summary.sha256,
             same_values=summary.values_digest == record.digest,
             segments=fetched.segments,
-            account_rules=account_rules,
+            account_rules=sum(rule.kind == record.kind for rule in connected.account.verdicts),
+            reuse_key=connected.reuse_key(record.kind, record.rows, record.digest),
         )
     )
     part = change.parts[0]

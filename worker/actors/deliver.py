@@ -138,7 +138,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
     parts = [_sent(context, part, folder) for part in found]
     staged = StagedInput(
         path=plain.path,
-        index=staged_index(context, upload, folder) or index_again(context, upload, plain, folder),
+        index=staged_index(context, upload, folder) or index_again(context, upload, found, plain, folder),
         dialect=Dialect.model_validate(upload.dialect),
         kind=Kind(upload.kind),
         sha256=plain.sha256,
@@ -147,7 +147,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
         delivered, manifest = _publish(context, upload, found, staged, parts, folder=folder)
     except RowIndexDamaged:
         # Staging gives the same index each time; if the new one is refused too, something else is wrong.
-        staged = replace(staged, index=index_again(context, upload, plain, folder))
+        staged = replace(staged, index=index_again(context, upload, found, plain, folder))
         delivered, manifest = _publish(context, upload, found, staged, parts, folder=folder)
     summary = ResultSummary(
         manifest=context.storage.url(manifest_name(upload.upload_id)),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from producers.content import ContentDigest
     from worker.core.records import UploadRecord
+    from worker.rows.dialect import Dialect
     from worker.rows.limits import Limits
 
 
@@ -39,22 +41,24 @@ def stage_upload(
     limits: Limits,
     caps: Sequence[int | None],
     on_progress: Callable[[int], None],
+    dialect: Dialect | None = None,
 ) -> Staged:
     """Stage the upload's list, which nobody else changes, into the private `folder`.
 
-    `caps` are the most rows of a part (by the provider, by the account), where there are any. Raises as `stage` does,
-    and `InputChanged` for a list that is not the upload's.
+    `caps` are the most rows of a part (by the provider, by the account), where there are any. The `dialect` is found
+    out unless it is known already. Raises as `stage` does, and `InputChanged` for a list that is not the upload's.
     """
-    kind = Kind(upload.kind)
+    if dialect is None and "rows" in upload.source:
+        dialect = plain_values(Kind(upload.kind))
     staged = stage(
         plain.path,
         folder,
-        kind=kind,
+        kind=Kind(upload.kind),
         options=Options.model_validate(upload.options),
         limits=limits,
         rows_per_part=limits.part_rows_max(*caps),
         on_progress=on_progress,
-        dialect=plain_values(kind) if "rows" in upload.source else None,
+        dialect=dialect,
         name=shown_source(upload.source),
     )
     if staged.input_sha256 != plain.sha256:
@@ -63,9 +67,9 @@ def stage_upload(
     return replace(staged, dialect=staged.dialect.model_copy(update={"why": why}))
 
 
-def check_unchanged(upload: UploadRecord, sha256: str) -> None:
-    """Raise `InputChanged` unless that is the digest of the list that was accepted."""
-    if sha256 != upload.content_digest:
+def check_unchanged(upload: UploadRecord, found: ContentDigest) -> None:
+    """Raise `InputChanged` unless that is the accepted list, of which earlier versions recorded `sent_sha256`."""
+    if upload.content_digest not in {found.sha256, found.sent_sha256}:
         raise _changed(upload)
 
 

@@ -18,7 +18,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 #: Below it lies what is staged of each upload, and below the other each token's attempts to spend.
 STAGING_FOLDER = "uploads"
 ATTEMPTS_FOLDER = "attempts"
-#: Hexadecimal digits of a content's digest that tell the rows of one request from those of another.
+#: Hexadecimal digits of a content's digest that tell the rows of one request, or of one staging, from those of another.
 _CONTENT_DIGITS = 16
 
 
@@ -45,14 +45,23 @@ def staged_input(upload: UploadRecord) -> str:
     return upload.input_object or input_name(upload)
 
 
-def index_name(upload_id: str) -> str:
-    """The number of each row's value (see `worker.rows.index`)."""
-    return f"{staging_folder(upload_id)}/rows.index"
+def index_name(upload_id: str, sha256: str = "") -> str:
+    """The number of each row's value (see `worker.rows.index`); named by its digest, as `values_name` is."""
+    return f"{staging_folder(upload_id)}/rows{_told_apart(sha256)}.index"
 
 
-def values_name(upload_id: str, index: int) -> str:
-    """The values of a part, as they are sent."""
-    return f"uploads/{upload_id}/parts/{index:05d}/values.csv"
+def kept_index(upload: UploadRecord) -> str:
+    """Where the row index of an upload lies: what its record tells, or the usual name where it tells none."""
+    return upload.index_object or index_name(upload.upload_id)
+
+
+def values_name(upload_id: str, index: int, sha256: str = "") -> str:
+    """The values of a part, as they are sent.
+
+    Named by their digest: another staging of the same upload, by a worker that was thought to be dead or under other
+    settings, never replaces what the part's record was born with. Earlier versions named them by the part alone.
+    """
+    return f"uploads/{upload_id}/parts/{index:05d}/values{_told_apart(sha256)}.csv"
 
 
 def sent_values(part: PartRecord) -> str:
@@ -88,3 +97,7 @@ def segment_name(upload_id: str, index: int, segment: str, suffix: str) -> str:
 def manifest_name(upload_id: str) -> str:
     """The manifest: a result exists when its manifest exists."""
     return f"results/{upload_id}/manifest.json"
+
+
+def _told_apart(sha256: str) -> str:
+    return sha256 and f"-{sha256[:_CONTENT_DIGITS]}"

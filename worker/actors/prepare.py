@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
+from producers.content import ContentDigest
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
 from worker.actors.names import index_name, input_name, values_name
 from worker.actors.shell import keeping, step
@@ -14,10 +14,11 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
-from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
+from worker.rows.index import index_digest
+from worker.rows.scratch import scratch_errors
 from worker.sources import STAGING_FACTOR, open_input
-from worker.storage import StorageError
+from worker.storage import StorageError, exists
 from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
 
@@ -67,13 +68,13 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
                 on_progress=lambda rows: keeper.progress(staged_rows=rows),
             )
             obstacles = obstacles_to_pulling(upload, staged, plain)
-            parts = _publish(context, upload, staged)
+            index, parts = _publish(context, upload, staged)
             failure = None
         except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
             failure = error
     now = context.store.now()
     if failure is None:
-        found, safety = _found(upload, staged, plain, obstacles), context.settings.safety_look_seconds
+        found, safety = _found(upload, staged, plain, index, obstacles), context.settings.safety_look_seconds
         rows_max = context.settings.rows_per_day_max(upload.producer)
         try:
             keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
@@ -92,24 +93,30 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     """The input as a local file that nobody else changes: the staged copy, made from the source if it is not there."""
     name = input_name(upload)
-    if not context.storage.exists(name):
+    if not exists(context.storage, name):
         with (
             open_input(context, upload.source, factor=STAGING_FACTOR) as source,
             context.storage.write(name) as target,
         ):
-            measured = MeasuredOutput(target)
-            shutil.copyfileobj(source, measured, COPY_BYTES)
-            check_unchanged(upload, measured.sha256)
+            found = ContentDigest(context.limits.input_bytes_max)
+            while block := source.read(COPY_BYTES):
+                found.update(block)
+                target.write(block)
+            check_unchanged(upload, found)
     return local_file(context.storage, name, folder)
 
 
-def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[PartRecord]:
-    context.storage.put_file(index_name(upload.upload_id), staged.index)
-    return [_part(context, upload, part) for part in staged.parts]
+def _publish(context: Context, upload: UploadRecord, staged: Staged) -> tuple[str, list[PartRecord]]:
+    """Keep the row index and the parts; the index's name, and the parts' records."""
+    with scratch_errors(staged.index):
+        index = index_name(upload.upload_id, index_digest(staged.index))
+    context.storage.put_file(index, staged.index)
+    return index, [_part(context, upload, part) for part in staged.parts]
 
 
 def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecord:
-    context.storage.put_file(values_name(upload.upload_id, part.index), part.path)
+    values = values_name(upload.upload_id, part.index, part.sha256)
+    context.storage.put_file(values, part.path)
     now = context.store.now()
     token = part_token(
         installation_id=context.settings.installation_id,
@@ -133,19 +140,23 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
         index=part.index,
         rows=part.rows,
         digest=part.values_digest,
-        values_object=values_name(upload.upload_id, part.index),
+        values_object=values,
+        values_sha256=part.sha256,
         token=token,
     )
 
 
 def _told(staged: Staged) -> dict[str, object]:
-    """What the timeline tells of a list that was staged: of rows that are not sent, those that there are."""
-    unsent = {"empty": staged.empty, "folded": staged.folded, "withheld": staged.withheld}
-    counts = {"rows": staged.rows} | {name: rows for name, rows in unsent.items() if rows}
+    """What the timeline tells of a list that was staged: of rows that are unsent or uneven, those that there are."""
+    odd = {"empty": staged.empty, "folded": staged.folded, "withheld": staged.withheld}
+    odd |= {"ragged": staged.ragged, "columns_added": staged.added_columns}
+    counts = {"rows": staged.rows} | {name: count for name, count in odd.items() if count}
     return counts | {"to_send": staged.distinct, "parts": len(staged.parts), "why": staged.dialect.why}
 
 
-def _found(upload: UploadRecord, staged: Staged, plain: PlainList, obstacles: tuple[str, ...]) -> core.Prepared:
+def _found(
+    upload: UploadRecord, staged: Staged, plain: PlainList, index: str, obstacles: tuple[str, ...]
+) -> core.Prepared:
     remote = "remote_url" in upload.source
     return core.Prepared(
         dialect=staged.dialect.model_dump(mode="json"),
@@ -156,6 +167,7 @@ def _found(upload: UploadRecord, staged: Staged, plain: PlainList, obstacles: tu
         folded=staged.folded,
         withheld=staged.withheld,
         distinct=staged.distinct,
+        index_object=index,
         pullable=remote and not obstacles,
         details=_told(staged) | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
     )

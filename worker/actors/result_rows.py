@@ -1,4 +1,4 @@
-"""Results as rows in Redis, for applications that cannot read the storage: a copy of the CSV, small, and for a while.
+"""Results as rows in Redis, for applications that cannot read the storage: a copy, small, and for a while.
 
 The copy is written before the record says so, and before any event: whoever is woken finds it. What a crash leaves
 behind goes by itself when its time is up.

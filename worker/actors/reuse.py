@@ -16,7 +16,7 @@ from worker.core.blocked import blocked
 from worker.core.part import hold
 from worker.core.records import PartRecord
 from worker.rows.digest import MeasuredOutput
-from worker.storage import NotFound, StorageError
+from worker.storage import NotFound, StorageError, exists
 from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def offered(store: Store, upload: UploadRecord, key: str, now: float) -> PartRec
 def is_there(storage: Storage, source: PartRecord, upload: UploadRecord) -> bool:
     """Whether storage still has everything that is wanted of `source`. Raises `StorageError`."""
     segments = (file.object for file in _wanted(source, upload))
-    return all(storage.exists(name) for name in (source.verdicts_object, *segments) if name is not None)
+    return all(exists(storage, name) for name in (source.verdicts_object, *segments) if name is not None)
 
 
 def has_taken_over(context: Context, part: PartRecord) -> bool:
@@ -77,7 +77,7 @@ def has_taken_over(context: Context, part: PartRecord) -> bool:
         return False
     try:
         # An attempt that the store has forgotten may have been paid: its job is looked for, whatever others have.
-        begun = context.storage.exists(attempt_name(part.token, part.attempts + 1))
+        begun = exists(context.storage, attempt_name(part.token, part.attempts + 1))
         found = not begun and is_there(context.storage, source, upload)
     except StorageError as error:
         log.warning("reuse_waits", error=str(error))

@@ -8,7 +8,9 @@ from worker.actors.names import sent_values
 from worker.core.method import PULL, choose_method
 from worker.core.token import remote_name
 from worker.providers.port import Kind, Submission, SubmitMethod
-from worker.storage.copies import has_links
+from worker.rows.values_check import StagedValues
+from worker.storage.copies import has_links, local_file
+from worker.storage.errors import from_os_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def method_for(context: Context, upload: UploadRecord, connected: Connected) -> str | None:
     """The method for an upload's parts on an account; `None`: the one that was asked for is not possible."""
     methods = connected.provider.capabilities.submit_methods
-    return choose_method(upload, methods, links=has_links(context.storage))
+    return choose_method(upload, methods, links=has_links(context.storage, connected.account.base_url))
 
 
 def no_method(upload: UploadRecord, connected: Connected) -> str:
@@ -31,9 +33,23 @@ def no_method(upload: UploadRecord, connected: Connected) -> str:
     if upload.method == PULL:
         pulled = (
             " A list can be pulled only where its file is exactly what would be sent, as one part, or from a storage "
-            "that gives links to its objects."
+            "that gives links to its objects which the provider can follow."
         )
     return f"The list cannot go to {account.name} ({account.provider}) as {upload.method}; it takes: {methods}.{pulled}"
+
+
+def checked_values(context: Context, part: PartRecord, folder: Path) -> Path:
+    """The values of a part as a local file, read to its end: nothing else is to be paid for.
+
+    Raises `StorageError`, or `ValuesDamaged` where they are not those that were staged.
+    """
+    name = sent_values(part)
+    path = local_file(context.storage, name, folder)
+    try:
+        StagedValues(Kind(part.kind), part.rows, part.digest, part.values_sha256).check(path, name)
+    except OSError as error:
+        raise from_os_error(error, "read", name) from error
+    return path
 
 
 def submission_of(context: Context, upload: UploadRecord, part: PartRecord, values: Path, since: float) -> Submission:

@@ -22,10 +22,9 @@ from worker.actors.attempts import (
     outcome_of,
     remembered_attempt,
 )
-from worker.actors.names import sent_values
 from worker.actors.reuse import has_taken_over
 from worker.actors.shell import step
-from worker.actors.submission import method_for, no_method, submission_of
+from worker.actors.submission import checked_values, method_for, no_method, submission_of
 from worker.actors.unresolved import gives_way, search
 from worker.core import part as core
 from worker.core.blocked import blocked, blocked_seconds, tried
@@ -47,9 +46,9 @@ from worker.providers.errors import (
     Refused,
     Throttled,
 )
+from worker.rows.errors import ValuesDamaged
 from worker.spending import NotLocked
 from worker.storage import StorageError
-from worker.storage.copies import local_file
 from worker.store.errors import Full, Later, OverBudget, Stale, Taken
 
 if TYPE_CHECKING:
@@ -118,13 +117,15 @@ def _submit(context: Context, part: PartRecord) -> None:
         return
     try:
         with context.workspace.folder() as folder:
-            values = local_file(context.storage, sent_values(part), folder)
+            values = checked_values(context, part, folder)
             submission = submission_of(context, upload, reserved, values, since)
             _attempt(context, reserved, connected, submission)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
         context.apply(blocked(reserved, now, "storage_unavailable"))
+    except ValuesDamaged as error:
+        _write(context, reserved, core.quarantine(reserved, now, error.reason, str(error), unsent=True))
     context.wake_next(part.account)
 
 

@@ -139,7 +139,7 @@ def _cancellation(upload: UploadRecord) -> str | None:
 
 def _savings(upload: UploadRecord, parts: Sequence[PartRecord]) -> Savings:
     reused = sum(part.rows for part in parts if part.reused_from is not None)
-    return Savings(folded=upload.folded, empty=upload.empty, withheld=upload.withheld, reused=reused)
+    return Savings(folded=upload.folded, withheld=upload.withheld, reused=reused)
 
 
 def _credits(parts: Sequence[PartRecord]) -> str:

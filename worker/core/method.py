@@ -18,7 +18,7 @@ PULL = "pull"
 def choose_method(upload: UploadRecord, methods: Sequence[str], *, links: bool = False) -> str | None:
     """The method for an upload's parts at a provider that has `methods`, the best first; `None` when none will do.
 
-    `links` tells whether storage gives links, by which the provider can fetch the values of each part as they are.
+    `links` tells whether storage gives links that the provider can follow, to the values of each part as they are.
 
     A method that was asked for by name is never replaced by another one. The provider pulls only when asked to, because
     it says in no known words why it could not, and such an attempt would have to count as spent; and only what it finds

@@ -5,7 +5,7 @@ It only reads the record: whatever it says follows from state, lease and due tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from worker.core.account import Paused, pause_of
@@ -125,7 +125,8 @@ def _submitted(part: PartRecord, _now: float) -> NextStep:
 
 def _finished(part: PartRecord, now: float) -> NextStep:
     downloaded = f"the verdicts of remote job {part.remote_id} are downloaded{_because(part.reason, part.message)}"
-    return _leased(part, now, "is downloading the verdicts") or NextStep(downloaded, part.due_at, known=_ending(part))
+    step = _leased(part, now, "is downloading the verdicts") or NextStep(downloaded, part.due_at)
+    return replace(step, known=_ending(part))
 
 
 def _ending(part: PartRecord) -> tuple[Fact, ...]:

@@ -272,9 +272,12 @@ def collected(
     same_values: bool,
     segments: tuple[SegmentFile, ...] = (),
     account_rules: int = 0,
+    reuse_key: str = "",
 ) -> Change:
     """The verdicts are safe in storage, and the segments that were wanted.
 
+    `reuse_key` is what they answer by those who decided them: where something else was asked for when the part was
+    submitted, as by other rules for verdicts, they are what neither question is to be answered with again.
     Where the verdicts are not on the values that were sent, that is noted as drift. The credits of a job that was found
     by its time are committed only now, when its values say that it was the part's.
     """
@@ -291,6 +294,7 @@ def collected(
         verdicts_object=verdicts_object,
         verdicts_digest=verdicts_digest,
         segments=segments,
+        reuse_key=part.reuse_key if reuse_key == part.reuse_key else "",
         reason="" if same_values else str(DriftClass.ROW_MISMATCH),
         message="" if same_values else "The provider's rows are not exactly the values that were sent.",
     )

@@ -236,12 +236,15 @@ class UploadRecord(WorkItem):
     #: Age in hours up to which verdicts that other parts have brought may be taken over; `None`: all are asked for.
     reuse_hours: float | None = None
     request_digest: str
+    #: SHA-256 of what the list holds, which of a compressed one is its text.
     content_digest: str
     #: How the input was read, decided once by prepare.
     dialect: dict[str, object] | None = None
     #: Storage name of the staged copy of the input.
     input_object: str | None = None
     input_bytes: int = 0
+    #: Storage name of the row index; empty where the record told none: the usual one.
+    index_object: str = ""
     #: Whether the list at `source["remote_url"]` was, when it was staged, just what the only part sends.
     pullable: bool = False
     staged_rows: int = 0
@@ -285,6 +288,8 @@ class PartRecord(WorkItem):
     digest: str
     #: Storage name of the values to send; empty where the record told none: the usual one.
     values_object: str
+    #: Digest of that object's bytes; empty where an earlier version did not keep it.
+    values_sha256: str = ""
     token: str
     attempts: int = 0
     #: Attempts that do not count against the most there may be: a person has let it go on after them.
@@ -326,7 +331,8 @@ class PartRecord(WorkItem):
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
     segments: tuple[SegmentFile, ...] = ()
-    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over.
+    #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over,
+    #: and where that was changed before they were decided.
     reuse_key: str = ""
     #: The part that the provider verified, where this one was not sent because that one has its verdicts.
     reused_from: str | None = None

@@ -36,8 +36,9 @@ _JOB_REASONS = frozenset(
     map(str, (DriftClass.IDENTITY_COLLISION, DriftClass.STATUS_REGRESSION, DriftClass.RESULT_EXPIRED))
 )
 #: Why a part is in quarantine that can go on when a person wants it to, with the job that it has: its step crashed too
-#: often, nobody saw its job for long, or the job was not what it should be.
-QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", MISSING_REASON}) | _JOB_REASONS
+#: often, nobody saw its job for long, or the job was not what it should be; or without one, where its values were found
+#: damaged, which are looked at once more.
+QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON}) | _JOB_REASONS
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 

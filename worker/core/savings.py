@@ -1,4 +1,7 @@
-"""Credits that an upload does not cost, because rows of its list need not be sent: one credit for each such row."""
+"""Credits that an upload does not cost, because values of its list need not be sent: one credit for each such row.
+
+A row without a value saves nothing: it would not have been charged.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ class Savings:
 
     #: Rows with a value that an earlier row has.
     folded: int = 0
-    #: Rows without a value.
-    empty: int = 0
     #: Rows whose values are deliberately not sent.
     withheld: int = 0
     #: Values whose verdicts were taken over from earlier verifications.

@@ -33,6 +33,7 @@ class Prepared:
     folded: int
     withheld: int
     distinct: int
+    index_object: str = ""
     pullable: bool = False
     details: Mapping[str, object] = field(default_factory=dict)
 
@@ -77,6 +78,7 @@ def prepared(
         dialect=staged.dialect,
         input_object=staged.input_object,
         input_bytes=staged.input_bytes,
+        index_object=staged.index_object,
         rows=staged.rows,
         staged_rows=staged.rows,
         empty=staged.empty,

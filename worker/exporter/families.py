@@ -113,7 +113,7 @@ ROWS = Family("rows_total", "counter", "Rows by what became of them.", "rows", (
 CREDITS_SAVED = Family(
     "credits_saved_total",
     "counter",
-    "Credits that lists did not cost, because rows were folded, empty or withheld, or verdicts reused.",
+    "Credits that lists did not cost, because rows were folded or withheld, or verdicts reused.",
     "credits",
     ("provider", "kind", "reason"),
 )
@@ -167,8 +167,8 @@ OUTCOMES = {
     "purged": PURGED,
     "removed": REMOVED,
 }
-#: What becomes of rows that cost nothing: each saves a credit.
-SAVINGS = frozenset({"folded", "empty", "withheld", "reused"})
+#: What becomes of rows with values that cost nothing: each saves a credit.
+SAVINGS = frozenset({"folded", "withheld", "reused"})
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),

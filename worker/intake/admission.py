@@ -77,7 +77,7 @@ class Admission:
 
     def _upload(self, request: UploadRequest) -> UploadRecord:
         connected = account_of(self._context.accounts, request)
-        links = has_links(self._context.storage)
+        links = has_links(self._context.storage, connected.account.base_url)
         check_wishes(request, connected.account.provider, connected.provider.capabilities, links=links)
         content = self._content_sha256(request, recorded_source(request))
         return upload_of(request, connected.account.provider, content, self._context.store.now())

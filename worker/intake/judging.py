@@ -35,7 +35,8 @@ def account_of(accounts: Mapping[str, A], request: UploadRequest) -> A:
 def check_wishes(request: UploadRequest, provider: str, has: Capabilities, *, links: bool) -> None:
     """Raise `NotAcceptable` for a kind, a method or a segment that the account's provider has not.
 
-    `links`: whether storage gives links, without which nothing but a list with an address of its own can be pulled.
+    `links`: whether storage gives links that the provider can follow, without which nothing but a list with an address
+    of its own can be pulled.
     """
     account, kinds = f"{request.account!r} ({provider})", sorted(has.kinds)
     if request.kind not in kinds:
@@ -54,7 +55,8 @@ def check_wishes(request: UploadRequest, provider: str, has: Capabilities, *, li
     if request.method == PULL and request.source.remote_url is None and not links:
         raise NotAcceptable(
             "method_unsupported",
-            "The list has no address from which the provider could pull it, and the workers' storage gives no links.",
+            "The list has no address from which the provider could pull it, and the workers' storage gives no links "
+            "that it could follow.",
             "Name the list by source.remote_url, or leave method out to have one chosen.",
         )
     if unknown := sorted(set(request.segments) - has.segments):

@@ -159,11 +159,13 @@ class Ipqs:
             rows = read_csv(artifact.path)
             header = next(rows)
             lowered = [name.strip().lower() for name in header]
+            told = [rule for rule in rules if rule.column in lowered]
             value_at = value_column(header, VALUE_COLUMNS[kind])
             for cells in rows:
                 columns = dict(zip(header, cells, strict=True))
+                word = decide(told, columns if lowered == header else dict(zip(lowered, cells, strict=True)))
                 value = columns.pop(header[value_at])
-                yield Verdict(value, decide(rules, dict(zip(lowered, cells, strict=True))), columns)
+                yield Verdict(value, word, columns)
 
     def credits(self) -> Credits:
         """Credits and usage by kind. An account without credits may answer with the refusal for that instead."""

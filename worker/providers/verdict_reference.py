@@ -45,8 +45,9 @@ verdict = "risky"
 
 Each has `kind`, `column`, `verdict` and one condition: `equals` (a word in any case, a number, or `true` or `false`) or
 `at_least` (a number). They hold for results that are collected from then on; results that are there stay as they are,
-and verdicts that were decided by other rules are not taken over by `reuse`. The timeline says by how many of them
-(`account_rules`) the verdicts of a part were decided.
+and verdicts that were decided by other rules are not taken over by `reuse`; those of a part that was under way when the
+rules changed are never taken over. The timeline says by how many of them (`account_rules`) the verdicts of a part were
+decided.
 """
 _TAIL = """\
 This page is made by `python -m worker.providers.verdict_reference`; a test compares the two.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from worker.providers.port import VerdictWord
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
     from worker.providers.port import Kind
 
 
+#: Cells that each condition remembers.
+REMEMBERED_CELLS = 128
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A test of one cell, and the same in words: `= true`."""
 
     words: str
     holds: Callable[[str], bool]
+
+    def __post_init__(self) -> None:
+        """Let what was found out about a cell be remembered: most columns hold few different ones."""
+        object.__setattr__(self, "holds", lru_cache(REMEMBERED_CELLS)(self.holds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ from worker.actors.names import ATTEMPTS_FOLDER, STAGING_FOLDER, staging_folder
 from worker.core.records import UploadRecord
 from worker.core.retention import DAY_SECONDS, staging_kept_since
 from worker.storage import StorageError
+from worker.storage.probe import PROBES_FOLDER
 from worker.store.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -65,9 +67,17 @@ class Cleaner:
         return self._walk(ATTEMPTS_FOLDER, self._remove_if_forgotten)
 
     def remove_leftovers(self) -> int:
-        """Remove what killed writers left; how many objects."""
-        removed = self.storage.remove_leftovers(LEFTOVER_SECONDS)
+        """Remove what killed writers left, and processes that were killed while they tried the storage; how many."""
+        removed = self.storage.remove_leftovers(LEFTOVER_SECONDS) + self._remove_probes()
         self.retention.count_removed("leftover", removed)
+        return removed
+
+    def _remove_probes(self) -> int:
+        removed = 0
+        for folder in islice(self.storage.folders(PROBES_FOLDER), WALK_FOLDERS):
+            written_at = self.storage.written_at(folder)
+            if written_at is not None and written_at <= time.time() - LEFTOVER_SECONDS:
+                removed += self.storage.delete_prefix(folder)
         return removed
 
     def _walk(self, folder: str, look: Callable[[str], int]) -> int:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.rows.align_by_keys import BLOCK_PLACES, NO_PLACE, TYPECODE, ByKeys
 from worker.rows.errors import ScratchFailed
 from worker.rows.part_files import ColumnNames, read_answers, read_sent
-from worker.rows.values import fold_key
+from worker.rows.plain import fold_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,18 +76,13 @@ def _align_in_order(part: SentPart, found: CollectedPart, kind: Kind, columns: C
     """
     start = out.tell()
     sent = read_sent(part, found)
-    places = array(TYPECODE)
-    for place, value in read_answers(part, found, columns):
-        mine = next(sent, None)
-        if mine is None or (value != mine and fold_key(kind, value) != fold_key(kind, mine)):
+    for places, values in read_answers(part, found, columns):
+        mine = list(islice(sent, len(values)))
+        if values != mine and fold_keys(kind, values) != fold_keys(kind, mine):
             out.seek(start)
             out.truncate()
             return False
-        places.append(place)
-        if len(places) == BLOCK_PLACES:
-            places.tofile(out)
-            places = array(TYPECODE)
-    places.tofile(out)
+        array(TYPECODE, places).tofile(out)
     _write_none(out, sum(1 for _ in sent))
     return True
 

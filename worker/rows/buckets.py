@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 #: Bytes of a file that wait in memory while it is written.
@@ -28,7 +29,10 @@ class Buckets:
         self._struct = Struct(shape)
 
     def __enter__(self) -> Self:
-        self._files = [path.open("wb+", buffering=_BUFFER_BYTES) for path in self._paths]
+        with ExitStack() as stack:
+            opened = [stack.enter_context(path.open("wb+", buffering=_BUFFER_BYTES)) for path in self._paths]
+            stack.pop_all()
+        self._files = opened
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,9 +40,13 @@ class Buckets:
             file.close()
             path.unlink(missing_ok=True)
 
-    def add(self, bucket: int, *fields: object) -> None:
-        """Put one record into a bucket."""
-        self._files[bucket].write(self._struct.pack(*fields))
+    def add(self, chosen: Iterable[int], records: Iterable[tuple[object, ...]]) -> None:
+        """Put each record into the bucket that is `chosen` for it."""
+        packed: list[list[bytes]] = [[] for _ in self._files]
+        for bucket, record in zip(chosen, records, strict=True):
+            packed[bucket].append(self._struct.pack(*record))
+        for file, mine in zip(self._files, packed, strict=True):
+            file.write(b"".join(mine))
 
     def read(self, bucket: int) -> Iterator[tuple[Any, ...]]:
         """The records of one bucket; it takes no further ones."""

@@ -68,6 +68,11 @@ class CsvRows:
             )
         return row
 
+    def close(self) -> None:
+        """Let go of the lines, which would otherwise stay in memory until garbage is collected."""
+        # The csv module's reader holds this object, which holds the reader.
+        self._reader = csv.reader(())
+
     def _checked(self) -> Iterator[str]:
         """Lines that the csv module may see."""
         while line := self._readline():
@@ -76,20 +81,26 @@ class CsvRows:
             self.row_characters += len(line)
             if self.row_characters > self._row_characters_max:
                 raise self._cell_too_large()
-            if "\0" in line:
-                # Every other byte of UTF-16 is a NUL where text is in Latin letters: the first one, or the second.
-                codec = "utf-16-be" if line.startswith("\0") else "utf-16-le"
-                raise NotText(
-                    f"{self._name}: line {number} holds a NUL character; remove it, or, "
-                    f"if the file is UTF-16 without a byte order mark, set options.encoding to {codec}",
-                )
-            if number > 1 and line.startswith("\ufeff"):
-                raise EncodingUnclear(
-                    f"{self._name}: line {number} begins with a byte order mark, as where one file was appended to "
-                    "another; remove the mark, and the second header if there is one",
-                )
-            yield line.removeprefix("\ufeff")
+            if "\0" in line or line.startswith("\ufeff"):
+                line = self._odd_line(number, line)
+            yield line
         self._ended = True
+
+    def _odd_line(self, number: int, line: str) -> str:
+        """What is read of a line with NUL characters or a byte order mark. Raises `NotText`, `EncodingUnclear`."""
+        if "\0" in line:
+            # Every other byte of UTF-16 is a NUL where text is in Latin letters: the first one, or the second.
+            codec = "utf-16-be" if line.startswith("\0") else "utf-16-le"
+            raise NotText(
+                f"{self._name}: line {number} holds a NUL character; remove it, or, "
+                f"if the file is UTF-16 without a byte order mark, set options.encoding to {codec}",
+            )
+        if number > 1 and line.startswith("\ufeff"):
+            raise EncodingUnclear(
+                f"{self._name}: line {number} begins with a byte order mark, as where one file was appended to "
+                "another; remove the mark, and the second header if there is one",
+            )
+        return line.removeprefix("\ufeff")
 
     def _readline(self) -> str:
         try:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.core.rows import RowCounts, RowState
@@ -38,11 +37,11 @@ if TYPE_CHECKING:
     from worker.rows.limits import Limits
     from worker.rows.result_text import ResultText
 
-#: Values whose verdicts are kept in memory, for the rows that come next with the same value.
-KEPT_VERDICTS = 4_096
 #: The states as text: members of an enumeration are slow to look up by, millions of times.
 _STATES = tuple(state.value for state in RowState)
 _MATCHED, _FOLDED, _EMPTY, _WITHHELD, _MISSING = _STATES
+#: What becomes of a row by what the index has in place of a number.
+_WITHOUT_VALUE = {EMPTY: _EMPTY, WITHHELD: _WITHHELD}
 #: The form that results have unless another is asked for.
 USUAL_FORM = ResultForm()
 
@@ -102,8 +101,8 @@ def deliver(
         RawRows(staged.path, staged.dialect, limits) as rows,
         measured_text(out) as (result, measured),
     ):
-        tails = _Tails(verdicts, text, provider, alignment)
-        joiner = _Joiner(staged, sum(part.rows for part in parts), text, tails)
+        values = sum(part.rows for part in parts)
+        joiner = _Joiner(staged, values, text, _Added(verdicts, values, text, provider, alignment))
         result.write(header)
         try:
             for lines in joiner.join(rows):
@@ -129,41 +128,51 @@ def deliver(
     )
 
 
-class _Tails:
-    """What follows a row's state in the result, made of the verdict on its value."""
+class _Added:
+    """What is added to rows, made of the verdicts on their values."""
 
-    def __init__(self, verdicts: VerdictLines, text: ResultText, provider: str, alignment: Alignment) -> None:
+    def __init__(
+        self, verdicts: VerdictLines, values: int, text: ResultText, provider: str, alignment: Alignment
+    ) -> None:
         self._verdicts = verdicts
         self._text = text
         self._provider = provider
         self._columns = list(alignment.columns)
-        self.none = text.tail([""] * (3 + len(self._columns)))
-        #: Verdict word and text for the value of a number; None where there is no verdict.
-        self.of = lru_cache(KEPT_VERDICTS)(self._of)
+        #: By state, what rows get that have no verdict.
+        self.without = {state: text.added([state, *[""] * (3 + len(self._columns))]) for state in _STATES}
+        #: Verdict word and what is added to the first row of each value, in order; no word without a verdict.
+        self.first = self._of(range(values), _MATCHED)
 
-    def _of(self, number: int) -> tuple[str, str] | None:
-        found = self._verdicts.of(number)
-        if found is None:
-            return None
-        checked_at, word, columns = found
-        # Most verdicts bring all columns, in the same order.
-        own = columns.values() if list(columns) == self._columns else (columns.get(name, "") for name in self._columns)
-        try:
-            return word, self._text.tail([word, self._provider, checked_at, *own])
-        except TypeError:
-            raise CollectedUnreadable(
-                f"the verdict on value {number} has a column that is no text; collect its part again",
-            ) from None
+    def again(self, numbers: Sequence[int]) -> dict[int, tuple[str | None, str]]:
+        """The same for further rows with those values, by their numbers."""
+        different = sorted(set(numbers))
+        return dict(zip(different, self._of(different, _FOLDED), strict=True))
+
+    def _of(self, numbers: Sequence[int], state: str) -> Iterator[tuple[str | None, str]]:
+        for number, found in zip(numbers, self._verdicts.of(numbers), strict=True):
+            if found is None:
+                yield None, self.without[_MISSING]
+                continue
+            checked_at, word, columns = found
+            # Most verdicts bring all columns, in the same order.
+            usual = list(columns) == self._columns
+            own = columns.values() if usual else [columns.get(name, "") for name in self._columns]
+            try:
+                yield word, self._text.added([state, word, self._provider, checked_at, *own])
+            except TypeError:
+                raise CollectedUnreadable(
+                    f"the verdict on value {number} has a column that is no text; collect its part again",
+                ) from None
 
 
 class _Joiner:
     """Rows of the input to lines of the result; the index says of what value each row is, of so many values in all."""
 
-    def __init__(self, staged: StagedInput, values: int, text: ResultText, tails: _Tails) -> None:
+    def __init__(self, staged: StagedInput, values: int, text: ResultText, added: _Added) -> None:
         self._index = staged.index
         self._values = values
         self._text = text
-        self._tails = tails
+        self._added = added
         #: The number of the value whose first row comes next.
         self._next = 0
         self.rows = 0
@@ -176,11 +185,11 @@ class _Joiner:
             with self._index.open("rb") as file:
                 numbers = chain.from_iterable(read_index(file))
                 for block in rows:
-                    lines = self._lines(block, numbers)
-                    self.rows += len(lines)
-                    if len(lines) < len(block):
+                    mine = list(islice(numbers, len(block)))
+                    self.rows += len(mine)
+                    if len(mine) < len(block):
                         raise RowIndexDamaged(f"{self._index.name} ends after {self.rows} rows, and there are more")
-                    yield lines
+                    yield self._text.lines(block, self._added_to(mine))
                 if next(numbers, None) is not None or self._next != self._values:
                     raise RowIndexDamaged(
                         f"{self._index.name} is for other rows: {self.rows} were read, and {self._next} of the "
@@ -193,34 +202,41 @@ class _Joiner:
         """What became of the rows. Raises `RowsNotConserved`."""
         return RowCounts(self.rows, **{state: self.ends[state] for state in _STATES}).check()
 
-    def _lines(self, block: Sequence[str], numbers: Iterator[int]) -> list[str]:
-        """The lines for some rows; as many as there are numbers."""
-        lines = []
-        for row, number in zip(block, numbers, strict=False):
-            found, tail = None, self._tails.none
+    def _added_to(self, numbers: Sequence[int]) -> list[str]:
+        """What is added to some rows, by the numbers of their values; counts what becomes of them."""
+        again = self._added.again(self._repeats(numbers))
+        ends, words, added = [], [], []
+        for number in numbers:
             if number < self._values:
-                found = self._tails.of(number)
-            state = self._state(number, known=found is not None)
-            if found is not None:
-                word, tail = found
-                self.words[word] += 1
-            self.ends[state] += 1
-            lines.append(self._text.line(row, state, tail))
-        return lines
+                if number == self._next:
+                    self._next += 1
+                    end, (word, text) = _MATCHED, next(self._added.first)
+                else:
+                    end, (word, text) = _FOLDED, again[number]
+                if word is None:
+                    end = _MISSING
+                else:
+                    words.append(word)
+            else:
+                end = _WITHOUT_VALUE[number]
+                text = self._added.without[end]
+            ends.append(end)
+            added.append(text)
+        self.ends.update(ends)
+        self.words.update(words)
+        return added
 
-    def _state(self, number: int, *, known: bool) -> str:
-        """What becomes of a row by the number of its value, on which there is a verdict if it is `known`."""
-        if number == EMPTY:
-            return _EMPTY
-        if number == WITHHELD:
-            return _WITHHELD
-        if number > self._next or number >= self._values:
-            raise RowIndexDamaged(f"{self._index.name} has a value out of turn soon after row {self.rows}")
-        first = number == self._next
-        self._next += first
-        if not known:
-            return _MISSING
-        return _MATCHED if first else _FOLDED
+    def _repeats(self, numbers: Sequence[int]) -> list[int]:
+        """The numbers of values that an earlier row has. Raises `RowIndexDamaged` for a number that none may have."""
+        repeats, following = [], self._next
+        for number in numbers:
+            if number == following < self._values:
+                following += 1
+            elif number < following:
+                repeats.append(number)
+            elif number not in _WITHOUT_VALUE:
+                raise RowIndexDamaged(f"{self._index.name} has a value out of turn shortly before row {self.rows}")
+        return repeats
 
 
 def _header(staged: StagedInput, limits: Limits, text: ResultText) -> str:

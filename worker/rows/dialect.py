@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,8 @@ class Dialect(BaseModel):
     #: Counted from 0.
     column_index: int
     column_name: str
-    #: All columns: the header's cells as they are, `column_<n>` for those without a header cell.
+    #: All columns: the header's cells as they are, `column_<n>` for those without a header cell. Once the list was
+    #: read, those of its longest row, too.
     columns: tuple[str, ...]
     #: The decisions in words, for the timeline.
     why: str
@@ -123,6 +125,8 @@ def detect(path: Path, kind: Kind, options: Options, name: str = "") -> Dialect:
         )
     if not header:
         columns = (*columns[:index], kind.value, *columns[index + 1 :])
+    # Rows that are longer than most add columns when they are read, wherever in the file they are.
+    columns = columns[: max(_own_width(rows, header=header), index + 1)]
     return Dialect(
         encoding=encoding,
         delimiter=delimiter,
@@ -164,6 +168,13 @@ def _header(rows: list[list[str]], kind: Kind, options: Options) -> tuple[bool, 
     if isinstance(column, str) and any(cell.strip().lower() == column.strip().lower() for cell in chain(*rows[:1])):
         return True, "header (the first row has the column that was asked for)"
     return find_header(rows, kind) if rows else (False, "no header")
+
+
+def _own_width(rows: list[list[str]], *, header: bool) -> int:
+    """Columns of a list: those that its header has or, if they are more, those that most of its rows have."""
+    counts = Counter(len(row) for row in rows if row)
+    usual = max(counts, key=lambda width: (counts[width], -width), default=1)
+    return max(usual, len(rows[0]) if header and rows else 1)
 
 
 def _named(columns: tuple[str, ...], width: int) -> tuple[str, ...]:

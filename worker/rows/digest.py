@@ -60,6 +60,12 @@ class MeasuredOutput(_Measure):
         self._measure(memoryview(data)[:written])
         return written
 
+    def write_all(self, data: bytes) -> None:
+        """Write everything, in however many pieces the file takes it."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.write(rest) :]
+
 
 @contextmanager
 def measured_text(out: BinaryIO) -> Iterator[tuple[TextIO, MeasuredOutput]]:

@@ -20,6 +20,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+#: Encodings of which a file tells the order of bytes by its mark, and these marks.
+_MARKED = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
+
 #: First bytes of files that people send in place of a text file.
 _NOT_TEXT = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "save the sheet as CSV UTF-8"),
@@ -56,8 +59,8 @@ _NOT_FOR_FILES = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined
 def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple[str, str]:
     """The encoding of the file `name` that begins with `start`, as a codec name, and why.
 
-    Raises `NotText`, or `EncodingUnclear` when `explicit` is no encoding of files. That the whole file really is in the
-    encoding shows when it is read.
+    Raises `NotText`, or `EncodingUnclear` when `explicit` is no encoding of files or needs
+    a mark that is not there. That the whole file really is in the encoding shows when it is read.
     """
     for magic, what, remedy in _NOT_TEXT:
         if start.startswith(magic):
@@ -65,6 +68,11 @@ def find_encoding(start: bytes, name: str, explicit: str | None = None) -> tuple
     mark = next((codec for mark, codec in _MARKS if start.startswith(mark)), None)
     if explicit is not None:
         codec = _known(explicit, name)
+        if start and codec in _MARKED and not start.startswith(_MARKED[codec]):
+            raise EncodingUnclear(
+                f"{name}: options.encoding is {codec}, and the file has no byte order mark to tell which one; set it "
+                f"to {codec}-le (as from Windows) or {codec}-be, or leave it out if the file is UTF-8"
+            )
         # The mark of the same encoding is no text; another encoding's may be any two characters.
         return (mark if mark and codec in {"utf-8", mark} else codec), f"encoding {codec} as asked"
     if mark:
@@ -100,6 +108,6 @@ def _known(encoding: str, name: str) -> str:
     if codec.replace("-", "_") in _NOT_FOR_FILES:
         raise EncodingUnclear(
             f"{name}: options.encoding is {encoding[:40]!r}, which is no encoding of text files; "
-            "use utf-8, utf-16, cp1252, iso-8859-1 or another that Python knows",
+            "use utf-8, utf-16-le, cp1252, iso-8859-1 or another that Python knows",
         )
     return codec

@@ -23,10 +23,13 @@
     │   ├── InputTooLarge         more bytes than allowed
     │   ├── TooManyRows           more rows than allowed
     │   ├── TooManyColumns        more columns than allowed
-    │   └── CellTooLarge          a cell or row larger than allowed
+    │   ├── CellTooLarge          a cell or row larger than allowed
+    │   └── FoldTooLarge          finding equal values takes more memory than allowed
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
+    ├── StagedOtherwise         staging an input again gives other parts than those that were sent
+    ├── ValuesDamaged           the values of a part are not those that were staged; nothing was spent
     ├── ManifestUnreadable      a manifest is damaged or of a later version
     ├── ResultUnreadable        a result is damaged or of a later version
     └── ScratchFailed           the private folder for intermediate files failed; trying again may help
@@ -186,6 +189,12 @@ class CellTooLarge(InputError):
     reason = "cell_too_large"
 
 
+class FoldTooLarge(InputError):
+    """Finding equal values takes more memory than allowed."""
+
+    reason = "fold_too_large"
+
+
 class SourceUnavailable(RowsError):
     """The host of a list cannot be reached, or not in time; trying again may help."""
 
@@ -204,6 +213,18 @@ class RowIndexDamaged(RowsError):
 
     reason = "row_index"
     retryable = True
+
+
+class StagedOtherwise(RowsError):
+    """Staging an input again gives other parts than those that were sent."""
+
+    reason = "staged_otherwise"
+
+
+class ValuesDamaged(RowsError):
+    """The values of a part are not those that were staged; nothing was spent."""
+
+    reason = "values_damaged"
 
 
 class ManifestUnreadable(RowsError):

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from worker.rows.errors import ScratchFailed
+from worker.rows.errors import FoldTooLarge, ScratchFailed
+from worker.rows.long_keys import KEY_BYTES_MAX
 from worker.rows.repeats import Repeats
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 MEMORY_BYTES_MAX = 100 * 1024 * 1024
 #: Threads of the engine: a second one shortens nothing that reading and writing in Python does not wait for.
 THREADS = 1
-#: Bytes of the longest key: what the csv module lets into a cell (131,072 characters), at four bytes each.
-KEY_BYTES_MAX = 131_072 * 4
+#: The setting that the library names when that is used up, whatever it was about to do; it names it, too, when what it
+#: writes out has no room on the disk, with the other setting.
+_MEMORY_SETTING, _DISK_SETTING = "memory_limit", "max_temp_directory_size"
 #: Bytes of the key file that the engine holds at once; at least two lines.
 _BUFFER_BYTES = 4 * 1024 * 1024
 #: Repeats fetched at a time.
@@ -54,7 +56,7 @@ def engine_repeats(keys: Path, folder: Path, rows: int, on_wait: Callable[[], No
 
     Rows that have a mark in place of a key repeat nothing. The database is in the private `folder`, and is closed at
     the end. `on_wait` is called every `WAIT_SECONDS` while the engine works; what it raises interrupts the engine.
-    Raises `ScratchFailed`.
+    Raises `ScratchFailed`, and `FoldTooLarge` when it needs more than `MEMORY_BYTES_MAX`.
     """
     import duckdb  # noqa: PLC0415 - most processes never stage a long list, and the library takes 60 MB of memory
 
@@ -65,9 +67,14 @@ def engine_repeats(keys: Path, folder: Path, rows: int, on_wait: Callable[[], No
             found_rows = database.execute("SELECT row, first FROM repeat ORDER BY row")
             yield Repeats(found, chain.from_iterable(iter(lambda: found_rows.fetchmany(_FETCH_ROWS), [])))
     except duckdb.Error as error:
-        failed = type(error).__name__
+        failed, text = type(error).__name__, str(error)
     else:
         return
+    if _MEMORY_SETTING in text and _DISK_SETTING not in text:
+        raise FoldTooLarge(
+            f"the {rows:,} values cannot be folded within the {MEMORY_BYTES_MAX // 2**20} MiB of memory that there are "
+            "for it, and trying again would not change that; split the list"
+        )
     # Never with the library's text, nor chained to it: that repeats keys.
     raise ScratchFailed(
         f"the intermediate database of the fold failed ({failed}); check free space and permissions of its folder, "

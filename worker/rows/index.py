@@ -10,6 +10,7 @@ holds the numbers that follow those of part k - 1.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from array import array
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +19,7 @@ from worker.rows.errors import RowIndexDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: In place of a number: the row has no value.
 EMPTY = 2**32 - 1
@@ -38,6 +40,13 @@ _SWAPPED = sys.byteorder == "big"
 def index_bytes(rows: int) -> int:
     """The size of an index of so many rows, bytes."""
     return rows * NUMBER_BYTES + _DIGEST_BYTES
+
+
+def index_digest(path: Path) -> str:
+    """What a finished index says that its digest is, hexadecimal. Raises `OSError`."""
+    with path.open("rb") as file:
+        file.seek(-_DIGEST_BYTES, os.SEEK_END)
+        return file.read().hex()
 
 
 class IndexWriter:

@@ -9,9 +9,9 @@ from worker.rows.comparing import read_values
 from worker.rows.errors import CollectedUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from worker.rows.collected import CollectedPart, SentPart
+    from worker.rows.collected import CollectedPart, ParsedVerdict, SentPart
 
 #: Different columns that verdicts may bring in all.
 COLUMNS_MAX = 1_000
@@ -29,13 +29,15 @@ class ColumnNames:
         """All of them."""
         return tuple(self._names)
 
-    def see(self, columns: dict[str, str]) -> None:
-        """Take in the columns of one verdict; most bring those of the one before. Raises `CollectedUnreadable`."""
-        names = list(columns)
-        if names == self._latest:
-            return
-        self._latest = names
-        self._names.update(dict.fromkeys(names))
+    def see(self, verdicts: Iterable[ParsedVerdict]) -> None:
+        """Take in the columns of verdicts; most bring those of the one before. Raises `CollectedUnreadable`."""
+        for _, _, columns in verdicts:
+            if [*columns] != self._latest:
+                self._see(columns)
+
+    def _see(self, columns: dict[str, str]) -> None:
+        self._latest = [*columns]
+        self._names.update(dict.fromkeys(columns))
         if len(self._names) > COLUMNS_MAX:
             raise CollectedUnreadable(
                 f"verdicts bring more than {COLUMNS_MAX} different columns; one of the collected files is damaged, "
@@ -43,13 +45,13 @@ class ColumnNames:
             )
 
 
-def read_answers(part: SentPart, found: CollectedPart, columns: ColumnNames) -> Iterator[tuple[int, str]]:
-    """Place and value of every verdict on a part; `columns` sees all. Raises `CollectedUnreadable`."""
+def read_answers(part: SentPart, found: CollectedPart, columns: ColumnNames) -> Iterator[tuple[list[int], list[str]]]:
+    """Places and values of all verdicts on a part, block by block; `columns` sees all. Raises `CollectedUnreadable`."""
     try:
         with found.path.open("rb") as file:
-            for place, value, _, own in read_placed(file, found.path.name):
-                columns.see(own)
-                yield place, value
+            for places, verdicts in read_placed(file, found.path.name):
+                columns.see(verdicts)
+                yield places, [value for value, _, _ in verdicts]
     except OSError as error:
         raise CollectedUnreadable(
             f"{found.path.name}, the verdicts of part {part.index}, cannot be read ({error.strerror}); "

@@ -78,6 +78,15 @@ def keys_of(kind: Kind, cells: Sequence[str], *, screen: bool = False) -> Keys:
     return Keys("\n".join(lines) + "\n", tuple(spelled), empty, withheld)
 
 
+def fold_keys(kind: Kind, values: Sequence[str]) -> list[str]:
+    """The fold key of each value, as `fold_key` says."""
+    keys = list(values)
+    text = "\n".join(keys) + "\n"
+    for at in _odd_lines(kind, text) if text.count("\n") == len(keys) else range(len(keys)):
+        keys[at] = fold_key(kind, keys[at])
+    return keys
+
+
 def _odd_lines(kind: Kind, text: str) -> list[int]:
     """The numbers, from 0, of the lines that are not plain."""
     plain_lines = _PLAIN_LINES[kind].match

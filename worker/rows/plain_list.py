@@ -1,7 +1,7 @@
 """A list as plain text: one that was sent compressed with gzip is decompressed, the one time it is read.
 
-The file as it was sent is what is stored, and what its digest is of. Everybody who reads rows (preparing, delivering, a
-dry run) reads the plain list, made anew in a private folder.
+The file as it was sent is what is stored; its digest is that of the text, see `producers.content`. Everybody who
+reads rows (preparing, delivering, a dry run) reads the plain list, made anew in a private folder.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from producers.content import GZIP_MAGIC
 from worker.rows.errors import CompressionDamaged, InputChanged, InputTooLarge, InputUnreadable, ScratchFailed
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-#: How a gzip file begins (RFC 1952).
-GZIP_MAGIC = b"\x1f\x8b"
 #: What its name ends in, if it says so.
 GZIP_SUFFIX = ".gz"
 #: Bytes read, or decompressed, at once.
@@ -52,8 +51,9 @@ class PlainList:
 def plain_list(sent: Path, sha256: str, folder: Path, *, bytes_max: int, name: str) -> PlainList:
     """The text of the file `sent`, of that digest: the file itself, or in the private `folder` what it decompresses to.
 
-    That the digest of an uncompressed file is right is left to whoever reads it. Of a compressed one it is checked, and
-    so is all of it: several members are one text, and behind the last there may be nothing but NUL bytes.
+    That the digest of an uncompressed file is right is left to whoever reads it. Of a compressed one it is checked, or
+    that of the file as it was sent, which earlier versions recorded; and so is all of it: several members are one text,
+    and behind the last there may be nothing but NUL bytes.
     Raises `InputError` (`InputChanged`, `CompressionDamaged`, `InputTooLarge` beyond `bytes_max` of text), which calls
     the list `name`, and `ScratchFailed`.
     """
@@ -63,11 +63,11 @@ def plain_list(sent: Path, sha256: str, folder: Path, *, bytes_max: int, name: s
             if file.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
                 return PlainList(sent, sha256, sent_bytes)
             file.seek(0)
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise InputChanged(f"{name} is not the list that was accepted: it changed meanwhile. Submit it again.")
-            file.seek(0)
             path = folder / PLAIN_FOLDER / (sent.name.removesuffix(GZIP_SUFFIX) or PLAIN_FOLDER)
             digest, plain_bytes = _written(_within(_blocks(file, name), bytes_max, name), path)
+            file.seek(0)
+            if digest != sha256 != hashlib.file_digest(file, "sha256").hexdigest():
+                raise InputChanged(f"{name} is not the list that was accepted: it changed meanwhile. Submit it again.")
     except OSError as error:
         raise InputUnreadable(f"{name} cannot be read ({error.strerror}); check the disk or mount") from error
     return PlainList(path, digest, sent_bytes, plain_bytes)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from worker.rows.csv_rows import NO_DELIMITER
 from worker.rows.digest import MeasuredInput
 from worker.rows.errors import InputChanged, InputNotFound, InputUnreadable
+from worker.rows.text_blocks import end_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,7 +89,7 @@ class RawRows:
         rest = ""
         for text in self._texts():
             block = rest + text
-            end = _end_of_rows(block)
+            end = end_of_rows(block)
             rows = self._split(block[:end]) if end else None
             if rows is None:
                 rows, end = self._split_carefully(block, last=False)
@@ -176,17 +177,6 @@ def input_changed(name: str) -> InputChanged:
         f"{name} is not the file that was staged (another SHA-256); put the original back, "
         "or send the new one as another upload",
     )
-
-
-def _end_of_rows(text: str) -> int:
-    """Where the last whole row of a text ends, going by its quotes."""
-    end = text.rfind("\n") + 1
-    odd = text.count('"', 0, end) % 2
-    while odd:
-        start = text.rfind("\n", 0, text.rfind('"', 0, end)) + 1
-        odd ^= text.count('"', start, end) % 2
-        end = start
-    return end
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from worker.rows.column_cells import ColumnCells
     from worker.rows.dialect import Dialect
     from worker.rows.limits import Limits
 
@@ -87,21 +88,30 @@ class InputRows:
                 self._count(1)
                 yield row
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[list[list[str]]]:
-        """The same rows many at a time, in place of iterating over them: as many as about `block_bytes` hold."""
-        dialect, limits = self._dialect, self._limits
-        texts = TextBlocks(self._measured, dialect.encoding, self._name, limits.row_characters_max, block_bytes)
-        header_due = dialect.header
+    def cells(self, column: ColumnCells, block_bytes: int = BLOCK_BYTES) -> Iterator[list[str]]:
+        """One cell of each row, in place of iterating over the rows: as many at a time as about `block_bytes` hold."""
+        encoding, most = self._dialect.encoding, self._limits.row_characters_max
         with self._reading():
-            for block in RowBlocks(texts, dialect.delimiter, self._name, limits):
+            for cells in self._cells(column, TextBlocks(self._measured, encoding, self._name, most, block_bytes)):
                 self._check_bytes()
-                header = next((at for at, row in enumerate(block) if _is_filled(row)), None) if header_due else None
+                self._count(len(cells))
+                if cells:
+                    yield cells
+
+    def _cells(self, column: ColumnCells, texts: TextBlocks) -> Iterator[list[str]]:
+        blocks = RowBlocks(texts, self._dialect.delimiter, self._name, self._limits)
+        header_due = self._dialect.header
+        for text in texts:
+            cells = None if header_due else column.of_text(text)
+            if cells is not None:
+                yield cells
+                continue
+            for rows in blocks.of(text):
+                header = next((at for at, row in enumerate(rows) if _is_filled(row)), None) if header_due else None
                 if header is not None:
                     header_due = False
-                    del block[header]
-                self._count(len(block))
-                if block:
-                    yield block
+                    del rows[header]
+                yield column.of_rows(rows)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -121,13 +131,13 @@ class InputRows:
         if self.rows > self._limits.input_rows_max:
             raise TooManyRows(
                 f"{self._name}: there are more than the {self._limits.input_rows_max} rows allowed; split it, "
-                "or raise the limit",
+                "or see BULKVERIFY_INPUT_ROWS_MAX",
             )
 
     def _too_large(self) -> InputTooLarge:
         return InputTooLarge(
             f"{self._name}: there are more than the {self._limits.input_bytes_max} bytes allowed; split it, "
-            "or raise the limit",
+            "or see BULKVERIFY_INPUT_BYTES_MAX",
         )
 
 

@@ -35,6 +35,6 @@ class Repeats:
 def memory_repeats(keys: KeyFile) -> Repeats:
     """The repeats in a key file of at most `IN_MEMORY_BYTES_MAX`."""
     first: dict[bytes, int] = {}
-    every = enumerate(chain.from_iterable(block.keys for block in keys.read()))
+    every = enumerate(chain.from_iterable(keys.lines()))
     found = [(row, first[key]) for row, key in every if first.setdefault(key, row) != row and key not in MARKS]
     return Repeats(len(found), found)

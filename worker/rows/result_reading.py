@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from worker.rows.csv_rows import CsvRows
 from worker.rows.errors import InputError, ResultUnreadable
+from worker.rows.formulas import unformulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,12 +36,19 @@ def read_result(source: io.RawIOBase, told: ResultSection) -> Iterator[Sequence[
     return _READERS[told.format](text, told)
 
 
+class _ResultRows(CsvRows):
+    """Rows that were written, not handed in: providers and results of earlier versions may have any character."""
+
+    def _odd_line(self, number: int, line: str) -> str:
+        return line.removeprefix("\ufeff") if number == 1 else line
+
+
 def _csv(text: io.TextIOWrapper, told: ResultSection) -> Iterator[Sequence[str]]:
-    rows = CsvRows(text, told.delimiter, "result", ROW_CHARACTERS_MAX)
+    rows = _ResultRows(text, told.delimiter, "result", ROW_CHARACTERS_MAX)
     number = 0
     try:
         header = next(rows, [])
-        _check_columns([_unescaped(cell, told) for cell in header], told.columns, "the header")
+        _check_columns(header, told, "the header")
         for row in rows:
             number += 1
             yield row
@@ -54,7 +62,7 @@ def _json_lines(text: io.TextIOWrapper, told: ResultSection) -> Iterator[Sequenc
         while line := text.readline(ROW_CHARACTERS_MAX):
             number += 1
             pairs = json.loads(line, object_pairs_hook=list)
-            _check_columns([_unescaped(str(name), told) for name, _ in pairs], told.columns, f"row {number}")
+            _check_columns([str(name) for name, _ in pairs], told, f"row {number}")
             yield [cell if isinstance(cell, str) else _no_text(number) for _, cell in pairs]
     except UnicodeDecodeError:
         raise _ended(number + 1, "as UTF-8") from None
@@ -69,18 +77,19 @@ _READERS: Mapping[str, Callable[[io.TextIOWrapper, ResultSection], Iterator[Sequ
 }
 
 
-def _unescaped(name: str, told: ResultSection) -> str:
-    """A column's name without the apostrophe that keeps a spreadsheet from running it."""
-    return name.removeprefix("'") if told.spreadsheet_safe and name not in told.columns else name
-
-
-def _check_columns(found: Sequence[str], told: Sequence[str], where: str) -> None:
-    """Raise `ResultUnreadable` with the first column that is not the one that was told."""
-    if list(found) == list(told):
+def _check_columns(found: Sequence[str], told: ResultSection, where: str) -> None:
+    """Raise `ResultUnreadable` with the first column that is not the one that was told, nor that made safe."""
+    columns = list(told.columns)
+    if told.spreadsheet_safe and found != columns:
+        columns = [*map(unformulated(told.delimiter), columns)]
+    if found == columns:
         return
-    place = next((i for i, (a, b) in enumerate(zip(found, told, strict=False)) if a != b), min(len(found), len(told)))
+    place = next(
+        (i for i, (a, b) in enumerate(zip(found, columns, strict=False)) if a != b), min(len(found), len(columns))
+    )
     raise ResultUnreadable(
-        f"{where} has {len(found)} columns and the manifest tells {len(told)}; they differ from column {place + 1} on",
+        f"{where} has {len(found)} columns and the manifest tells {len(told.columns)}; "
+        f"they differ from column {place + 1} on",
     )
 
 

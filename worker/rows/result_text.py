@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from worker.core.rows import RowState
 from worker.rows.csv_rows import NO_DELIMITER
+from worker.rows.formulas import unformulated
 from worker.rows.raw_rows import LINE_BREAKS
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ USUAL_DELIMITER = ","
 LINE_FEED = "\n"
 #: How the cell of a whole line looks that is quoted already.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-#: How a cell begins that a spreadsheet may run: a formula's sign, also in full width and after what may be skipped.
-_FORMULA = re.compile(r"[\s\"']*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
+#: The byte order mark, where it is no beginning of a file.
+_MARK = "\ufeff"
 
 
 class TooManyCells(Exception):
@@ -39,11 +40,11 @@ class ResultText(Protocol):
     def header(self, header: str | None, first_row: str) -> str:
         """What comes before all rows; `header` is the input's own, `first_row` any row of it."""
 
-    def tail(self, cells: Sequence[str]) -> str:
-        """What `line` adds to a row for the added cells after the first, made once for all rows with one value."""
+    def added(self, cells: Sequence[str]) -> str:
+        """What `lines` adds to a row for the added cells, made once for all rows that get the same ones."""
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        """The line for a row with the first added cell, `state`, and a `tail`. Raises `TooManyCells`."""
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        """The lines for some rows, to each of which something is `added`. Raises `TooManyCells`."""
 
 
 def result_text(form: ResultForm, dialect: Dialect, columns: Sequence[str]) -> ResultText:
@@ -58,11 +59,6 @@ def result_delimiter(dialect: Dialect) -> str:
     return dialect.delimiter or USUAL_DELIMITER
 
 
-def unformulated(cell: str) -> str:
-    """A cell that a spreadsheet takes for text: with an apostrophe before it where it might be run as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
 class _OwnCsv:
     """Each row as it stands in the input, with cells added."""
 
@@ -73,9 +69,6 @@ class _OwnCsv:
         self._columns = columns
         #: What every row has to have of them that needs no padding, and no parsing to be sure of that.
         self._delimiters = self._width - 1 if dialect.delimiter else -1
-        self._states = {
-            state.value: self._delimiter + _csv_text([state.value, ""], self._delimiter)[:-1] for state in RowState
-        }
 
     def header(self, header: str | None, first_row: str) -> str:
         if header is None:
@@ -85,16 +78,21 @@ class _OwnCsv:
         added = _csv_text(self._columns[cells:], self._delimiter)
         return body + self._delimiter + added + line_break
 
-    def tail(self, cells: Sequence[str]) -> str:
+    def added(self, cells: Sequence[str]) -> str:
         return self._delimiter + _csv_text(cells, self._delimiter)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        body = row.rstrip(LINE_BREAKS)
-        if body.count(self._delimiter) == self._delimiters and '"' not in body:
-            return f"{body}{self._states[state]}{tail}{row[len(body) :] or LINE_FEED}"
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        delimiter, delimiters = self._delimiter, self._delimiters
+        return [
+            f"{body}{cells}{row[len(body) :] or LINE_FEED}"
+            if (body := row.rstrip(LINE_BREAKS)).count(delimiter) == delimiters and '"' not in body
+            else self._padded(row, cells)
+            for row, cells in zip(rows, added, strict=True)
+        ]
+
+    def _padded(self, row: str, added: str) -> str:
         body, cells, line_break = self._body(row)
-        padding = self._delimiter * (self._width - cells)
-        return f"{body}{padding}{self._states[state]}{tail}{line_break}"
+        return f"{body}{self._delimiter * (self._width - cells)}{added}{line_break}"
 
     def _body(self, row: str) -> tuple[str, int, str]:
         """The characters of a row's cells, how many cells they are, and the line break. Raises `TooManyCells`."""
@@ -114,20 +112,23 @@ class _SafeCsv:
     def __init__(self, dialect: Dialect, columns: Sequence[str]) -> None:
         self._dialect = dialect
         self._delimiter = result_delimiter(dialect)
+        self._as_text = unformulated(self._delimiter)
         self._columns = columns
 
     def header(self, header: str | None, first_row: str) -> str:
         return self._text(self._columns) + _line_break(header or first_row)
 
-    def tail(self, cells: Sequence[str]) -> str:
+    def added(self, cells: Sequence[str]) -> str:
         return self._delimiter + self._text(cells)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        own = _padded_cells(row, self._dialect)
-        return self._text([*own, state]) + tail + _line_break(row)
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        return [
+            self._text(_padded_cells(row, self._dialect)) + cells + _line_break(row)
+            for row, cells in zip(rows, added, strict=True)
+        ]
 
     def _text(self, cells: Iterable[str]) -> str:
-        return _csv_text([unformulated(cell) for cell in cells], self._delimiter)
+        return _csv_text([self._as_text(cell) for cell in cells], self._delimiter)
 
 
 class _JsonLines:
@@ -136,22 +137,24 @@ class _JsonLines:
     def __init__(self, dialect: Dialect, columns: Sequence[str], *, safe: bool) -> None:
         self._dialect = dialect
         width = len(dialect.columns)
-        self._own, self._state, self._rest = columns[:width], columns[width], columns[width + 1 :]
-        self._safe = safe
+        self._own, self._added = columns[:width], columns[width:]
+        self._as_text = unformulated(USUAL_DELIMITER) if safe else None
 
     def header(self, _header: str | None, _first_row: str) -> str:
         return ""
 
-    def tail(self, cells: Sequence[str]) -> str:
-        return self._members(self._rest, cells)
+    def added(self, cells: Sequence[str]) -> str:
+        return self._members(self._added, cells)
 
-    def line(self, row: str, state: str, tail: str) -> str:
-        members = self._members([*self._own, self._state], [*_padded_cells(row, self._dialect), state])
-        return f"{{{members},{tail}}}\n"
+    def lines(self, rows: Sequence[str], added: Sequence[str]) -> list[str]:
+        return [
+            f"{{{self._members(self._own, _padded_cells(row, self._dialect))},{members}}}\n"
+            for row, members in zip(rows, added, strict=True)
+        ]
 
     def _members(self, names: Sequence[str], cells: Sequence[str]) -> str:
         """The members of an object without its braces."""
-        texts = map(unformulated, cells) if self._safe else cells
+        texts = map(self._as_text, cells) if self._as_text else cells
         return orjson.dumps(dict(zip(names, texts, strict=True)))[1:-1].decode()
 
 
@@ -182,12 +185,18 @@ def _as_cell(line: str) -> str:
 
 
 def _csv_text(cells: Sequence[str], delimiter: str) -> str:
-    """Cells as a row of CSV without a line break, quoted where they need it."""
+    """Cells as a row of CSV without a line break, quoted where they need it.
+
+    That is all of them where one begins with U+FEFF, which readers take for no part of the text at a line's beginning.
+    """
     text = delimiter.join(cells)
-    if text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text) and text:
+    marked = _MARK in text and any(cell.startswith(_MARK) for cell in cells)
+    plain = text.count(delimiter) == len(cells) - 1 and not ('"' in text or "\n" in text or "\r" in text)
+    if plain and text and not marked:
         return text
     quoted = io.StringIO(newline="")
-    csv.writer(quoted, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    write = partial(csv.writer, quoted, delimiter=delimiter, lineterminator="\r\n")
+    (write(quoting=csv.QUOTE_ALL) if marked else write()).writerow(cells)
     return quoted.getvalue()[:-2]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class RowBlocks:
-    """An iterator over lists of rows, each row a list of cells; `name` is the file's name for messages.
-
-    Raises what `CsvRows`, `TextBlocks` and `check_row` raise.
-    """
+    """Reads the rows of texts, each row a list of cells; `name` is the file's name for messages."""
 
     def __init__(self, blocks: TextBlocks, delimiter: str | None, name: str, limits: Limits) -> None:
         self._blocks = blocks
@@ -36,13 +34,16 @@ class RowBlocks:
         #: A row of as many characters is within all limits: a character takes at most four bytes.
         self._safe_characters = min(limits.cell_bytes_max // 4, limits.row_characters_max, csv.field_size_limit()) - 2
 
-    def __iter__(self) -> Iterator[list[list[str]]]:
-        for text in self._blocks:
-            rows = self._rows(text)
-            if rows is None or max(map(len, rows)) > self._limits.columns_max:
-                yield from self._careful(text)
-            else:
-                yield rows
+    def of(self, text: str) -> Iterator[list[list[str]]]:
+        """The rows of the latest block, and of those after it that a row goes on in, which are used up then.
+
+        Raises what `CsvRows`, `TextBlocks` and `check_row` raise.
+        """
+        rows = self._rows(text)
+        if rows is None or max(map(len, rows)) > self._limits.columns_max:
+            yield from self._careful(text)
+        else:
+            yield rows
 
     def _rows(self, text: str) -> list[list[str]] | None:
         """The rows of a block; None where they need care."""
@@ -72,18 +73,19 @@ class RowBlocks:
         if rows.pop() or not rows:
             return None
         # In the text every character of a cell may be doubled, and the cell in quotes.
-        longest = max(sum(map(len, row)) * 2 + len(row) * 3 for row in rows)
+        longest = max(map(len, map("".join, rows))) * 2 + max(map(len, rows)) * 3
         return rows if longest <= self._safe_characters else None
 
     def _careful(self, text: str) -> Iterator[list[list[str]]]:
         """The rows of a block, and of those after it that a row goes on in, one by one."""
         lines = _Continued(text, self._blocks)
         reader = CsvRows(lines, self._delimiter, self._name, self._limits.row_characters_max, self._blocks.lines_before)
-        for row in reader:
-            check_row(row, reader, self._limits, self._name)
-            yield [row]
-            if lines.exhausted:
-                return
+        with closing(reader):
+            for row in reader:
+                check_row(row, reader, self._limits, self._name)
+                yield [row]
+                if lines.exhausted:
+                    return
 
 
 class _Continued:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from producers.content import ContentDigest
 from worker.rows.errors import (
     InputError,
     InputNotFound,
@@ -127,11 +127,11 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> InputUnreadable:
 
 
 def source_sha256(file: BinaryIO, bytes_max: int, name: str, copy: BinaryIO | None = None) -> str:
-    """SHA-256, hexadecimal, of an open source, written to `copy` where one is wanted.
+    """SHA-256, hexadecimal, of what an open source holds; its bytes are written to `copy` where one is wanted.
 
     Raises `InputTooLarge`, which names the source, beyond `bytes_max`.
     """
-    digest = hashlib.sha256()
+    digest = ContentDigest(bytes_max)
     size = 0
     while block := file.read(BLOCK_BYTES):
         size += len(block)
@@ -142,4 +142,4 @@ def source_sha256(file: BinaryIO, bytes_max: int, name: str, copy: BinaryIO | No
         digest.update(block)
         if copy is not None:
             copy.write(block)
-    return digest.hexdigest()
+    return digest.sha256

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from worker.rows.column_cells import ColumnCells
 from worker.rows.columns import shown_column
 from worker.rows.dialect import Options, detect
 from worker.rows.errors import NoValues
@@ -50,8 +51,11 @@ class Staged:
     withheld: int
     folded: int
     distinct: int
-    #: Rows, blank ones apart, that do not have as many cells as there are columns; they are taken as they are.
+    #: Rows, blank ones apart, that do not have as many cells as there were columns to begin with; they are taken as
+    #: they are.
     ragged: int
+    #: Columns that the longest of these rows added.
+    added_columns: int
     input_bytes: int
     input_sha256: str
     parts: tuple[StagedPart, ...]
@@ -80,18 +84,19 @@ def stage(
     """
     name = name or path.name
     dialect = dialect or detect(path, kind, options, name)
+    limits = limits.for_rows_of(len(dialect.columns))
     with InputRows(path, dialect, limits, name) as rows, scratch_folder(folder / "fold") as private:
-        shape, keys = _Shape(dialect), KeyFile(private, kind, screen=options.screen)
+        column, keys = ColumnCells(dialect, limits), KeyFile(private, kind, screen=options.screen)
         due = PROGRESS_ROWS
-        for done in keys.write(map(shape.cells, rows.blocks())):
+        for done in keys.write(rows.cells(column)):
             while due <= done:
                 on_progress(due)
                 due += PROGRESS_ROWS
         if not keys.values:
-            column = shown_column(kind, dialect.columns, dialect.column_index)
+            shown = shown_column(kind, dialect.columns, dialect.column_index)
             withheld = f" ({keys.withheld:,} withheld)" if keys.withheld else ""
             raise NoValues(
-                f"{name}: column {column} has no {kind.value} to verify "
+                f"{name}: column {shown} has no {kind.value} to verify "
                 f"in any of its {rows.rows} rows{withheld}; check the file, or set options.column",
             )
 
@@ -103,40 +108,19 @@ def stage(
             parts = PartsWriter(folder, keys.values - repeated.rows, rows_per_part)
             _write(keys, repeated, parts, index, on_wait)
         return Staged(
-            dialect=dialect.widened(shape.width),
+            dialect=dialect.widened(column.width),
             rows=rows.rows,
             empty=keys.empty,
             withheld=keys.withheld,
             folded=repeated.rows,
             distinct=keys.values - repeated.rows,
-            ragged=shape.ragged,
+            ragged=column.ragged,
+            added_columns=max(column.width - len(dialect.columns), 0),
             input_bytes=rows.bytes,
             input_sha256=rows.sha256,
             parts=tuple(parts.parts),
             index=index,
         )
-
-
-class _Shape:
-    """The value column of rows, with what rows are shaped otherwise than their dialect says."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._index = dialect.column_index
-        self._columns = len(dialect.columns)
-        self.ragged = 0
-        self.width = 0
-
-    def cells(self, rows: list[list[str]]) -> list[str]:
-        """The cells that may hold values; blank where a row has none."""
-        widths = list(map(len, rows))
-        even = widths.count(self._columns)
-        if even == len(rows):
-            index = self._index
-            return [row[index] for row in rows]
-        ragged = [width for width in widths if width not in (0, self._columns)]
-        self.ragged += len(ragged)
-        self.width = max(self.width, *ragged, 0)
-        return [row[self._index] if self._index < len(row) else "" for row in rows]
 
 
 def _repeats(keys: KeyFile, private: Path, on_wait: Callable[[], None]) -> AbstractContextManager[Repeats]:

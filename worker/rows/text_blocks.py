@@ -18,6 +18,7 @@ BLOCK_BYTES = 256 * 1024
 class TextBlocks:
     """An iterator over blocks of text that end where a line ends (LF, CRLF or CR), but for the last one of a file.
 
+    That line is a row's last one where quotes tell rows apart; where they do not, the row goes on in the next block.
     A block without any line end is given as it is once it has more than `characters_max`. Raises `EncodingUnclear`,
     which calls the file `name` and has the line.
     """
@@ -47,7 +48,7 @@ class TextBlocks:
         while data := self._file.read(self._block_bytes):
             kept += self._decoded(data, kept)
             # A CR that comes last may be the first half of a CRLF.
-            end = kept.rfind("\n") + 1 or kept.rfind("\r", 0, -1) + 1
+            end = end_of_rows(kept) or kept.rfind("\n") + 1 or kept.rfind("\r", 0, -1) + 1
             if not end and len(kept) > self._characters_max + 1:
                 end = len(kept) - kept.endswith("\r")
             if end:
@@ -73,3 +74,14 @@ def line_ends(text: str) -> int:
     """How many lines end in a text."""
     ends = text.count("\n")
     return ends + text.count("\r") - text.count("\r\n") if "\r" in text else ends
+
+
+def end_of_rows(text: str) -> int:
+    """Where the last whole row of a text ends that has LF at its end, going by its quotes; 0 where none does."""
+    end = text.rfind("\n") + 1
+    odd = text.count('"', 0, end) % 2
+    while odd:
+        start = text.rfind("\n", 0, text.rfind('"', 0, end)) + 1
+        odd ^= text.count('"', start, end) % 2
+        end = start
+    return end

@@ -147,7 +147,8 @@ class ValuesDigest:
 
     def add(self, keys: Iterable[bytes]) -> None:
         """Take in further fold keys, in UTF-8."""
-        self._total += sum(int.from_bytes(sha256(key).digest()) for key in keys)
+        digests = (sha256(key).digest() for key in keys)
+        self._total += sum(map(int.from_bytes, digests))
 
     def hexdigest(self) -> str:
         """The digest of all keys taken in."""

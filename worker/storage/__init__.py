@@ -15,7 +15,7 @@ from worker.storage.errors import (
     StorageUnavailable,
     StorageUnsafe,
 )
-from worker.storage.port import Storage
+from worker.storage.port import Storage, exists
 from worker.storage.probe import require_exclusive_creation
 from worker.storage.url import open_storage
 
@@ -31,6 +31,7 @@ __all__ = [
     "StorageFull",
     "StorageUnavailable",
     "StorageUnsafe",
+    "exists",
     "open_storage",
     "require_exclusive_creation",
 ]

@@ -53,6 +53,7 @@ class CloudStorage:
         place = client.place
         self._client = client
         self._spool_folder = options.spool_folder
+        self._plain = options.endpoint is not None and options.endpoint.startswith("http://")
         self._prefix = f"{place.path}/" if place.path else ""
         self._root_url = f"{place.scheme}://{place.bucket}/{self._prefix}"
 
@@ -108,14 +109,6 @@ class CloudStorage:
             f"object {name!r} is larger than the {bytes_max} bytes expected of it; open it as a file, "
             "or look at what wrote it",
         )
-
-    def exists(self, name: str) -> bool:
-        """See `Storage.exists`."""
-        try:
-            self.size(name)
-        except NotFound:
-            return False
-        return True
 
     def size(self, name: str) -> int:
         """See `Storage.size`."""
@@ -181,6 +174,11 @@ class CloudStorage:
             return check_name(url.removeprefix(self._root_url)) if url.startswith(self._root_url) else None
         except InvalidName:
             return None
+
+    @property
+    def link_scheme(self) -> str:
+        """See `Storage.link_scheme`."""
+        return "http" if self._plain else "https"
 
     def link(self, name: str, seconds: int) -> str:
         """See `Storage.link`."""

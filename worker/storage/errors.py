@@ -100,3 +100,16 @@ def from_os_error(error: OSError, doing: str, name: str) -> StorageError:
     return StorageUnavailable(
         f"{what}: {explained} ({code}); check the mount and the permissions of BULKVERIFY_STORAGE_URL",
     )
+
+
+def from_copy_error(error: OSError, name: str) -> StorageError:
+    """The error that tells why this machine could not keep a local copy of the object `name`; always a retryable one.
+
+    The object may be there all the same, so it is never `NotFound`.
+    """
+    code = errno.errorcode.get(error.errno or 0, "unknown error")
+    what = f"this machine could not keep a local copy of {name!r}"
+    if error.errno in _FULL:
+        return StorageFull(f"{what}: no space left ({code}); free space below BULKVERIFY_HOME, the work then continues")
+    explained = os.strerror(error.errno) if error.errno else "unknown"
+    return StorageUnavailable(f"{what}: {explained} ({code}); check the disk and the permissions of BULKVERIFY_HOME")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import time
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from worker.storage.durable import sync_folders, sync_path
 from worker.storage.errors import InvalidName, NotFound, ObjectTooLarge, from_os_error
 from worker.storage.names import check_name
+from worker.storage.object_file import ObjectFile, filled
 from worker.storage.synced_folders import SyncedFolders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from typing_extensions import Buffer
 
 #: Where unfinished objects are written. No object's name can start with a dot.
 _UNFINISHED = ".unfinished"
@@ -109,14 +107,6 @@ class LocalStorage:
                 "or look at what wrote it",
             )
         return data
-
-    def exists(self, name: str) -> bool:
-        """See `Storage.exists`."""
-        try:
-            self.size(name)
-        except NotFound:
-            return False
-        return True
 
     def size(self, name: str) -> int:
         """See `Storage.size`."""
@@ -210,6 +200,10 @@ class LocalStorage:
         except InvalidName:
             return None
 
+    @property
+    def link_scheme(self) -> None:
+        """See `Storage.link_scheme`."""
+
     def link(self, name: str, seconds: int) -> None:
         """See `Storage.link`: files are not served by anybody."""
         del seconds
@@ -251,30 +245,11 @@ class LocalStorage:
 def _private_file(path: Path, name: str) -> Iterator[BinaryIO]:
     """A new private file for the object `name`, complete on leaving unless with an exception."""
     try:
-        raw = _ObjectFile(path, name)
+        raw = ObjectFile(path, "x+b", name, "write")
     except OSError as error:
         raise from_os_error(error, "write", name) from error
-    with raw, io.BufferedRandom(raw) as file:
-        try:
-            yield file
-        except BaseException:
-            # Closing the raw file first drops what is buffered: flushing it could fail and hide the cause.
-            raw.close()
-            raise
-
-
-class _ObjectFile(io.FileIO):
-    """A private file that tells a full disk in the words of storage."""
-
-    def __init__(self, path: Path, object_name: str) -> None:
-        super().__init__(path, "x+b")
-        self._object_name = object_name
-
-    def write(self, data: Buffer, /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            raise from_os_error(error, "write", self._object_name) from error
+    with filled(raw) as file:
+        yield file
 
 
 def _link(private: Path, target: Path) -> bool:

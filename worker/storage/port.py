@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from worker.storage.errors import NotFound
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -38,9 +40,6 @@ class Storage(Protocol):
     def read(self, name: str, bytes_max: int) -> bytes:
         """The whole object. Raises `NotFound`, or `ObjectTooLarge` above `bytes_max`."""
 
-    def exists(self, name: str) -> bool:
-        """Whether there is such an object."""
-
     def size(self, name: str) -> int:
         """The object's size in bytes. Raises `NotFound`."""
 
@@ -74,8 +73,21 @@ class Storage(Protocol):
     def name_of(self, url: str) -> str | None:
         """The name of which `url` would give this very address; None for the address of anything else."""
 
+    @property
+    def link_scheme(self) -> str | None:
+        """How the links of `link` begin, `https` or `http`; None where there are none. Nobody is asked."""
+
     def link(self, name: str, seconds: int) -> str | None:
         """An address by which anybody can fetch the object for so long, so a secret; None where there are no links."""
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """Remove what crashed writers left behind, invisible to `list`, and return how many there were."""
+
+
+def exists(storage: Storage, name: str) -> bool:
+    """Whether there is such an object. Raises `StorageError`."""
+    try:
+        storage.size(name)
+    except NotFound:
+        return False
+    return True

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker.storage.errors import from_os_error
+from worker.storage.object_file import ObjectFile, filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from typing_extensions import Buffer
+#: What an error says was being done.
+_DOING = "write the local copy of"
 
 
 @contextmanager
@@ -24,27 +25,6 @@ def spooled(folder: Path, name: str) -> Iterator[BinaryIO]:
         descriptor, path = tempfile.mkstemp(dir=folder)
         Path(path).unlink()
     except OSError as error:
-        raise from_os_error(error, "write the local copy of", name) from error
-    raw = _SpoolFile(descriptor, name)
-    with raw, io.BufferedRandom(raw) as file:
-        try:
-            yield file
-        except BaseException:
-            # Closing the raw file first drops what is buffered: flushing it could fail and hide the cause.
-            raw.close()
-            raise
-
-
-class _SpoolFile(io.FileIO):
-    """A file that tells a full disk in the words of storage."""
-
-    def __init__(self, descriptor: int, object_name: str) -> None:
-        super().__init__(descriptor, "r+b")
-        self._object_name = object_name
-
-    def write(self, data: Buffer, /) -> int:
-        """Write as much as fits. Raises `StorageFull`, `StorageUnavailable`."""
-        try:
-            return super().write(data)
-        except OSError as error:
-            raise from_os_error(error, "write the local copy of", self._object_name) from error
+        raise from_os_error(error, _DOING, name) from error
+    with filled(ObjectFile(descriptor, "r+b", name, _DOING)) as file:
+        yield file

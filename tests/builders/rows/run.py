@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tests.builders.site import Site
 
 UPLOAD, ACCOUNT = "rows", "ipqs-main"
-#: Parts that a list is split into, and the rows of the largest one.
-PARTS, PART_ROWS_MAX = 4, 1_000_000
+#: Parts that a list is split into at least, and most rows of one: what either provider takes.
+PARTS, PART_ROWS_MAX = 4, 50_000
 #: Rows in a second that the whole line does at least: a run that is slower is taken to be stuck.
 ROWS_PER_SECOND_MIN = 300
 #: Seconds that a run gets besides.

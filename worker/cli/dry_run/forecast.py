@@ -58,11 +58,23 @@ class Counts:
     #: Values to send.
     distinct: int
     parts: int
+    #: Rows with more or fewer cells than the list has columns, and the columns that they add; not kept with an upload.
+    ragged: int | None = None
+    columns_added: int | None = None
 
     @classmethod
     def of_staged(cls, staged: Staged) -> Self:
         """What staging found."""
-        return cls(staged.rows, staged.empty, staged.folded, staged.withheld, staged.distinct, len(staged.parts))
+        return cls(
+            rows=staged.rows,
+            empty=staged.empty,
+            folded=staged.folded,
+            withheld=staged.withheld,
+            distinct=staged.distinct,
+            parts=len(staged.parts),
+            ragged=staged.ragged,
+            columns_added=staged.added_columns,
+        )
 
     @classmethod
     def of_upload(cls, upload: UploadRecord) -> Self | None:
@@ -174,7 +186,7 @@ class Forecast:
 
     def _savings(self, counts: Counts) -> Savings:
         """Credits that the list does not cost, as far as is known now."""
-        return Savings(counts.folded, counts.empty, counts.withheld, self.reused_values)
+        return Savings(counts.folded, counts.withheld, self.reused_values)
 
     def _over_budget(self, budget: BudgetDay) -> str:
         fits = self.credits_max is None or self.credits_max <= budget.left_rows
@@ -191,5 +203,8 @@ class Forecast:
 def _rows(counts: Counts, part_rows_max: int | None) -> Iterator[tuple[str, str]]:
     left_out = f"{counts.empty:,} empty, {counts.folded:,} folded, {counts.withheld:,} withheld"
     yield "rows", f"{counts.rows:,}: {left_out}, {counts.distinct:,} to send"
+    if counts.ragged:
+        added = f"; they add {counts.columns_added:,} to every row of the result" if counts.columns_added else ""
+        yield "ragged", f"{counts.ragged:,} with more or fewer cells than the list has columns{added}"
     limit = "" if part_rows_max is None else f", at most {part_rows_max:,} rows each"
     yield "parts", f"{counts.parts:,}{limit}"

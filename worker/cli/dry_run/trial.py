@@ -104,9 +104,9 @@ class Trial:
         """The workers' storage, opened when a list is in it."""
         return open_storage(self.settings.storage_url, CloudOptions.of(self.settings))
 
-    def _has_links(self, request: UploadRequest) -> bool:
-        """Whether the storage gives links; it is opened only for a request to which that matters."""
-        return request.method == PULL and has_links(self.storage)
+    def _has_links(self, request: UploadRequest, account: Account) -> bool:
+        """Whether the storage gives links to the account; it is opened only for a request to which that matters."""
+        return request.method == PULL and has_links(self.storage, account.base_url)
 
     def run(self, requests: Mapping[str, UploadRequest], tell: Callable[[Printable], None]) -> None:
         """Try out every request, by the names of their lists. Raises `RequestInvalid`, `StoreError`, `RowsError`."""
@@ -139,7 +139,9 @@ class Trial:
         # The one call, for the balance, counts for the account's rate like every other.
         gate = StoreGate(self._store, account.name, account.requests_per_second, lambda _seconds: None)
         connected = Connected(account, build(account, gate), gate)
-        check_wishes(request, account.provider, connected.provider.capabilities, links=self._has_links(request))
+        check_wishes(
+            request, account.provider, connected.provider.capabilities, links=self._has_links(request, account)
+        )
         with self._workspace.folder() as folder:
             upload, copy = self._taken_in(forecast.name, request, account, folder)
             forecast = replace(forecast, upload_id=upload.upload_id)

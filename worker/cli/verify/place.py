@@ -11,6 +11,7 @@ import click
 
 from producers.contract import UPLOAD_ID_PATTERN, manifest_name
 from worker.rows.manifest import MANIFEST_BYTES_MAX, Manifest
+from worker.storage import exists
 
 if TYPE_CHECKING:
     from worker.cli.door import Door
@@ -80,7 +81,7 @@ class StoragePlace:
 
     def beside(self, name: str) -> BinaryIO | None:
         """See `Place.beside`."""
-        return self._storage.open(name) if self._storage.exists(name) else None
+        return self._storage.open(name) if exists(self._storage, name) else None
 
 
 def place_of(door: Door, named: str, manifest: Path | None) -> Place:
@@ -100,7 +101,7 @@ def place_of(door: Door, named: str, manifest: Path | None) -> Place:
             "file, its manifest, its folder, its address or the id of its upload."
         )
     storage = door.storage()
-    if not storage.exists(manifest_name(named)):
+    if not exists(storage, manifest_name(named)):
         raise click.UsageError(
             f"There is no file {named}, and in the storage at BULKVERIFY_STORAGE_URL no {manifest_name(named)}: the "
             f"upload has no result yet, or there is none of that id. `bulkverify show {named}` tells."

@@ -334,7 +334,8 @@ def busy(store: Store) -> None:
     store.commit(Change("counted", "", "main", details=None, counters=counters, accounts=(account,)))
     store.client.xadd("bulkverify:uploads", {"request": "{}"})
     swept = Sweep(began_at=BIRTH, complete=True, pages=1, jobs={"finished": 2}, outcome="complete", seconds=1.5)
-    write_sweep(store, "main", swept)
+    write_sweep(store, "main", swept, "ipqs")
+    replace_findings(store, "main", Kept(), Replacement((), {}))
 
 
 def test_the_remote_list_is_shown_as_the_last_complete_walk_saw_it(exporter: Exporter, store: Store) -> None:

@@ -71,11 +71,12 @@ class Sighting:
             self.controls.setdefault(owner.kind, job.remote_id)
             if matching(job.name, [owner.token]) is not None:
                 self.named_controls.setdefault(owner.kind, job.remote_id)
-        elif token is None and not self._was_purged(job):
+        purged = owner is None and self._was_purged(job)
+        if token is None and not purged and (owner is None or owner.provisional):
             self.unproven.append(Unproven(job.remote_id, job.kind, job.total_rows, job.started_at, owner_id))
         if part is not None:
             self._of_part(part, job, token, now=now)
-        elif self._was_purged(job):
+        elif purged:
             self.sweep.ours += token is not None
         else:
             self.sweep.orphans += token is not None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from worker.actors import reconcile
 from worker.core.part import collect_later
-from worker.core.states import PartState
 from worker.providers.sandbox.ipqs_types import TYPES
 from worker.providers.sandbox.values import spool_values
 from worker.providers.sandbox.whoisxml_results import judge
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from worker.context import Connected
     from worker.core.drift.findings import Finding
     from worker.core.records import PartRecord
+    from worker.core.states import PartState
 
 #: Seconds between two sweeps, unless a test says otherwise.
 BETWEEN_SECONDS = 60.0
@@ -81,10 +81,10 @@ class Swept:
         return int(job.remote_id)
 
     def many_strangers(self, jobs: int) -> None:
-        """That many jobs of somebody else, each with one value, behind all others."""
-        first = self.sandbox.jobs[self.stranger("x@example.org")]
-        for remote_id in range(first.remote_id + 1, first.remote_id + jobs):
-            self.sandbox.jobs[remote_id] = replace(first, remote_id=remote_id)
+        """That many more jobs of somebody else, each with one value, behind all others."""
+        first = self.sandbox.jobs[max(self.sandbox.jobs)]
+        for remote_id in range(first.remote_id + 1, first.remote_id + 1 + jobs):
+            self.sandbox.jobs[remote_id] = replace(first, remote_id=remote_id, name="theirs.csv", of_others=True)
 
     # Sweeps
 

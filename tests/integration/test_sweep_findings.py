@@ -174,6 +174,16 @@ def test_where_usage_is_told_the_balance_says_nothing(swept: Swept) -> None:
     assert swept.sweep() == swept.sweep() == []
 
 
+@pytest.mark.parametrize(("text", "kept"), [("{", False), ('{"schema_version": 99, "at": 0}', True)])
+def test_a_reading_that_cannot_be_read_ends_no_sweep(swept: Swept, text: str, *, kept: bool) -> None:
+    """A damaged one gives way to the present one; that of a later version stays as it is."""
+    client: Any = swept.line.store.client
+    key = swept.line.store.key("money", swept.account)
+    client.set(key, text)
+    assert swept.sweep() == []
+    assert (client.get(key) == text) is kept
+
+
 def test_what_an_ended_part_holds_is_released_once(swept: Swept) -> None:
     """The ledger and the parts agree afterwards, however many sweeps follow."""
     store, account = swept.line.store, swept.account

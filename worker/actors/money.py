@@ -5,14 +5,16 @@ A reading is kept until the two sides disagree: then it stays, so that the diffe
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from worker.core.drift.classes import DriftClass
 from worker.core.drift.views import Money, Reading
-from worker.core.schema import SCHEMA_VERSION
+from worker.core.errors import LaterSchema
+from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.store.sweeps import held_now, kinds_of, last_reading
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class Compared(NamedTuple):
 def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_: Credits) -> Compared | None:
     """The last reading that agreed, the present one, and what is known of the time between.
 
-    Without an earlier one, only what is reserved is compared; `None` where the parts are too many to add that up.
+    Without an earlier one, only what is reserved is compared; `None` where the parts are too many to add that up, and
+    where a newer program has kept the reading.
     """
     name, occasion = connected.account.name, snapshot.occasion
     held = held_now(context.store, name)
@@ -77,7 +80,11 @@ def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_
         spent=held.committed + held.wasted,
         under_way=held.under_way,
     )
-    before = _before(last_reading(context.store, name), name)
+    try:
+        before = _before(last_reading(context.store, name), name)
+    except LaterSchema as later:
+        log.info("reading_left", account=name, error=str(later), remedy="a newer process compares the credits")
+        return None
     first = before or after
     since = first.at - occasion.bounds.clock_skew_seconds
     money = Money(
@@ -97,13 +104,17 @@ def _usage(credits_: Credits, kinds: frozenset[str]) -> int | None:
 
 
 def _before(text: str | None, account: str) -> KeptReading | None:
-    """The reading that was kept, `None` without one that this program can read: then the present one is the first."""
+    """The reading that was kept; `None` where there is none, or a damaged one: then the present one is the first.
+
+    Raises `LaterSchema`.
+    """
     try:
-        found = None if text is None else KeptReading.model_validate_json(text)
-    except ValidationError:
+        return None if text is None else KeptReading.model_validate(upgraded("reading", json.loads(text)))
+    except LaterSchema:
+        raise
+    except (ValueError, TypeError):
         log.warning("reading_damaged", account=account, remedy="credits are compared with those of the next sweep")
         return None
-    return found if found is not None and found.schema_version <= SCHEMA_VERSION else None
 
 
 def _rows_begun(jobs: Iterable[ListedJob], since: float) -> int | None:

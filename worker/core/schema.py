@@ -38,7 +38,8 @@ SCHEMA_VERSION = 1
 FIRST_VERSION = 1
 
 #: How fields of a kind (`upload`, `part`, `account`, `attempt`, `outcome`, `manifest`, `finding`, `reading`) go from a
-#: version to the next. A kind without an entry for a version has the same shape in the next one. Entries stay for ever, and are pure.
+#: version to the next. A kind without an entry for a version has the same shape in the next one. Entries stay for
+#: ever, and are pure.
 MIGRATIONS: Mapping[tuple[str, int], Migration] = {}
 
 

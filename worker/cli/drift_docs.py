@@ -34,6 +34,8 @@ also the label `class` of its metrics, and is kept as a finding until a sweep th
 - What a list does not show proves nothing, unless the sweep was complete, began {_BOUNDS.settle_seconds:g} s
   (`BULKVERIFY_SETTLE_SECONDS`) or more after the job was known, and showed another job of ours of the same kind; and
   then only twice in a row. Where a class asks for two sweeps, one that could not tell counts neither way.
+- A list that is oldest first is read in n calls for n pages. Once it has not shown a live job, or an attempt is open,
+  the next sweep reads each page again, in 2n - 1 calls, and only that one proves that no job has slipped past it.
 - No repair spends, or leads to a submit. Each is written by compare-and-set, changes nothing the second time, and there
   are at most {REPAIRS_MAX} of one account in a sweep. What is ambiguous goes into quarantine.
 - When a complete sweep leaves out {MISSING_PARTS_MIN} live jobs or more, and more than {MISSING_FRACTION_MAX:.0%} of

@@ -136,6 +136,7 @@ class _Told:
         snapshot = evaluation.snapshot
         self._cut = evaluation.cut
         self._sweep_complete = snapshot.occasion.sweep.complete and not evaluation.breaker.tripped
+        self._absence_proven = self._sweep_complete and snapshot.occasion.sweep.proven
         self._money = snapshot.money is not None
         self._parts = {case.part.part_id: case for case in snapshot.parts}
         self._stored = {kept.subject for kept in snapshot.stored}
@@ -146,7 +147,8 @@ class _Told:
             return False
         match finding.rule.basis:
             case Basis.LIST:
-                return self._sweep_complete or self._shown(finding)
+                is_absence = finding.drift is DriftClass.MISSING_REMOTE
+                return (self._absence_proven if is_absence else self._sweep_complete) or self._shown(finding)
             case Basis.STORAGE:
                 return finding.subject in self._stored
             case Basis.MONEY:

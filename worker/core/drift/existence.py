@@ -65,7 +65,7 @@ def missing_remote(case: PartCase) -> Evidence | None:
     """The list does not show the job, and does show another of ours of the same kind."""
     part = case.part
     control = case.occasion.sweep.controls.get(part.kind)
-    if control is None or case.busy or not not_shown(case):
+    if control is None or case.busy or not (case.occasion.sweep.proven and not_shown(case)):
         return None
     if part.state is PartState.FINISHED and case.is_past_retention:
         return None

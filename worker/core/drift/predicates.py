@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 
 from worker.core.drift import existence, money, results, statuses
 from worker.core.drift.classes import DriftClass
+from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from worker.core.drift.evidence import Evidence
-    from worker.core.drift.views import AccountCase, JobCase, PartCase, StoredCase
+    from worker.core.drift.views import AccountCase, JobCase, ListedJob, PartCase, StoredCase
+    from worker.core.records import PartRecord
 
 _C = DriftClass
+
+
+def is_settled(part: PartRecord, job: ListedJob) -> bool:
+    """Whether nothing can differ about a part and its own job: of the many that are, no sweep keeps anything."""
+    whole = part.state is PartState.COLLECTED and part.rows_returned > 0 and not part.reason
+    return whole and not part.credits_reserved and part.remote_id == job.remote_id
+
 
 #: Of a part and its jobs.
 OF_PARTS: Mapping[DriftClass, Callable[[PartCase], Evidence | None]] = {

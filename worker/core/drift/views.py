@@ -44,8 +44,10 @@ class SweepWorth:
 
     #: By the store's clock, epoch seconds.
     began_at: float
-    #: Whether every page was read, unfiltered, and none of them shifted unseen.
+    #: Whether every page was read, unfiltered, and as many jobs were seen as the provider counts.
     complete: bool
+    #: Whether even then nothing can have shifted unseen, so that what it does not show is not there.
+    proven: bool = True
     #: A job known to be of this account that the sweep did show, by kind: without one an absence proves nothing.
     controls: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from worker.actors.kept import Kept, keep_upload, kept_name, kept_upload
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
 from worker.actors.names import index_name, input_name, values_name
 from worker.actors.shell import keeping, step
@@ -15,7 +16,7 @@ from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
 from worker.rows.digest import MeasuredOutput
-from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
+from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable, SplitDiffers
 from worker.sources import STAGING_FACTOR, open_input
 from worker.storage import StorageError
 from worker.storage.copies import local_file
@@ -66,14 +67,14 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
                 caps=(connected.provider.capabilities.batch_rows_max, connected.account.part_rows_max),
                 on_progress=lambda rows: keeper.progress(staged_rows=rows),
             )
-            obstacles = obstacles_to_pulling(upload, staged, plain)
-            parts = _publish(context, upload, staged)
+            found = _found(upload, staged, plain, obstacles_to_pulling(upload, staged, plain))
+            parts = _publish(context, preparing.uploads[0], staged, found)
             failure = None
-        except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
+        except (InputError, SourceUnavailable, SplitDiffers, StorageError, ScratchFailed) as error:
             failure = error
     now = context.store.now()
     if failure is None:
-        found, safety = _found(upload, staged, plain, obstacles), context.settings.safety_look_seconds
+        safety = context.settings.safety_look_seconds
         rows_max = context.settings.rows_per_day_max(upload.producer)
         try:
             keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
@@ -103,13 +104,29 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     return local_file(context.storage, name, folder)
 
 
-def _publish(context: Context, upload: UploadRecord, staged: Staged) -> list[PartRecord]:
+def _publish(context: Context, upload: UploadRecord, staged: Staged, found: core.Prepared) -> list[PartRecord]:
+    """Put everything into storage that the parts need, what is kept of the upload before its values.
+
+    Raises `StorageError`, and `SplitDiffers` when its id was split in another way before, some of which may be paid.
+    """
+    parts = [_part(context, upload, part) for part in staged.parts]
+    now = context.store.now()
+    (running,) = core.prepared(upload, found, parts, now, context.settings.safety_look_seconds).uploads
+    if not keep_upload(context.storage, Kept(running, tuple(parts))):
+        kept = kept_upload(context.storage, upload.upload_id)
+        if kept is not None and not kept.splits_as(parts):
+            raise SplitDiffers(
+                f"{kept_name(upload.upload_id)} tells of a list of this id that was split into {len(kept.parts):,} "
+                f"other parts, which may be paid for; now there are {len(parts):,}. Set the rows of a part as they "
+                "were then (max_part_rows of the account), or submit the list with another upload_id."
+            )
     context.storage.put_file(index_name(upload.upload_id), staged.index)
-    return [_part(context, upload, part) for part in staged.parts]
+    for part in staged.parts:
+        context.storage.put_file(values_name(upload.upload_id, part.index), part.path)
+    return parts
 
 
 def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecord:
-    context.storage.put_file(values_name(upload.upload_id, part.index), part.path)
     now = context.store.now()
     token = part_token(
         installation_id=context.settings.installation_id,

@@ -53,7 +53,8 @@ class Wiped:
         result = self._command("recover", "--json", *options)
         assert result.exit_code == code, result.output
         assert self._calls() == calls
-        return CommandLine.document(result)
+        told: dict[str, Any] = CommandLine.document(result)
+        return told
 
     def attention(self, *arguments: str) -> str:
         """What a command for people prints."""

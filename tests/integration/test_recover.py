@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -199,7 +199,7 @@ def test_another_list_under_a_lost_id_is_refused(tmp_path: Path, redis_url: str,
         wiped.advance("submitted")
         wiped.wipe()
         line.submit(line.file("other.csv", "email\ndan@example.com\n"), "ipqs-main", upload_id="crm-1")
-        rejected = line.plant.context.store.client.xrange("bulkverify:rejected")
+        rejected: Any = line.plant.context.store.client.xrange("bulkverify:rejected")
         assert [fields["reason"] for _, fields in rejected] == ["conflict"]
         assert wiped.charged_rows() == 3
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from worker.actors.names import RECORDS_FOLDER, STAGING_FOLDER
+from worker.core.errors import LaterSchema
 from worker.core.records import PartRecord, Record, UploadRecord
-from worker.core.schema import SCHEMA_VERSION
+from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.storage import NotFound, StorageError
-from worker.store.errors import Unreadable
+from worker.store.errors import Later, Unreadable
 from worker.store.reading import read_record
 
 if TYPE_CHECKING:
@@ -78,10 +79,12 @@ def kept_upload(storage: Storage, upload_id: str) -> Kept | None:
     """What is kept of an upload, `None` where that is nothing. Raises `StorageError`, `Unreadable`, `Later`."""
     name = kept_name(upload_id)
     try:
-        text = json.loads(storage.read(name, KEPT_BYTES_MAX))
+        text = upgraded("kept", json.loads(storage.read(name, KEPT_BYTES_MAX)))
         upload, parts = text["upload"], list(text["parts"])
     except NotFound:
         return None
+    except LaterSchema as later:
+        raise Later(f"{name}: {later}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Unreadable(f"{name} is damaged. Restore it from a backup.") from None
     return Kept(_record(UploadRecord, upload, name), tuple(_record(PartRecord, part, name) for part in parts))

@@ -172,11 +172,10 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
 
 def lacks_its_job(part: PartRecord) -> bool:
     """Whether a job that is certainly the part's is the first one, and no second charge."""
-    if part.state is PartState.QUARANTINED:
-        stopped_unsent = not part.possible_jobs and not part.credits_committed
-        return part.attempt is not None or part.provisional or stopped_unsent
-    open_attempt = part.attempt is not None and part.state is PartState.INTENT
-    return open_attempt or part.provisional or part.state in PART_UNSPENT
+    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
+    never_had_one = part.attempt is None and not part.possible_jobs and not part.credits_committed
+    stopped_unsent = never_had_one and part.state is PartState.QUARANTINED
+    return open_attempt or stopped_unsent or part.provisional or part.state in PART_UNSPENT
 
 
 def _charged_late(part: PartRecord, remote_id: str, how: str, now: float) -> Change:

@@ -107,7 +107,7 @@ def ended_again(part: PartRecord, state: PartState, at: float, disputed: Contain
     ended = part.model_copy(
         update={"state": state, "lane": None, "due_at": None, "since": at, "updated_at": at, "budget_day": None}
     )
-    return parts.change("ended", ended, claims=_claims(ended, disputed), ledger=_paid(ended))
+    return parts.change("recovered", ended, claims=_claims(ended, disputed), ledger=_paid(ended))
 
 
 def _claims(part: PartRecord, disputed: Container[str]) -> tuple[Claim, ...]:

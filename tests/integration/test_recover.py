@@ -11,7 +11,7 @@ from tests.builders.line import running_line
 from tests.builders.wiped import STAGES, Wiped
 from worker.actors.kept import kept_name
 from worker.actors.names import manifest_name
-from worker.actors.recovery import import_orphan
+from worker.actors.orphans import import_orphan
 from worker.core.retry import UNSENT_REASON
 from worker.core.states import PartState, UploadState
 from worker.providers.sandbox.faults import Fault
@@ -165,11 +165,12 @@ def test_a_job_in_the_list_brings_back_its_upload(tmp_path: Path, redis_url: str
         context = line.plant.context
         connected = context.accounts["ipqs-main"]
         (charge,) = line.ipqs.ledger
-        found = import_orphan(context, connected, part.token, str(charge.remote_id))
-        assert found is not None
+        assert import_orphan(context, connected, part.token, str(charge.remote_id))
+        (found,) = wiped.parts()
         assert (found.state, found.remote_id) == (PartState.SUBMITTED, str(charge.remote_id))
-        assert import_orphan(context, connected, part.token, str(charge.remote_id)) == found
-        assert import_orphan(context, connected, "bv-aaaaaaaaaaaaaaaa", "7") is None
+        assert import_orphan(context, connected, part.token, str(charge.remote_id))
+        assert wiped.parts() == [found]
+        assert not import_orphan(context, connected, "bv-aaaaaaaaaaaaaaaa", "7")
         check_coherent(context.store)
         line.start_worker()
         line.finish("crm-1")
@@ -186,8 +187,8 @@ def test_a_job_of_a_part_that_stopped_unsent_is_its_first(tmp_path: Path, redis_
         wiped.wipe()
         wiped.recover(code=3)
         context = line.plant.context
-        found = import_orphan(context, context.accounts["ipqs-main"], part.token, "4711")
-        assert found is not None
+        assert import_orphan(context, context.accounts["ipqs-main"], part.token, "4711")
+        (found,) = wiped.parts()
         assert (found.state, found.remote_id) == (PartState.SUBMITTED, "4711")
         assert "wasted" not in context.store.client.hgetall("bulkverify:ledger:ipqs-main")
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from worker.actors.attempts import close_found, part_of_token, remembered
+from worker.actors.attempts import remembered
 from worker.actors.ended import ended_upload
 from worker.actors.kept import kept_collected, kept_upload
 from worker.actors.names import manifest_name, staged_input
-from worker.actors.submit import learn
 from worker.core.rebuild import Traces, attempted_again, collected_again, rebuilt, unsent_again
 from worker.core.records import Attempt
 from worker.core.search import displaced
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from worker.actors.attempts import Remembered
     from worker.actors.kept import Kept
-    from worker.context import Connected, Context
+    from worker.context import Context
     from worker.core.change import Change
     from worker.core.records import PartRecord
     from worker.storage import Storage
@@ -158,23 +157,3 @@ def traces_of(attempts: Sequence[Remembered], now: float) -> Traces | None:
         method=known.method or "",
         watermark=known.watermark,
     )
-
-
-def import_orphan(context: Context, connected: Connected, token: str, remote_id: str) -> PartRecord | None:
-    """Give a listed job with one of our tokens to its part, made again from storage where Redis has lost it.
-
-    The part as it is then, `None` when storage knows no attempt under the token, or it was purged on purpose. A job
-    that the part has already changes nothing. Raises `StorageError`, `StoreError`.
-    """
-    part_id = part_of_token(context.storage, token)
-    if part_id is None:
-        return None
-    Recovery.of(context).restore(part_id.rpartition("/")[0], context.apply, go_on=False)
-    part = context.store.part(part_id)
-    if part is None or part.token != token or part.service not in {"", connected.service}:
-        return None
-    learn(context, part_id, remote_id, "list", service=connected.service)
-    found = context.store.part(part_id)
-    if found is not None and found.remote_id == remote_id != part.remote_id:
-        close_found(context.storage, found, remote_id)
-    return found

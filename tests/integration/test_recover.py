@@ -9,6 +9,7 @@ import pytest
 from tests.builders.coherence import check_coherent
 from tests.builders.line import running_line
 from tests.builders.wiped import STAGES, Wiped
+from worker.actors import prepare, submit
 from worker.actors.kept import kept_name
 from worker.actors.names import manifest_name
 from worker.actors.orphans import import_orphan
@@ -220,6 +221,23 @@ def test_a_list_is_never_split_in_two_ways(tmp_path: Path, redis_url: str, broke
             upload = line.upload("crm-1")
             assert (upload.state, upload.reason) == (UploadState.PREPARING, "split_differs")
             assert wiped.charged_rows() == 0
+
+
+def test_verdicts_that_were_taken_over_are_known_again(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+    """A part that was never sent, since another one had its verdicts, has them still and is not paid for now."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        wiped, other = Wiped(line, "ipqs-main"), Wiped(line, "ipqs-main", "crm-2")
+        wiped.advance("collected")
+        line.submit(line.folder / "list.csv", "ipqs-main", upload_id="crm-2", reuse=24)
+        prepare.run(line.plant.context, "crm-2", line.upload("crm-2").epoch)
+        submit.run(line.plant.context, "crm-2/0", other.parts()[0].epoch)
+        assert [part.reused_from for part in other.parts(PartState.COLLECTED)] == ["crm-1/0"]
+        wiped.wipe()
+        wiped.recover()
+        line.start_worker()
+        line.finish("crm-1", "crm-2")
+        wiped.check_paid_once()
+        assert line.upload("crm-2").state is UploadState.COMPLETED
 
 
 def test_what_cannot_be_read_is_named_and_holds_up_no_other(tmp_path: Path, redis_url: str, broker_url: str) -> None:

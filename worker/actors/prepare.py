@@ -23,6 +23,7 @@ from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from worker.context import Context
@@ -105,25 +106,30 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
 
 
 def _publish(context: Context, upload: UploadRecord, staged: Staged, found: core.Prepared) -> list[PartRecord]:
-    """Put everything into storage that the parts need, what is kept of the upload before its values.
+    """Put everything into storage that the parts need; last what is kept of the upload, which is then whole.
 
     Raises `StorageError`, and `SplitDiffers` when its id was split in another way before, some of which may be paid.
     """
     parts = [_part(context, upload, part) for part in staged.parts]
-    now = context.store.now()
-    (running,) = core.prepared(upload, found, parts, now, context.settings.safety_look_seconds).uploads
-    if not keep_upload(context.storage, Kept(running, tuple(parts))):
-        kept = kept_upload(context.storage, upload.upload_id)
-        if kept is not None and not kept.splits_as(parts):
-            raise SplitDiffers(
-                f"{kept_name(upload.upload_id)} tells of a list of this id that was split into {len(kept.parts):,} "
-                f"other parts, which may be paid for; now there are {len(parts):,}. Set the rows of a part as they "
-                "were then (max_part_rows of the account), or submit the list with another upload_id."
-            )
+    _check_split(context, upload.upload_id, parts)
     context.storage.put_file(index_name(upload.upload_id), staged.index)
     for part in staged.parts:
         context.storage.put_file(values_name(upload.upload_id, part.index), part.path)
+    now = context.store.now()
+    (running,) = core.prepared(upload, found, parts, now, context.settings.safety_look_seconds).uploads
+    if not keep_upload(context.storage, Kept(running, tuple(parts))):
+        _check_split(context, upload.upload_id, parts)
     return parts
+
+
+def _check_split(context: Context, upload_id: str, parts: Sequence[PartRecord]) -> None:
+    kept = kept_upload(context.storage, upload_id)
+    if kept is not None and not kept.splits_as(parts):
+        raise SplitDiffers(
+            f"{kept_name(upload_id)} tells of a list of this id that was split into {len(kept.parts):,} other parts, "
+            f"which may be paid for; now there are {len(parts):,}. Set the rows of a part as they were then "
+            "(max_part_rows of the account), or submit the list with another upload_id."
+        )
 
 
 def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecord:

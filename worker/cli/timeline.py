@@ -14,6 +14,7 @@ DECISIONS: Mapping[str, str] = {
     "accept": "the request was accepted",
     "preparing": "a worker began to read the list",
     "prepared": "the list was read and split into parts",
+    "recovered": "its records were made again from storage",
     "later": "the step could not be done; it is tried again",
     "put_off": "the step was left to a newer process",
     "crashed": "the step ended in an unforeseen way; it is tried again",

@@ -155,8 +155,7 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     """
     if part.state in {PartState.FAILED, PartState.CANCELLED} and not part.credits_committed:
         return _charged_late(part, remote_id, how, now)
-    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
-    if open_attempt or part.provisional or part.state in PART_UNSPENT:
+    if lacks_its_job(part):
         return submitted(part, remote_id, how, now, look_at=look_at)
     if any(known.remote_id == remote_id for known in part.evidence):
         return None
@@ -169,6 +168,14 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
         details={"remote_id": remote_id, "how": how},
         counters={("drift", DriftClass.DUPLICATE_REMOTE): 1},
     )
+
+
+def lacks_its_job(part: PartRecord) -> bool:
+    """Whether a job that is certainly the part's is the first one, and no second charge."""
+    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
+    never_had_one = part.attempt is None and not part.possible_jobs and not part.credits_committed
+    stopped_unsent = never_had_one and part.state is PartState.QUARANTINED
+    return open_attempt or stopped_unsent or part.provisional or part.state in PART_UNSPENT
 
 
 def _charged_late(part: PartRecord, remote_id: str, how: str, now: float) -> Change:

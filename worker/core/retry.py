@@ -35,10 +35,14 @@ SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
 _JOB_REASONS = frozenset(
     map(str, (DriftClass.IDENTITY_COLLISION, DriftClass.STATUS_REGRESSION, DriftClass.RESULT_EXPIRED))
 )
+#: Why a part is in quarantine that was made again after Redis was lost, and that nothing was ever spent for.
+UNSENT_REASON = "recovered_unsent"
 #: Why a part is in quarantine that can go on when a person wants it to, with the job that it has: its step crashed too
-#: often, nobody saw its job for long, or the job was not what it should be; or without one, where its values were found
-#: damaged, which are looked at once more.
-QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON}) | _JOB_REASONS
+#: often, nobody saw its job for long, or the job was not what it should be; or it never had one: nothing was sent
+#: before Redis was lost, or its values were found damaged, which are looked at once more.
+QUARANTINE_REASONS = (
+    frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON, UNSENT_REASON}) | _JOB_REASONS
+)
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 

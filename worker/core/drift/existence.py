@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.core.drift.classes import DriftClass
-from worker.core.states import PART_UNSPENT, PartState
+from worker.core.part import lacks_its_job
+from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from worker.core.drift.evidence import Evidence
@@ -95,8 +96,7 @@ def _has_had_its_job(part: PartRecord) -> bool:
     """Whether one more job is a second charge, as `worker.core.part.learn` decides."""
     if part.state in ENDED_WITHOUT and not part.credits_committed:
         return False
-    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
-    return not (open_attempt or part.provisional or part.state in PART_UNSPENT)
+    return not lacks_its_job(part)
 
 
 def identity_collision(case: PartCase) -> Evidence | None:

@@ -29,7 +29,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "in_flight": ("--parts", "100000"),
     "throughput": (),
     "recovery": (),
-    "rows": ("--large",),
+    "rows": (),
 }
 
 

@@ -91,9 +91,9 @@ provider answers for every address in some of its columns, for each second part 
 - *Collect* is that download, the check that the file is whole and parses, and its verdicts kept in the program's form.
 - *Deliver* joins the verdicts to the rows in the list's order. DuckDB joins the same files on all cores and sorts.
 
-`python -m tests.benchmarks.rows --large` also takes a list of 5 GB through the steps that see every row, in about half an
-hour more; its memory should be that of the smaller one. `make rows` sends ten million rows through the whole line, from
-request to result, and compares each of them.
+`python -m tests.benchmarks.rows --large` also takes a list of 5 GB through the steps that see every row, in about half
+an hour more; its memory should be that of the smaller one. `make rows` sends ten million rows through the whole line,
+from request to result, and compares each of them.
 """,
 }
 

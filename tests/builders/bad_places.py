@@ -48,7 +48,8 @@ SITE: dict[str, tuple[Scripted, ...]] = {
     "/page.csv": (_whole(_PAGE, Content_Type="text/html"),),
     "/ssh.csv": (Scripted(raw=b"SSH-2.0-OpenSSH_9.2\r\n"),),
     "/header.csv": (_whole(b"email\n" + _LIST),),
-    "/list.csv.gz": (_whole(gzip.compress(_LIST)),),
+    # Compressed or not, equal texts are one upload: this one is no other's.
+    "/list.csv.gz": (_whole(gzip.compress(_LIST + b"gina@example.com\n")),),
     "/doubles.csv": (_whole(_LIST + _LIST),),
     "/two.csv": (_whole(b"1,ann@example.com\n2,bob@example.com\n"),),
 }

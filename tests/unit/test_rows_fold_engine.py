@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -37,14 +38,19 @@ def keys_in(folder: Path, kind: Kind, *blocks: list[str]) -> KeyFile:
 
 
 @fuzzing(60)
-@given(cells=st.lists(CELLS, min_size=1, max_size=40), kind=st.sampled_from([Kind.LEAKED_PASSWORD, Kind.EMAIL]))
-@example(cells=["\ufeffa", "a"], kind=Kind.LEAKED_PASSWORD)
-@example(cells=[" a", "a", "a "], kind=Kind.LEAKED_PASSWORD)
-@example(cells=['"a', '"a', 'a""', "'a,"], kind=Kind.LEAKED_PASSWORD)
-@example(cells=["", "", "\x01", "\x01", "x"], kind=Kind.EMAIL)
-def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind) -> None:
-    """Any keys: the same rows repeat the same first rows, and nothing else folds."""
-    with TemporaryDirectory() as name:
+@given(
+    cells=st.lists(CELLS, min_size=1, max_size=40),
+    kind=st.sampled_from([Kind.LEAKED_PASSWORD, Kind.EMAIL]),
+    share_rows=st.integers(5, 50),
+)
+@example(cells=["\ufeffa", "a"], kind=Kind.LEAKED_PASSWORD, share_rows=1)
+@example(cells=[" a", "a", "a "], kind=Kind.LEAKED_PASSWORD, share_rows=2)
+@example(cells=['"a', '"a', 'a""', "'a,"], kind=Kind.LEAKED_PASSWORD, share_rows=9)
+@example(cells=["", "", "\x01", "\x01", "x"], kind=Kind.EMAIL, share_rows=9)
+def test_the_engine_finds_what_memory_finds(cells: list[str], kind: Kind, share_rows: int) -> None:
+    """Any keys, in however many shares: the same rows repeat the same first rows, and nothing else folds."""
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold_engine, "SHARE_ROWS", share_rows)
         keys = keys_in(Path(name), kind, cells)
         expected = memory_repeats(keys)
         with engine_repeats(keys.path, Path(name), keys.rows, lambda: None) as found:
@@ -203,3 +209,20 @@ def test_parts_and_index_are_those_of_a_simple_fold(
 def quoted(value: str) -> str:
     """A value as a line of CSV."""
     return '"{}"'.format(value.replace('"', '""')) if '"' in value or "," in value else value
+
+
+def test_a_share_that_takes_too_much_memory_is_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine runs out of memory, keys are folded in more shares, from the beginning and to the same end."""
+    whole, tried = fold_engine._find_in, []
+
+    def short(database: duckdb.DuckDBPyConnection, shares: int) -> None:
+        tried.append(shares)
+        whole(database, shares)
+        if shares < 4:
+            raise duckdb.OutOfMemoryException
+
+    monkeypatch.setattr(fold_engine, "_find_in", short)
+    keys = keys_in(tmp_path, Kind.LEAKED_USERNAME, [*"abcdefghijabc"])
+    with engine_repeats(keys.path, tmp_path, keys.rows, lambda: None) as found:
+        assert list(found.before(keys.rows)) == [(10, 0), (11, 1), (12, 2)]
+    assert tried == [1, 2, 4]

@@ -30,6 +30,10 @@ THREADS = 1
 _MEMORY_SETTING, _DISK_SETTING = "memory_limit", "max_temp_directory_size"
 #: Bytes of the key file that the engine holds at once; at least two lines.
 _BUFFER_BYTES = 4 * 1024 * 1024
+#: Rows whose keys are folded together at first, and the most shares that the keys are folded in: where many repeat, a
+#: share takes more memory, and is made smaller when that is used up.
+SHARE_ROWS = 15_000_000
+SHARES_MAX = 64
 #: Repeats fetched at a time.
 _FETCH_ROWS = 20_000
 #: Seconds between two calls of `on_wait`.
@@ -41,13 +45,21 @@ CREATE TABLE keyed AS SELECT key, hash(key) AS hashed FROM read_csv(
     $path, header = true, auto_detect = false, columns = {'key': 'VARCHAR'}, delim = '\x01', quote = '', escape = '',
     new_line = '\\n', max_line_size = $line_bytes, buffer_size = $buffer_bytes)
 """
-_FIND = (
-    "CREATE TABLE shared AS SELECT hashed FROM keyed WHERE key >= ' ' GROUP BY hashed HAVING count(*) > 1",
-    """CREATE TABLE first AS SELECT hashed, key, min(rowid) AS row FROM keyed
-    WHERE key >= ' ' AND hashed IN (SELECT hashed FROM shared) GROUP BY hashed, key HAVING count(*) > 1""",
-    """CREATE TABLE repeat AS SELECT keyed.rowid AS row, first.row AS first
-    FROM keyed JOIN first USING (hashed, key) WHERE first.row < keyed.rowid ORDER BY keyed.rowid""",
-)
+# For one share of the hashes at a time: what the engine keeps of groups that it has written out grows with them.
+_SHARED = """
+CREATE OR REPLACE TABLE shared AS SELECT hashed FROM keyed
+    WHERE key >= ' ' AND hashed % $shares = $share GROUP BY hashed HAVING count(*) > 1
+"""
+_FIRST = """
+CREATE OR REPLACE TABLE first AS SELECT hashed, key, min(rowid) AS row FROM keyed
+    WHERE key >= ' ' AND hashed IN (SELECT hashed FROM shared) GROUP BY hashed, key HAVING count(*) > 1
+"""
+_FOUND = "CREATE OR REPLACE TABLE found (row BIGINT, first BIGINT)"
+_FIND = """
+INSERT INTO found SELECT keyed.rowid, first.row
+    FROM keyed JOIN first USING (hashed, key) WHERE first.row < keyed.rowid
+"""
+_ORDER = "CREATE OR REPLACE TABLE repeat AS SELECT row, first FROM found ORDER BY row"
 
 
 @contextmanager
@@ -104,8 +116,28 @@ def _find(database: DuckDBPyConnection, keys: Path, rows: int) -> None:
         raise ScratchFailed(
             f"the intermediate database of the fold took in {loaded} of {rows} rows; check free space of its folder"
         )
-    for statement in _FIND:
-        database.execute(statement)
+    from duckdb import OutOfMemoryException  # noqa: PLC0415 - as above
+
+    shares = -(-rows // SHARE_ROWS)
+    while True:
+        try:
+            _find_in(database, shares)
+        except OutOfMemoryException as error:
+            if shares >= SHARES_MAX or _DISK_SETTING in str(error):
+                raise
+            shares *= 2
+        else:
+            return
+
+
+def _find_in(database: DuckDBPyConnection, shares: int) -> None:
+    """Find the repeats among the keys that were taken in, in so many shares of them, from the beginning."""
+    database.execute(_FOUND)
+    for share in range(shares):
+        database.execute(_SHARED, {"shares": shares, "share": share})
+        database.execute(_FIRST)
+        database.execute(_FIND)
+    database.execute(_ORDER)
 
 
 def _run(database: DuckDBPyConnection, work: Callable[[], None], on_wait: Callable[[], None]) -> None:

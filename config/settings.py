@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import environment, redis_urls
+from config.drift_group import Reconciling
 from config.limit_groups import Keeping, Limits
 from config.message_group import Messages
 from config.redaction import redactor
@@ -28,6 +29,7 @@ GROUPS: tuple[type[BaseModel], ...] = (
     Watching,
     Polling,
     Submitting,
+    Reconciling,
     Working,
     Messages,
     Limits,
@@ -50,7 +52,9 @@ S = TypeVar("S", bound="Settings")
 
 
 # pydantic collects fields from the last base to the first, hence the reversed order.
-class Settings(Keeping, Limits, Messages, Working, Submitting, Polling, Watching, Storing, Places, BaseSettings):
+class Settings(
+    Keeping, Limits, Messages, Working, Reconciling, Submitting, Polling, Watching, Storing, Places, BaseSettings
+):
     """Every setting, checked. An instance made by hand depends on its arguments only; `load` reads the environment."""
 
     model_config = SettingsConfigDict(

@@ -36,4 +36,9 @@ class CommandLine:
         """
         result = self(*arguments)
         assert result.exit_code == 0, result.output
+        return self.document(result)
+
+    @staticmethod
+    def document(result: Result) -> Any:
+        """The JSON document that is all of a command's standard output."""
         return json.loads("\n".join(line for line in result.stdout.splitlines() if not _LOGGED.match(line)))

@@ -21,6 +21,7 @@ from tests.builders.line import Line, running_line
 from tests.builders.records import NOW
 from tests.builders.shapes import shape_of
 from worker.actors.attempts import Outcome, attempt_name, close_attempt, open_attempt, outcome_name
+from worker.actors.kept import Kept, collected_name, keep_collected, keep_upload, kept_name
 from worker.core.change import Change, Event
 from worker.core.records import AccountRecord, PartRecord, UploadRecord
 from worker.core.schema import SCHEMA_VERSION
@@ -64,6 +65,7 @@ def documents(folder: Path, redis_url: str, broker_url: str) -> dict[str, Any]:
             "account": _stored(line, "account", accounts()),
             "attempt": attempt,
             "outcome": outcome,
+            "kept": _kept(line),
             "manifest": {"completed": json.loads(manifest().dump())},
             "message": _messages(line),
             "event": _events(line),
@@ -99,6 +101,21 @@ def _attempts(line: Line) -> tuple[dict[str, Any], dict[str, Any]]:
         {"opened": read(attempt_name(part.token, 1))},
         {"accepted": read(outcome_name(part.token, 1)), "unspent": read(outcome_name(part.token, 2))},
     )
+
+
+def _kept(line: Line) -> dict[str, Any]:
+    storage, collected = line.plant.context.storage, parts()["collected"]
+    upload = uploads()["running"]
+    keep_upload(storage, Kept(upload, (parts()["pending"],)))
+    keep_collected(storage, collected)
+
+    def read(name: str) -> Any:
+        return json.loads(storage.read(name, 64_000))
+
+    return {
+        "upload": read(kept_name(upload.upload_id)),
+        "collected": read(collected_name(collected.upload_id, collected.index)),
+    }
 
 
 def _messages(line: Line) -> dict[str, Any]:

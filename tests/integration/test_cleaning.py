@@ -16,6 +16,7 @@ from tests.builders.intake_bench import IntakeBench, an_intake
 from tests.builders.records import a_part, an_attempt, an_upload, stored
 from tests.builders.stores import everything
 from worker.actors.attempts import attempt_name, outcome_name
+from worker.actors.kept import kept_name
 from worker.actors.names import input_name, manifest_name, raw_name, result_name, values_name, verdicts_name
 from worker.core import upload as core
 from worker.core.states import UploadState
@@ -236,6 +237,19 @@ def test_attempts_are_kept_longer_than_any_tombstone(cleaner: Cleaner) -> None:
     assert cleaner.walk_attempts() == 2
     assert list(cleaner.storage.list("attempts")) == []
     assert removed(cleaner, "attempt") == 2
+
+
+def test_what_is_kept_of_uploads_is_kept_as_long(cleaner: Cleaner) -> None:
+    """It stands as long as attempts do, and longer where the upload has a record; then it goes, whatever is in it."""
+    days = SETTINGS.retention_days + SETTINGS.tombstone_days
+    stored(cleaner.store, an_upload("alive", UploadState.ATTENTION, now=cleaner.store.now()))
+    for upload_id, age_days in (("young", days - 1), ("old", days + 1), ("alive", days + 1)):
+        cleaner.storage.create(kept_name(upload_id), b"{}")
+        path = cleaner.storage.local_path(kept_name(upload_id))
+        assert path is not None
+        os.utime(path, (time.time() - age_days * DAY_SECONDS,) * 2)
+    assert cleaner.walk_records() == 1
+    assert list(cleaner.storage.list("records")) == [kept_name("alive"), kept_name("young")]
 
 
 @pytest.mark.parametrize("kept", ["record", "tombstone", "unreadable"])

@@ -24,6 +24,7 @@ from tests.builders.records import a_part, an_upload, stored
 from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPACE
 from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
+from worker.core.drift.classes import DriftClass
 from worker.core.records import AccountRecord, Pause
 from worker.core.states import PartState, UploadState
 from worker.core.sweep import Sweep
@@ -33,6 +34,8 @@ from worker.exporter.server import REQUESTS_MAX, Exporter
 from worker.host.embedded import EmbeddedServer
 from worker.metric_families import PREFIX, PROCESS_FAMILIES
 from worker.store.census import WAITING_LANES
+from worker.store.findings import Kept, Replacement, replace_findings
+from worker.store.sweeps import write_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,21 +335,53 @@ def busy(store: Store) -> None:
     counters: dict[tuple[str, ...], int] = dict.fromkeys([*words, ("requests", "ipqs", "email", "accepted")], 1)
     store.commit(Change("counted", "", "main", details=None, counters=counters, accounts=(account,)))
     store.client.xadd("bulkverify:uploads", {"request": "{}"})
-    store.write_sweep("main", Sweep(began_at=BIRTH, complete=True, pages=1, jobs={"finished": 2}))
+    swept = Sweep(began_at=BIRTH, complete=True, pages=1, jobs={"finished": 2}, outcome="complete", seconds=1.5)
+    write_sweep(store, "main", swept, "ipqs")
+    replace_findings(store, "main", Kept(), Replacement((), {}))
 
 
 def test_the_remote_list_is_shown_as_the_last_complete_walk_saw_it(exporter: Exporter, store: Store) -> None:
     """Jobs by status come from complete walks only; an incomplete one leaves the time of the last complete one."""
-    store.write_sweep("main", Sweep(began_at=BIRTH, complete=True, pages=2, jobs={"finished": 51}, orphans=1))
+    write_sweep(store, "main", Sweep(began_at=BIRTH, complete=True, pages=2, jobs={"finished": 51}, orphans=1))
     page = scrape(exporter)
     assert page.value("remote_jobs", **MAIN, remote_status="finished") == 51
     assert page.value("remote_jobs", **MAIN, remote_status="running") == 0
     assert page.value("remote_orphan_jobs", **MAIN) == 1
-    store.write_sweep("main", Sweep(began_at=BIRTH + 60, pages=1, jobs={"finished": 50}))
+    write_sweep(store, "main", Sweep(began_at=BIRTH + 60, pages=1, jobs={"finished": 50}))
     page = scrape(exporter)
     assert not page.samples("remote_jobs")
     assert page.value("reconcile_last_timestamp_seconds", **MAIN) == BIRTH + 60
     assert page.value("reconcile_last_complete_timestamp_seconds", **MAIN) == BIRTH
+
+
+def test_a_search_leaves_what_the_last_sweep_came_to(exporter: Exporter, store: Store) -> None:
+    """A list that is not believed stays so until a sweep, not any walk, shows another one."""
+    sweep = Sweep(began_at=BIRTH, complete=True, pages=3, outcome="account_mismatch", seconds=2.5, unseen=4)
+    write_sweep(store, "main", sweep)
+    write_sweep(store, "main", Sweep(began_at=BIRTH + 60, complete=True, pages=1))
+    page = scrape(exporter)
+    assert page.value("reconcile_account_mismatch", **MAIN) == 1
+    assert page.value("reconcile_duration_seconds", **MAIN) == 2.5
+    assert page.value("reconcile_unseen_jobs", **MAIN) == 4
+    write_sweep(store, "main", Sweep(began_at=BIRTH + 120, complete=True, pages=3, outcome="complete"))
+    assert scrape(exporter).value("reconcile_account_mismatch", **MAIN) == 0
+
+
+def test_every_class_of_drift_is_shown_from_its_first_sweep_on(exporter: Exporter, store: Store) -> None:
+    """Open findings by class, those without any as 0; counters of all classes are there before anything happened."""
+    assert scrape(exporter).value("drift_repaired_total", **{"class": "stale_local"}) == 0
+    assert not scrape(exporter).samples("drift_open_findings")
+    counters: dict[tuple[str, ...], int] = {
+        ("drift_repaired", "stale_local"): 2,
+        ("drift_repair_seconds", "stale_local"): 90,
+    }
+    opened = {DriftClass.MISSING_REMOTE: 3}
+    replace_findings(store, "main", Kept(), Replacement((), opened, counters))
+    page = scrape(exporter)
+    assert page.value("drift_open_findings", **MAIN, **{"class": "missing_remote"}) == 3
+    assert page.value("drift_open_findings", **MAIN, **{"class": "stale_local"}) == 0
+    assert page.value("drift_repaired_total", **{"class": "stale_local"}) == 2
+    assert page.value("drift_repair_seconds_total", **{"class": "stale_local"}) == 90
 
 
 def run_counting_process(settings: Settings) -> None:

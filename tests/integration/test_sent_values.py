@@ -14,6 +14,7 @@ from worker.actors.names import sent_values
 from worker.core.change import Change
 from worker.core.retry import part_again
 from worker.core.states import PartState
+from worker.rows.errors import SplitDiffers
 from worker.storage.copies import local_file
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def test_another_staging_does_not_touch_the_values_of_a_part(line: Line, tmp_pat
     copy = local_file(context.storage, str(upload.input_object), folder)
     plain = plain_input(upload, copy, folder, context.limits)
     staged = stage_upload(upload, plain, folder, limits=context.limits, caps=(1,), on_progress=lambda _rows: None)
-    _, others = prepare._publish(context, upload, staged)
-    assert [other.rows for other in others] == [1, 1]
+    found = prepare._found(upload, staged, plain, prepare._index_name(upload, staged), ())
+    with pytest.raises(SplitDiffers):
+        prepare._publish(context, upload, staged, found)
     sent = step(line, part)
     assert (sent.state, [charge.rows for charge in line.ipqs.ledger]) == (PartState.SUBMITTED, [2])

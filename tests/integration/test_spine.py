@@ -230,11 +230,12 @@ def test_a_lost_job_is_found_again_by_its_token(tmp_path: Path, redis_url: str, 
 
 
 def test_an_attempt_that_redis_forgot_is_not_repeated(tmp_path: Path, redis_url: str, broker_url: str) -> None:
-    """With the records gone and the attempt in storage, the same upload ends with its first job's result, unpaid."""
+    """With nothing left but the attempt in storage, the same upload ends with its first job's result, unpaid."""
     with running_line(tmp_path, redis_url, broker_url) as line:
         upload_id = line.submit(line.file("list.csv", EMAILS), "whoisxml-main")
         line.finish(upload_id)
         line.plant.context.store.client.flushdb()
+        assert line.plant.context.storage.delete_prefix("records") == 1
         line.intake.prepare()
         assert line.submit(tmp_path / "list.csv", "whoisxml-main") == upload_id
         line.finish(upload_id)

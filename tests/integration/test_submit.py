@@ -259,7 +259,7 @@ def test_a_late_answer_resolves_a_part_that_was_given_up(line: Line) -> None:
 def test_an_answer_that_outlives_its_part_belongs_to_the_one_made_anew(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis is emptied and the list prepared again while its submit waits: the answer's job is the new part's."""
+    """Redis is emptied and the list asked for again while its submit waits: the answer's job is the new part's."""
     part = pending_part(line)
     connected = line.plant.context.accounts["ipqs-main"]
     send = connected.provider.submit
@@ -268,7 +268,8 @@ def test_an_answer_that_outlives_its_part_belongs_to_the_one_made_anew(
         accepted = send(submission)
         line.plant.context.store.client.flushdb()
         line.intake.prepare()
-        pending_part(line)
+        line.submit(line.folder / "list.csv", "ipqs-main", upload_id="one")
+        assert [part.state for part in line.parts("one")] == [PartState.INTENT]
         return accepted
 
     monkeypatch.setattr(connected.provider, "submit", forgetful)

@@ -50,7 +50,7 @@ def test_an_entry_of_a_later_version_is_still_told() -> None:
 def _decisions() -> set[str]:
     """The first argument of every `change(…)` and `Change(…)` in the core, where it is a literal."""
     found: set[str] = set()
-    for file in Path(str(worker.core.__file__)).parent.glob("*.py"):
+    for file in Path(str(worker.core.__file__)).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and _name(node.func) in {"change", "Change"}:
                 found |= {

@@ -179,6 +179,14 @@ def test_a_job_that_turns_up_after_all_goes_on(status: str, state: PartState) ->
     assert (part.state, part.reason, part.message) == (state, "", "")
 
 
+@pytest.mark.parametrize("status", ["finished", "running", "queued", "aborted", "unknown"])
+def test_a_job_that_is_done_again_goes_on(status: str) -> None:
+    """A part that was stopped because its job was not done any more waits until it is, and for nothing less."""
+    stopped = sent(state=PartState.QUARANTINED, lane=None, due_at=None, reason="status_regression")
+    change = rode_along(stopped, Seen(status), LATER, POLICY)
+    assert (None if change is None else change.parts[0].state) == (PartState.FINISHED if status == "finished" else None)
+
+
 def test_a_job_that_reappears_is_missing_no_more() -> None:
     """Once shown, the part's reason is gone."""
     lost = sent(reason="missing_remote", message="The provider does not show this job.")

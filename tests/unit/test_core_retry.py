@@ -73,6 +73,7 @@ def test_a_part_that_waits_is_due_at_once(part: PartRecord, state: PartState) ->
         a_part(state=P.QUARANTINED, reason="poison_part", attempt=an_attempt()),
         a_part(state=P.QUARANTINED, reason="poison_part", evidence=(JOB,)),
         a_part(state=P.QUARANTINED, reason="identity_collision"),
+        a_part(state=P.QUARANTINED, reason="result_expired"),
         a_part(state=P.QUARANTINED, reason="a_reason_of_a_later_version", remote_id="77"),
     ],
 )

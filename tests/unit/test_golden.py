@@ -16,6 +16,7 @@ from producers.request import parse
 from tests.builders.golden import GOLDEN, SHAPES, main
 from tests.builders.shapes import breaks, shape_of
 from worker.actors.attempts import Outcome, outcome_name, outcome_of
+from worker.actors.kept import collected_name, kept_collected, kept_name, kept_upload
 from worker.actors.names import kept_index, sent_values
 from worker.broker.newer import for_newer
 from worker.core.change import Change
@@ -185,6 +186,26 @@ def test_outcomes_of_attempts_mean_what_they_meant(version: str, tmp_path: Path)
     assert outcome_of(storage, "bv-token", 1) == Outcome(unspent="throttled")
     attempt = upgraded("attempt", golden(version, "attempt")["opened"])
     assert {"upload_id", "part", "account", "token", "attempt", "rows", "digest", "at", "over_at"} <= attempt.keys()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_kept_of_an_upload_means_what_it_meant(version: str, tmp_path: Path) -> None:
+    """From storage an upload, its parts and the verdicts of one are made again as they were."""
+    storage = open_storage(tmp_path.as_uri())
+    known = golden(version, "kept")
+    upload_id, collected = known["upload"]["upload"]["upload_id"], known["collected"]
+    storage.create(kept_name(upload_id), json.dumps(known["upload"]).encode())
+    kept = kept_upload(storage, upload_id)
+    assert kept is not None
+    assert (kept.upload.upload_id, kept.upload.version, [part.index for part in kept.parts]) == (upload_id, 0, [0])
+    assert kept.parts[0].state is PartState.PENDING
+    born = kept.parts[0].model_copy(update={"index": collected["index"], "token": collected["token"]})
+    storage.create(collected_name(born.upload_id, born.index), json.dumps(collected).encode())
+    assert kept_collected(storage, born) is None
+    storage.create(collected["verdicts_object"], b"")
+    part = kept_collected(storage, born)
+    assert part is not None
+    assert (part.state, part.verdicts_digest) == (PartState.COLLECTED, collected["verdicts_digest"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -144,6 +144,7 @@ class Remembered:
     watermark: int | None
     #: Where the account spoke to: elsewhere the attempt's job cannot be found.
     service: str | None
+    method: str | None
     outcome: Outcome | None
 
 
@@ -170,6 +171,7 @@ def remembered_attempt(storage: Storage, token: str, number: int) -> Remembered:
         over_at=_seconds(told.get("over_at")),
         process=None if told.get("process") is None else str(told["process"]),
         service=None if told.get("service") is None else str(told["service"]),
+        method=None if told.get("method") is None else str(told["method"]),
         watermark=told["watermark"] if isinstance(told.get("watermark"), int) else None,
         outcome=outcome_of(storage, token, number),
     )

@@ -9,6 +9,7 @@ import structlog
 
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_found
+from worker.actors.kept import keep_collected
 from worker.actors.names import raw_name, result_raw_name, segment_name, sent_values, verdicts_name
 from worker.actors.shell import keeping, lease, step
 from worker.core import part as core
@@ -198,6 +199,7 @@ def _collected(
         )
     )
     part = change.parts[0]
+    keep_collected(context.storage, part)
     if before.provisional:
         close_found(context.storage, before, part.remote_id or "")
     lag_seconds = max(now - (part.remote_finished_at or now), 0.0)

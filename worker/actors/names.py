@@ -15,9 +15,11 @@ NAME_CHARACTERS_MAX = 80
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-#: Below it lies what is staged of each upload, and below the other each token's attempts to spend.
+#: Below it lies what is staged of each upload, below the second each token's attempts to spend, and below the third
+#: what is kept of each upload for as long as these.
 STAGING_FOLDER = "uploads"
 ATTEMPTS_FOLDER = "attempts"
+RECORDS_FOLDER = "records"
 #: Hexadecimal digits of a content's digest that tell the rows of one request, or of one staging, from those of another.
 _CONTENT_DIGITS = 16
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from producers.content import ContentDigest
+from worker.actors.kept import Kept, keep_upload, kept_name, kept_upload
 from worker.actors.list_staging import check_unchanged, obstacles_to_pulling, plain_input, stage_upload
-from worker.actors.names import index_name, input_name, values_name
+from worker.actors.names import index_name, input_name, sent_values, values_name
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.quota import Day, over_quota
@@ -14,7 +15,7 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import PART_LANES, Lane, PartState
 from worker.core.token import part_token
-from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable
+from worker.rows.errors import InputError, ScratchFailed, SourceUnavailable, SplitDiffers
 from worker.rows.index import index_digest
 from worker.rows.scratch import scratch_errors
 from worker.sources import STAGING_FACTOR, open_input
@@ -23,6 +24,7 @@ from worker.storage.copies import local_file
 from worker.store.errors import OverQuota
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from worker.context import Context
@@ -68,13 +70,14 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
                 on_progress=lambda rows: keeper.progress(staged_rows=rows),
             )
             obstacles = obstacles_to_pulling(upload, staged, plain)
-            index, parts = _publish(context, upload, staged)
+            found = _found(upload, staged, plain, _index_name(upload, staged), obstacles)
+            parts = _publish(context, preparing.uploads[0], staged, found)
             failure = None
-        except (InputError, SourceUnavailable, StorageError, ScratchFailed) as error:
+        except (InputError, SourceUnavailable, SplitDiffers, StorageError, ScratchFailed) as error:
             failure = error
     now = context.store.now()
     if failure is None:
-        found, safety = _found(upload, staged, plain, index, obstacles), context.settings.safety_look_seconds
+        safety = context.settings.safety_look_seconds
         rows_max = context.settings.rows_per_day_max(upload.producer)
         try:
             keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
@@ -106,17 +109,40 @@ def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
     return local_file(context.storage, name, folder)
 
 
-def _publish(context: Context, upload: UploadRecord, staged: Staged) -> tuple[str, list[PartRecord]]:
-    """Keep the row index and the parts; the index's name, and the parts' records."""
+def _index_name(upload: UploadRecord, staged: Staged) -> str:
     with scratch_errors(staged.index):
-        index = index_name(upload.upload_id, index_digest(staged.index))
-    context.storage.put_file(index, staged.index)
-    return index, [_part(context, upload, part) for part in staged.parts]
+        return index_name(upload.upload_id, index_digest(staged.index))
+
+
+def _publish(context: Context, upload: UploadRecord, staged: Staged, found: core.Prepared) -> list[PartRecord]:
+    """Put everything into storage that the parts need; last what is kept of the upload, which is then whole.
+
+    Raises `StorageError`, and `SplitDiffers` when its id was split in another way before, some of which may be paid.
+    """
+    parts = [_part(context, upload, part) for part in staged.parts]
+    _check_split(context, upload.upload_id, parts)
+    context.storage.put_file(found.index_object, staged.index)
+    for part, record in zip(staged.parts, parts, strict=True):
+        context.storage.put_file(sent_values(record), part.path)
+    now = context.store.now()
+    (running,) = core.prepared(upload, found, parts, now, context.settings.safety_look_seconds).uploads
+    if not keep_upload(context.storage, Kept(running, tuple(parts))):
+        _check_split(context, upload.upload_id, parts)
+    return parts
+
+
+def _check_split(context: Context, upload_id: str, parts: Sequence[PartRecord]) -> None:
+    kept = kept_upload(context.storage, upload_id)
+    if kept is not None and not kept.splits_as(parts):
+        raise SplitDiffers(
+            f"{kept_name(upload_id)} tells of a list of this id that was split into {len(kept.parts):,} other parts, "
+            f"which may be paid for; now there are {len(parts):,}. Set the rows of a part as they were then "
+            "(max_part_rows of the account), or submit the list with another upload_id."
+        )
 
 
 def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecord:
     values = values_name(upload.upload_id, part.index, part.sha256)
-    context.storage.put_file(values, part.path)
     now = context.store.now()
     token = part_token(
         installation_id=context.settings.installation_id,

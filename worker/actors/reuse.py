@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from worker.actors.attempts import attempt_name
+from worker.actors.kept import keep_collected
 from worker.actors.names import segment_name, verdicts_name
 from worker.actors.shell import keeping, lease
 from worker.core import reuse as core
@@ -104,11 +105,12 @@ def _take_over(context: Context, part: PartRecord, upload: UploadRecord, source:
         keeper.conclude(lambda record: blocked(record, now, reason) if missing else hold(record, now, reason, now))
         return
     objects = copied
-    keeper.conclude(
+    taken = keeper.conclude(
         lambda record: core.reuse(
             record, source, now, verdicts_object=objects.verdicts_object, segments=objects.segments
         )
     )
+    keep_collected(context.storage, taken.parts[0])
     context.nudge(part.upload_id)
 
 

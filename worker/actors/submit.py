@@ -31,8 +31,9 @@ from worker.core.blocked import blocked, blocked_seconds, tried
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.records import Attempt
+from worker.core.resolve import COLLISION_REASON
 from worker.core.schedule import backoff_seconds, next_look_seconds
-from worker.core.search import unresolved
+from worker.core.search import UNRESOLVED_REASON, unresolved
 from worker.core.states import Lane, PartState
 from worker.core.token import matching
 from worker.providers.errors import (
@@ -240,7 +241,7 @@ def _searched_for(part: PartRecord, known: Remembered, now: float) -> Change:
     )
     part = part.model_copy(update={"attempt": attempt, "attempts": known.number, "watermark": known.watermark})
     message = f"Attempt {known.number} of this part was recorded and its outcome is not known."
-    return unresolved(part, now, "unresolved_attempt", message, look_at=now)
+    return unresolved(part, now, UNRESOLVED_REASON, message, look_at=now)
 
 
 def _spend(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
@@ -335,7 +336,7 @@ def _write(context: Context, part: PartRecord, change: Change) -> None:
             _write(context, part, change)
             return
         how, now = "another_parts_id", context.store.now()
-        change = core.quarantine(part, now, "identity_collision", str(taken), remote_id=taken.remote_id, how=how)
+        change = core.quarantine(part, now, COLLISION_REASON, str(taken), remote_id=taken.remote_id, how=how)
         context.apply(change)
     if change.parts[0].lane is None:
         context.nudge(change.upload_id)

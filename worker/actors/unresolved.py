@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.actors.accounts import kept_back, pause_account, write_account
+from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_followed
 from worker.actors.walk import walk
-from worker.core.account import begin_walk, end_walk, renew_walk
-from worker.core.records import Lease
-from worker.core.search import Grounds, SearchRules, displaced, judge, look_again, wait_for_walk
+from worker.actors.walk_turn import WalkTurn
+from worker.core.search import Grounds, SearchRules, displaced, judge, look_again, settled, wait_for_walk
 from worker.core.states import Lane, PartState
 from worker.core.sweep import Sweep
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.storage import StorageError
 from worker.store.errors import Stale, Taken, Unreadable
+from worker.store.sweeps import write_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,6 @@ log = structlog.get_logger()
 
 #: Seconds before a part's look that it may be taken early, when a walk for it is made anyway.
 EARLY_SECONDS = 0.5
-#: Lease of a walk, seconds: when its process is gone another may begin. It outlasts the wait for a token and a call.
-WALK_SECONDS = 300.0
-#: Seconds after which a walk that goes on has its lease renewed.
-WALK_RENEW_SECONDS = 60.0
 #: Times a job that was found by its time is given up again when its part is written by others meanwhile.
 GIVE_WAY_TRIES = 10
 
@@ -56,7 +52,7 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
     if waiting is not None:
         _apply(context, look_again(part, now, rules, named=named, not_before=waiting.until))
         return
-    turn = _WalkTurn(context, connected, now)
+    turn = WalkTurn(context, connected, now)
     if not turn.begin():
         # Somebody walks it already, and will decide about this part too.
         _apply(context, wait_for_walk(part, now, rules))
@@ -67,33 +63,8 @@ def search(context: Context, connected: Connected, part: PartRecord) -> None:
         turn.end()
 
 
-class _WalkTurn:
-    """The turn to walk an account's list, under a lease that lasts as long as the walk goes on."""
-
-    def __init__(self, context: Context, connected: Connected, now: float) -> None:
-        self._context = context
-        self._connected = connected
-        self._lease = Lease(owner=context.process, until=now + WALK_SECONDS)
-
-    def begin(self) -> bool:
-        now = self._lease.until - WALK_SECONDS
-        return write_account(self._context, self._connected, lambda record: begin_walk(record, self._lease, now))
-
-    def go_on(self) -> None:
-        """Renew the lease if that is due."""
-        lease, until = self._lease, self._context.store.now() + WALK_SECONDS
-        if until - lease.until < WALK_RENEW_SECONDS:
-            return
-        renewed = Lease(owner=lease.owner, until=until)
-        if write_account(self._context, self._connected, lambda record: renew_walk(record, lease, renewed)):
-            self._lease = renewed
-
-    def end(self) -> None:
-        write_account(self._context, self._connected, lambda record: end_walk(record, self._lease))
-
-
 def _walk_for(
-    context: Context, connected: Connected, part: PartRecord, rules: SearchRules, turn: _WalkTurn, *, named: bool
+    context: Context, connected: Connected, part: PartRecord, rules: SearchRules, turn: WalkTurn, *, named: bool
 ) -> None:
     now = context.store.now()
     sweep = Sweep(began_at=now)
@@ -101,7 +72,8 @@ def _walk_for(
     alive = attempts_alive(context, connected)
     try:
         until = _until(part, connected, now, rules, named=named)
-        walked = walk(context, connected, sweep, until=until, going_on=turn.go_on)
+        thorough = is_to_be_proven(context, connected)
+        walked = walk(context, connected, sweep, thorough=thorough, until=until, going_on=turn.go_on)
     except ProviderError as error:
         not_before = context.store.now() + (error.retry_after_seconds or 0.0)
         if not isinstance(error, OwnRateReached):
@@ -110,7 +82,7 @@ def _walk_for(
         _look_again(context, part.part_id, rules, named=named, not_before=not_before)
         return
     if sweep.complete:
-        context.store.write_sweep(part.account, sweep)
+        write_sweep(context.store, part.account, sweep)
     decide(context, connected, walked, alive)
     seconds = time.monotonic() - began
     context.metrics.stage_finished("search", provider=part.provider, account=part.account, kind="", seconds=seconds)
@@ -132,6 +104,14 @@ def _until(part: PartRecord, connected: Connected, now: float, rules: SearchRule
     if not named or not connected.provider.capabilities.list_newest_first or part.attempt is None:
         return None
     return part.watermark if now < part.attempt.over_at + rules.settle_seconds else None
+
+
+def is_to_be_proven(context: Context, connected: Connected) -> bool:
+    """Whether a walk that begins now may prove that some open attempt has no job: its job would have appeared."""
+    account = context.store.account(connected.account.name, connected.account.provider)
+    rules, named, now = search_rules(context.settings), connected.is_named(account), context.store.now()
+    attempts = (part.attempt for part in _open_attempts(context, connected))
+    return any(attempt is not None and settled(attempt, rules, named=named) <= now for attempt in attempts)
 
 
 def attempts_alive(context: Context, connected: Connected) -> frozenset[str]:

@@ -60,6 +60,14 @@ JSON_DOCUMENTS = (
         "upload_id state outcome message part rows_most code evidence",
     ),
     (
+        "`recover`",
+        "one",
+        (
+            "dry_run uploads uploads_known parts rows credits_safe credits_unclear parts_unsent_stopped "
+            "parts_unsent_going_on to_ask_again failures code"
+        ),
+    ),
+    (
         "`accounts`",
         "a list of accounts",
         "account provider active_parts active_parts_max rows_today budget credits credits_at durations pauses",

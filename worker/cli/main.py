@@ -53,6 +53,9 @@ SECTIONS = (
             LazyCommand("cancel", "worker.cli.cancel:cancel", "Spend nothing more on uploads."),
             LazyCommand("retry", "worker.cli.retry:retry", "Bring uploads that stopped back to work."),
             LazyCommand("resolve", "worker.cli.resolve:resolve", "Decide about parts in quarantine."),
+            LazyCommand(
+                "recover", "worker.cli.recover.command:recover", "Make uploads again that Redis has lost, from storage."
+            ),
         ),
     ),
     Section(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from worker.core.drift.classes import DriftClass
 from worker.core.line import urgent_at
 from worker.core.part import change
 from worker.core.states import PartState
@@ -16,9 +17,6 @@ from worker.core.states import PartState
 if TYPE_CHECKING:
     from worker.core.change import Change
     from worker.core.records import PartRecord
-
-#: Why a part that waits like this is told of once more.
-UNCOLLECTED_RESULT = "uncollected_result"
 
 
 def result_ends_at(part: PartRecord, retention_seconds: float | None) -> float | None:
@@ -34,10 +32,12 @@ def warned(waiting: Change, now: float, retention_seconds: float | None) -> Chan
     if part.state is not PartState.FINISHED or part.result_ends_at is not None or urgent is None or now < urgent:
         return waiting
     ends_at = result_ends_at(part, retention_seconds)
-    told = change("result_at_risk", part.model_copy(update={"result_ends_at": ends_at}), reason=UNCOLLECTED_RESULT)
+    told = change(
+        "result_at_risk", part.model_copy(update={"result_ends_at": ends_at}), reason=DriftClass.UNCOLLECTED_RESULT
+    )
     return replace(
         told,
         stand=waiting.stand,
         details={"until": ends_at, "waits_for": part.reason, "message": part.message},
-        counters={("drift", UNCOLLECTED_RESULT): 1},
+        counters={("drift", DriftClass.UNCOLLECTED_RESULT): 1},
     )

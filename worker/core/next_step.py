@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from worker.core.account import Paused, pause_of
 from worker.core.cancel import NOT_COLLECTED, is_surely_paid
+from worker.core.drift.classes import DriftClass
 from worker.core.part import TURN_REASONS
 from worker.core.records import UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
@@ -147,7 +148,7 @@ def ways_out(part: PartRecord) -> tuple[str, ...]:
     if part.remote_id is not None or not (part.attempt or part.evidence):
         return f"bulkverify retry {part.upload_id}", give_up
     # In a collision the id that was named last belongs to another part.
-    trusted = part.possible_jobs if part.reason != "identity_collision" else ()
+    trusted = part.possible_jobs if part.reason != DriftClass.IDENTITY_COLLISION else ()
     adopt = f"bulkverify resolve {part.part_id} --adopt {trusted[-1] if trusted else 'REMOTE_ID'}"
     resubmit = f"bulkverify resolve {part.part_id} --resubmit --yes-spend {part.rows}"
     return (resubmit, adopt, give_up) if part.reason == "absent" and not trusted else (adopt, resubmit, give_up)

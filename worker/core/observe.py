@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.core.blocked import blocked_seconds, tried
 from worker.core.change import Change, Event
+from worker.core.drift.classes import DriftClass
 from worker.core.durations import measured
 from worker.core.part import change, quarantine
 from worker.core.schedule import PollPolicy, next_look_seconds
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: Looks in a row in which the provider did not know the job, before that is an alarm.
 MISSING_LOOKS_MAX = 10
 #: Why a part waits, or is given to a person, whose job the provider does not show.
-MISSING_REASON = "missing_remote"
+MISSING_REASON = str(DriftClass.MISSING_REMOTE)
 #: A look that only rides along is written when it moves the next one by at least this fraction of the wait.
 REACH_FRACTION = 0.5
 #: Least growth of the progress fraction that is worth an event to applications.
@@ -83,9 +84,9 @@ def rode_along(part: PartRecord, seen: Seen, now: float, policy: PollPolicy, ter
     """What a look means for a part that was not due; `None` when it neither shows anything new nor moves the next look.
 
     A part whose next look is about to come saves it, and one that is looked at more often from now on comes earlier.
-    One that was given to a person because its job was not shown goes on: the job turned up.
+    One that was given to a person because its job was not shown, or not done any more, goes on: it is now.
     """
-    if part.state is PartState.QUARANTINED and part.reason == MISSING_REASON:
+    if part.state is PartState.QUARANTINED and _is_over(part.reason, seen):
         return observed(part, seen, now, policy, terms)
     if part.state is not PartState.SUBMITTED:
         return None
@@ -94,6 +95,11 @@ def rode_along(part: PartRecord, seen: Seen, now: float, policy: PollPolicy, ter
     if after.due_at is None or after.state is not PartState.SUBMITTED or change.details is not None:
         return change
     return change if abs(after.due_at - due_at) >= REACH_FRACTION * (after.due_at - now) else None
+
+
+def _is_over(reason: str, seen: Seen) -> bool:
+    """Whether what the list shows ends the reason for which a part was given to a person."""
+    return reason == MISSING_REASON or (reason == DriftClass.STATUS_REGRESSION and seen.status == "finished")
 
 
 def _finished(part: PartRecord, seen: Seen, now: float, policy: PollPolicy) -> Change:
@@ -121,14 +127,19 @@ def _aborted(part: PartRecord, seen: Seen, now: float) -> Change:
         # It has no values that could tell whether it was the part's.
         return disown(part, now, shared=None)
     failed = part.moved(
-        PartState.FAILED, now, remote_word=seen.word, looks=part.looks + 1, reason="remote_aborted", message=message
+        PartState.FAILED,
+        now,
+        remote_word=seen.word,
+        looks=part.looks + 1,
+        reason=str(DriftClass.REMOTE_ABORTED),
+        message=message,
     )
     return change(
         "aborted",
         failed,
-        reason="remote_aborted",
+        reason=failed.reason,
         details={"word": seen.word, "message": message},
-        counters={("drift", "remote_aborted"): 1},
+        counters={("drift", DriftClass.REMOTE_ABORTED): 1},
     )
 
 
@@ -146,7 +157,7 @@ def _look_again(part: PartRecord, seen: Seen, now: float, due_at: float) -> Chan
         looks=part.looks + 1,
         observed_at=now,
         progressed_at=now if progress > before or seen.word != part.remote_word else part.progressed_at,
-        reason="unknown_status" if seen.status == "unknown" else "",
+        reason=str(DriftClass.UNKNOWN_STATUS) if seen.status == "unknown" else "",
         message="",
         tries=0,
     )
@@ -187,7 +198,7 @@ def not_seen(part: PartRecord, now: float, policy: PollPolicy, terms: Terms = AL
         return disown(part, now, shared=None)
     unseen_seconds = now - (part.observed_at or part.submitted_at or now)
     if unseen_seconds >= policy.missing_seconds and looks >= MISSING_LOOKS_MAX and not part.provisional:
-        message = f"The provider has accepted job {part.remote_id} and not shown it for {unseen_seconds / 3600:,.0f} h."
+        message = not_shown_message(part, unseen_seconds)
         return quarantine(part.model_copy(update={"looks": looks}), now, MISSING_REASON, message)
     waiting = part.moved(
         PartState.SUBMITTED,
@@ -198,3 +209,8 @@ def not_seen(part: PartRecord, now: float, policy: PollPolicy, terms: Terms = AL
         message="The provider does not show this job." if reason == MISSING_REASON else part.message,
     )
     return change("not_seen", waiting, reason=reason, details={} if reason != part.reason else None)
+
+
+def not_shown_message(part: PartRecord, unseen_seconds: float) -> str:
+    """What a person is told of a part whose job is not shown."""
+    return f"The provider has accepted job {part.remote_id} and not shown it for {unseen_seconds / 3600:,.0f} h."

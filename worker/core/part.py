@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.core.budget import budget_day
 from worker.core.change import Budget, Change, Claim, Entry, Event, Guard
+from worker.core.drift.classes import DriftClass
 from worker.core.errors import IllegalMove
 from worker.core.line import stand
 from worker.core.records import Evidence
@@ -154,8 +155,7 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     """
     if part.state in {PartState.FAILED, PartState.CANCELLED} and not part.credits_committed:
         return _charged_late(part, remote_id, how, now)
-    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
-    if open_attempt or part.provisional or part.state in PART_UNSPENT:
+    if lacks_its_job(part):
         return submitted(part, remote_id, how, now, look_at=look_at)
     if any(known.remote_id == remote_id for known in part.evidence):
         return None
@@ -163,11 +163,19 @@ def learn(part: PartRecord, remote_id: str, how: str, now: float, *, look_at: fl
     return change(
         "duplicate_remote",
         kept,
-        reason="duplicate_remote",
+        reason=str(DriftClass.DUPLICATE_REMOTE),
         ledger={Entry.WASTED: part.rows},
         details={"remote_id": remote_id, "how": how},
-        counters={("drift", "duplicate_remote"): 1},
+        counters={("drift", DriftClass.DUPLICATE_REMOTE): 1},
     )
+
+
+def lacks_its_job(part: PartRecord) -> bool:
+    """Whether a job that is certainly the part's is the first one, and no second charge."""
+    open_attempt = part.attempt is not None and part.state in {PartState.INTENT, PartState.QUARANTINED}
+    never_had_one = part.attempt is None and not part.possible_jobs and not part.credits_committed
+    stopped_unsent = never_had_one and part.state is PartState.QUARANTINED
+    return open_attempt or stopped_unsent or part.provisional or part.state in PART_UNSPENT
 
 
 def _charged_late(part: PartRecord, remote_id: str, how: str, now: float) -> Change:
@@ -294,7 +302,7 @@ def collected(
         verdicts_digest=verdicts_digest,
         segments=segments,
         reuse_key=part.reuse_key if reuse_key == part.reuse_key else "",
-        reason="" if same_values else "row_mismatch",
+        reason="" if same_values else str(DriftClass.ROW_MISMATCH),
         message="" if same_values else "The provider's rows are not exactly the values that were sent.",
     )
     return change(
@@ -304,7 +312,7 @@ def collected(
         ledger=_spent(part) if part.provisional else {},
         details={"rows": part.rows, "rows_returned": rows_returned, "segments": _told(segments)}
         | ({"account_rules": account_rules} if account_rules else {}),
-        counters={} if same_values else {("drift", "row_mismatch"): 1},
+        counters={} if same_values else {("drift", DriftClass.ROW_MISMATCH): 1},
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core import upload as uploads
+from worker.core.drift.classes import DriftClass
 from worker.core.retry import rows_paid
 from worker.core.states import PartState
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 BY_OPERATOR = "operator"
 #: Why a part has failed that a person gave up.
 GIVEN_UP = "given_up"
+#: Why a part is in quarantine whose remote id is another part's too.
+COLLISION_REASON = str(DriftClass.IDENTITY_COLLISION)
 #: Why a part is in quarantine whose own worker wrote that: its request is over, whatever came of it.
-REQUEST_OVER = frozenset({"identity_collision"})
+REQUEST_OVER = frozenset({COLLISION_REASON})
 
 
 @dataclass(frozen=True, slots=True)

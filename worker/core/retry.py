@@ -15,6 +15,7 @@ from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.account import lift
 from worker.core.change import Change
+from worker.core.drift.classes import DriftClass
 from worker.core.observe import MISSING_REASON
 from worker.core.part import TURN_REASONS
 from worker.core.states import PART_UNSPENT, PartState, UploadState
@@ -30,9 +31,18 @@ UPLOAD_ID_CHARACTERS_MAX = 100
 _FOLLOW_UP = re.compile(r"(.+)\.r[1-9][0-9]{0,3}")
 #: Sources that can be read once more. A list that came inside its request is not kept in the record.
 SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
-#: Why a part is in quarantine that can go on without anybody's judgement: its step crashed too often, nobody saw its
-#: job for long, or its values were found damaged, which are looked at once more.
-QUARANTINE_REASONS = frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON})
+#: Why a part is in quarantine whose job was not what it should be: it goes on with that job, and with no other.
+_JOB_REASONS = frozenset(
+    map(str, (DriftClass.IDENTITY_COLLISION, DriftClass.STATUS_REGRESSION, DriftClass.RESULT_EXPIRED))
+)
+#: Why a part is in quarantine that was made again after Redis was lost, and that nothing was ever spent for.
+UNSENT_REASON = "recovered_unsent"
+#: Why a part is in quarantine that can go on when a person wants it to, with the job that it has: its step crashed too
+#: often, nobody saw its job for long, or the job was not what it should be; or it never had one: nothing was sent
+#: before Redis was lost, or its values were found damaged, which are looked at once more.
+QUARANTINE_REASONS = (
+    frozenset({"poison_part", "attempts_exhausted", "values_damaged", MISSING_REASON, UNSENT_REASON}) | _JOB_REASONS
+)
 #: Why an account is paused that stays so: its provider asked to be left alone.
 PAUSES_KEPT = frozenset({"throttled"})
 
@@ -174,7 +184,7 @@ def _released(part: PartRecord) -> PartState | None:
     if part.reason not in QUARANTINE_REASONS or part.attempt is not None:
         return None
     if part.remote_id is None:
-        return None if rows_paid(part) else PartState.PENDING
+        return None if part.reason in _JOB_REASONS or rows_paid(part) else PartState.PENDING
     return PartState.SUBMITTED if part.finished_at is None else PartState.FINISHED
 
 

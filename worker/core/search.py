@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from worker.core import part as parts
+from worker.core.drift.classes import DriftClass
 from worker.core.records import Absence
 from worker.core.states import PartState
 
@@ -53,6 +54,8 @@ NOBODYS: Mapping[str, object] = {
 #: Seconds after its submit within which a job that the list shows answers to its id at last.
 ANSWERS_WITHIN_SECONDS = 3_600.0
 
+#: Why a part waits whose attempt has no known outcome.
+UNRESOLVED_REASON = str(DriftClass.UNRESOLVED_ATTEMPT)
 #: How a remote id was learned that was found by the time of its job alone.
 BY_TIME = "time"
 
@@ -171,7 +174,7 @@ def look_again(part: PartRecord, now: float, rules: SearchRules, *, named: bool,
     if now < settled_at < due_at:
         due_at = max(settled_at, now + rules.floor_seconds)
     # A worker that died has not said why its attempt is open.
-    reason = part.reason or "unresolved_attempt"
+    reason = part.reason or UNRESOLVED_REASON
     again = part.moved(PartState.INTENT, now, due_at=max(due_at, not_before), searches=part.searches + 1, reason=reason)
     first = part.searches == 0
     return parts.change("search_again", again, reason=reason, details={"until": due_at} if first else None)
@@ -333,7 +336,7 @@ def displaced(part: PartRecord, now: float) -> Change:
 def _reopened(part: PartRecord, now: float, message: str, *, shared: float | None = None) -> Change:
     remote_id = part.remote_id or ""
     excluded = (*part.excluded, remote_id)
-    reopened = part.moved(PartState.INTENT, now, excluded=excluded, reason="unresolved_attempt", message=message)
+    reopened = part.moved(PartState.INTENT, now, excluded=excluded, reason=UNRESOLVED_REASON, message=message)
     return parts.change(
         "disown",
         reopened.model_copy(update=NOBODYS),

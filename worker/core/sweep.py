@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from worker.core.drift.classes import ACCOUNT_MISMATCH
 from worker.core.observe import Seen, Terms, rode_along
 from worker.core.part import learn
 
@@ -14,12 +16,26 @@ if TYPE_CHECKING:
     from worker.core.schedule import PollPolicy
 
 
+class SweepOutcome(StrEnum):
+    """What came of a sweep."""
+
+    COMPLETE = "complete"
+    #: Some of the list was not read, or jobs slipped while it was.
+    INCOMPLETE = "incomplete"
+    #: The list leaves out so many jobs that it is not believed; see `worker.core.drift.breaker`.
+    ACCOUNT_MISMATCH = ACCOUNT_MISMATCH
+
+
 @dataclass(slots=True)
 class Sweep:
     """The tally of one walk. Nothing may be concluded from what an incomplete walk did not show."""
 
     began_at: float
+    #: Whether every page was read, and as many jobs were seen as the provider counts.
     complete: bool = False
+    #: Whether besides no job can have slipped from one page to another unseen: what was not shown is not there.
+    proven: bool = False
+    #: List calls of this walk; pages that an earlier one has kept cost none.
     pages: int = 0
     #: Jobs by normalised status; a job that moved to another page meanwhile counts once.
     jobs: dict[str, int] = field(default_factory=dict)
@@ -27,6 +43,11 @@ class Sweep:
     ours: int = 0
     #: Jobs that carry one of our tokens and belong to no part.
     orphans: int = 0
+    #: Live jobs that it was to show and has not; the next sweep then finds out whether they are there.
+    unseen: int = 0
+    #: A word of `SweepOutcome`, empty for a walk that only searched; and how long it took, seconds.
+    outcome: str = ""
+    seconds: float = 0.0
 
     def count(self, status: str) -> None:
         """One more job of this status."""

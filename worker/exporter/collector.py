@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from worker.core.account import Paused, pause_of
 from worker.core.change import Entry
+from worker.core.drift.classes import ACCOUNT_MISMATCH, DriftClass
 from worker.core.records import Pause
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 from worker.exporter import families as f
@@ -167,6 +168,7 @@ def _add_account(page: Page, account: AccountFigures, provider: str, now: float)
     page.add(f.ACTIVE, account.active, *names)
     page.add(f.OPEN_ATTEMPTS, account.intents, *names)
     _add_sweep(page, account.sweep, names)
+    _add_drift(page, account.drift, names)
     page.add(f.BUDGET_USED, account.budget_used_rows, *names)
     record = account.record
     for what in Paused:
@@ -185,10 +187,21 @@ def _add_sweep(page: Page, sweep: Mapping[str, str], names: tuple[str, str]) -> 
     page.add(f.SWEEP_AT, float(sweep["at"]), *names)
     page.add(f.SWEEP_COMPLETE_AT, float(sweep.get("complete_at") or 0), *names)
     page.add(f.SWEEP_PAGES, int(sweep["pages"]), *names)
+    page.add(f.SWEEP_PROVEN, int(sweep.get("proven", 0)), *names)
+    if "outcome" in sweep:
+        page.add(f.SWEEP_SECONDS, float(sweep["seconds"]), *names)
+        page.add(f.SWEEP_UNSEEN, int(sweep["unseen"]), *names)
+        page.add(f.SWEEP_MISMATCH, int(sweep["outcome"] == ACCOUNT_MISMATCH), *names)
     if sweep["complete"] == "1":
         page.add(f.REMOTE_ORPHANS, int(sweep["orphans"]), *names)
         for status in RemoteStatus:
             page.add(f.REMOTE_JOBS, int(sweep.get(f"jobs:{status}", 0)), *names, status)
+
+
+def _add_drift(page: Page, drift: Mapping[str, str], names: tuple[str, str]) -> None:
+    """Open findings; every class once a sweep has compared."""
+    for found in DriftClass if drift else ():
+        page.add(f.DRIFT_OPEN, int(drift.get(f"open:{found}", 0)), *names, found)
 
 
 def _add_server(page: Page, figures: Figures) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.core.drift.classes import DriftClass
 from worker.metric_families import Family
 
 _ACCOUNT = ("provider", "account")
@@ -102,6 +103,31 @@ SWEEP_COMPLETE_AT = Family(
     _ACCOUNT,
 )
 SWEEP_PAGES = Family("reconcile_pages", "gauge", "Pages that the last walk read.", "pages", _ACCOUNT)
+SWEEP_SECONDS = Family("reconcile_duration_seconds", "gauge", "How long the last sweep took.", "seconds", _ACCOUNT)
+SWEEP_PROVEN = Family(
+    "reconcile_proven",
+    "gauge",
+    "Whether the last walk proves of what it did not show that it is not there: 1 or 0.",
+    "truth value",
+    _ACCOUNT,
+)
+SWEEP_UNSEEN = Family(
+    "reconcile_unseen_jobs", "gauge", "Live jobs that the last sweep was to show and has not.", "jobs", _ACCOUNT
+)
+SWEEP_MISMATCH = Family(
+    "reconcile_account_mismatch",
+    "gauge",
+    "Whether the last sweep left out so many live jobs that the list is not believed and nothing is repaired: 1 or 0.",
+    "truth value",
+    _ACCOUNT,
+)
+DRIFT_OPEN = Family(
+    "drift_open_findings",
+    "gauge",
+    "Differences between here and the provider that are believed and not gone.",
+    "findings",
+    (*_ACCOUNT, "class"),
+)
 
 # Outcomes, counted in Redis so that none is lost with a process
 
@@ -122,6 +148,34 @@ PART_EVENTS = Family(
 )
 DRIFT_DETECTED = Family(
     "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)
+)
+DRIFT_REPAIRED = Family(
+    "drift_repaired_total",
+    "counter",
+    "Differences that are gone: repaired, passed by themselves, or decided by a person.",
+    "findings",
+    ("class",),
+)
+DRIFT_DETECT_SECONDS = Family(
+    "drift_detect_seconds_total",
+    "counter",
+    "Time that differences had lasted when they were believed, as far as is known, summed up.",
+    "seconds",
+    ("class",),
+)
+DRIFT_REPAIR_SECONDS = Family(
+    "drift_repair_seconds_total",
+    "counter",
+    "Time from the first sight of differences to the sweep that found them gone, summed up.",
+    "seconds",
+    ("class",),
+)
+SWEEPS = Family(
+    "reconcile_sweeps_total",
+    "counter",
+    "Sweeps by what came of them: complete, incomplete, account_mismatch.",
+    "sweeps",
+    (*_ACCOUNT, "outcome"),
 )
 PURGED = Family(
     "uploads_purged_total", "counter", "Ended uploads whose records gave way to a tombstone.", "uploads", ("outcome",)
@@ -152,7 +206,9 @@ STATE_FAMILIES = (
     *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
     *(PAUSED, BUDGET, BUDGET_USED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
     *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
-    *(UPLOADS_ENDED, ROWS, CREDITS_SAVED, REQUESTS, PART_EVENTS, DRIFT_DETECTED, PURGED, REMOVED),
+    *(SWEEP_SECONDS, SWEEP_PROVEN, SWEEP_UNSEEN, SWEEP_MISMATCH, DRIFT_OPEN),
+    *(UPLOADS_ENDED, ROWS, CREDITS_SAVED, REQUESTS, PART_EVENTS, PURGED, REMOVED),
+    *(DRIFT_DETECTED, DRIFT_REPAIRED, DRIFT_DETECT_SECONDS, DRIFT_REPAIR_SECONDS, SWEEPS),
     *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
 )
 
@@ -163,15 +219,21 @@ OUTCOMES = {
     "requests": REQUESTS,
     "parts": PART_EVENTS,
     "drift": DRIFT_DETECTED,
+    "drift_repaired": DRIFT_REPAIRED,
+    "drift_detect_seconds": DRIFT_DETECT_SECONDS,
+    "drift_repair_seconds": DRIFT_REPAIR_SECONDS,
+    "sweeps": SWEEPS,
     "purged": PURGED,
     "removed": REMOVED,
 }
 #: What becomes of rows with values that cost nothing: each saves a credit.
 SAVINGS = frozenset({"folded", "withheld", "reused"})
+#: Outcome counters by class of drift.
+BY_CLASS = ("drift", "drift_repaired", "drift_detect_seconds", "drift_repair_seconds")
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
-    *(("drift", found) for found in ("duplicate_remote", "remote_aborted", "row_mismatch", "uncollected_result")),
+    *((name, found) for found in DriftClass for name in BY_CLASS),
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import structlog
+
 from producers.identity import request_digest
 from producers.inline_rows import rows_as_file, rows_sha256
 from worker.actors.names import input_name
+from worker.actors.recovery import Finding, Recovery
 from worker.actors.result_rows import ROWS, want_rows
 from worker.core import upload as core
 from worker.core.change import Acknowledgement, Change, Event
@@ -17,6 +20,7 @@ from worker.intake.refusal import refusing
 from worker.rows.shown import shown
 from worker.rows.source import source_sha256
 from worker.sources import open_input, recorded_source
+from worker.storage import StorageError
 from worker.storage.copies import has_links
 from worker.store.errors import Stale, StoreUnavailable
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from producers.request import UploadRequest
     from worker.context import Context
     from worker.core.records import UploadRecord
+
+log = structlog.get_logger()
 
 #: Times the record of a known upload is written again when it moves on meanwhile.
 RECOGNISE_TRIES = 5
@@ -54,13 +60,13 @@ class Admission:
 
         Raises `NotAcceptable`, `LeftForLater`, `StoreError`.
         """
-        known = self._context.store.found(request.upload_id) if request.upload_id else None
+        known = self._found(request.upload_id) if request.upload_id else None
         digest = request_digest(request)
         if known is not None and asked_before(known, digest):
             self._recognise(entry_id, str(request.upload_id), request, known)
             return
         upload = self._upload(request)
-        known = self._context.store.found(upload.upload_id)
+        known = self._found(upload.upload_id)
         if known is None:
             self._keep_rows(upload, request)
             try:
@@ -74,6 +80,22 @@ class Admission:
             raise StoreUnavailable(f"The upload id {upload.upload_id!r} is being cleaned up.")
         check_same(known, upload)
         self._recognise(entry_id, upload.upload_id, request, known)
+
+    def _found(self, upload_id: str) -> UploadRecord | Tombstone | None:
+        """The upload that the store knows, or that it has lost and storage keeps: what was paid is not paid again.
+
+        Who asks for it once more wants all of it: parts that were never sent go on. Raises `LeftForLater` while storage
+        cannot tell.
+        """
+        known = self._context.store.found(upload_id)
+        if known is not None:
+            return known
+        try:
+            found = Recovery.of(self._context).restore(upload_id, self._context.apply, go_on=True)
+        except StorageError as error:
+            log.warning("request_waits", upload_id=upload_id, error=str(error))
+            raise LeftForLater from None
+        return None if found.finding is Finding.UNKNOWN else self._context.store.found(upload_id)
 
     def _upload(self, request: UploadRequest) -> UploadRecord:
         connected = account_of(self._context.accounts, request)

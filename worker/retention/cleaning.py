@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.attempts import RECORD_BYTES_MAX
-from worker.actors.names import ATTEMPTS_FOLDER, STAGING_FOLDER, staging_folder
+from worker.actors.kept import kept_folder
+from worker.actors.names import ATTEMPTS_FOLDER, RECORDS_FOLDER, STAGING_FOLDER, staging_folder
 from worker.core.records import UploadRecord
 from worker.core.retention import DAY_SECONDS, staging_kept_since
 from worker.storage import StorageError
@@ -65,6 +66,10 @@ class Cleaner:
     def walk_attempts(self) -> int:
         """Go on looking for attempt records of uploads that nobody remembers; how many objects were removed."""
         return self._walk(ATTEMPTS_FOLDER, self._remove_if_forgotten)
+
+    def walk_records(self) -> int:
+        """Go on looking for what is kept of uploads that nobody remembers; how many objects were removed."""
+        return self._walk(RECORDS_FOLDER, self._remove_if_unremembered)
 
     def remove_leftovers(self) -> int:
         """Remove what killed writers left, and processes that were killed while they tried the storage; how many."""
@@ -119,10 +124,22 @@ class Cleaner:
         except (ValueError, KeyError, TypeError):
             log.warning("not_removed", folder=folder, error="the attempt record cannot be read, so it is kept")
             return 0
-        days = self.settings.retention_days + self.settings.tombstone_days
-        if self.store.now() - at < days * DAY_SECONDS or self.store.found(upload_id) is not None:
+        if self.store.now() - at < self._remembered_seconds or self.store.found(upload_id) is not None:
             return 0
         return self._remove(upload_id, folder, "attempt")
+
+    def _remove_if_unremembered(self, upload_id: str) -> int:
+        folder = kept_folder(upload_id)
+        written_at = self.storage.written_at(folder)
+        is_new = written_at is not None and time.time() - written_at < self._remembered_seconds
+        if is_new or self.store.found(upload_id) is not None:
+            return 0
+        return self._remove(upload_id, folder, "attempt")
+
+    @property
+    def _remembered_seconds(self) -> float:
+        """For how long an upload is known at least: its record, and its tombstone after that."""
+        return (self.settings.retention_days + self.settings.tombstone_days) * DAY_SECONDS
 
     def _remove(self, upload_id: str, folder: str, what: str, before: float = 0.0) -> int:
         """Remove a folder under a claim; 0 when somebody needs it or storage refuses, which is tried again later."""

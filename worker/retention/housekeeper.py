@@ -57,6 +57,7 @@ class Housekeeper(threading.Thread):
             Act("purge", 5.0, lambda: purge_ended(store, self.retention, settings)),
             Act("walk_staging", 300.0, self.cleaner.walk_staging),
             Act("walk_attempts", 300.0, self.cleaner.walk_attempts),
+            Act("walk_records", 300.0, self.cleaner.walk_records),
             Act("complete_index", 900.0, lambda: complete_index(self.retention, settings)),
             Act("remove_leftovers", 3600.0, self.cleaner.remove_leftovers),
             Act("drop_consumers", 3600.0, self.retention.drop_consumers),

@@ -25,6 +25,7 @@
     │   ├── TooManyColumns        more columns than allowed
     │   ├── CellTooLarge          a cell or row larger than allowed
     │   └── FoldTooLarge          finding equal values takes more memory than allowed
+    ├── SplitDiffers            the list was split into other parts before, which may be paid for
     ├── SourceUnavailable       the host of a list cannot be reached, or not in time; trying again may help
     ├── CollectedUnreadable     a file of collected verdicts is damaged
     ├── RowIndexDamaged         a row index is not the one of its input; it can be made again
@@ -193,6 +194,12 @@ class FoldTooLarge(InputError):
     """Finding equal values takes more memory than allowed."""
 
     reason = "fold_too_large"
+
+
+class SplitDiffers(RowsError):
+    """A list of this upload was split into other parts before, which may be paid for."""
+
+    reason = "split_differs"
 
 
 class SourceUnavailable(RowsError):

@@ -55,8 +55,10 @@ class AccountFigures:
     ledger: Mapping[str, int]
     active: int
     intents: int
-    #: What the last walk over the remote list showed (see `Store.write_sweep`); empty before the first one.
+    #: What the last walk over the remote list showed (see `worker.store.sweeps`); empty before the first one.
     sweep: Mapping[str, str]
+    #: Open findings by `open:<class>` (see `worker.store.findings`); empty before the first sweep.
+    drift: Mapping[str, str]
     #: Rows that its parts have reserved or committed on the present day (UTC).
     budget_used_rows: int
     #: Work items that are due for longer than the grace, by lane; every lane of `WAITING_LANES` is there.
@@ -145,6 +147,7 @@ class Census:
         pipe.scard(key("active", account))
         pipe.scard(key("intents", account))
         pipe.hgetall(key("sweep", account))
+        pipe.hgetall(key("drift", account))
         pipe.hget(key("budget", str(int(now // DAY_SECONDS))), account)
         for lane in WAITING_LANES:
             pipe.zcount(key("due", account, lane), "-inf", now - grace_seconds)
@@ -157,7 +160,7 @@ def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
 
 
 def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
-    raw, ledger, active, intents, sweep, budget_used = (next(answers) for _ in range(6))
+    raw, ledger, active, intents, sweep, drift, budget_used = (next(answers) for _ in range(7))
     record, unread = _record(raw)
     return AccountFigures(
         name=name,
@@ -167,6 +170,7 @@ def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
         active=int(active),
         intents=int(intents),
         sweep=sweep,
+        drift=drift,
         budget_used_rows=int(budget_used or 0),
         overdue={lane: int(next(answers)) for lane in WAITING_LANES},
     )

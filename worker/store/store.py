@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from worker.core.change import Change
-    from worker.core.sweep import Sweep
 
     #: Is told which upload or part cannot be read, and why.
     Unread = Callable[[str, Unreadable], None]
@@ -67,7 +66,9 @@ class Store(PollTurns):
 
     def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
-        super().__init__(client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up"))
+        super().__init__(
+            client, ("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up", "findings", "held")
+        )
         self.limits = limits or Limits()
         self.clock_offset_seconds = clock_offset_seconds
         self._repeat: Retry = Retry(
@@ -311,22 +312,6 @@ class Store(PollTurns):
         """Parts of an account with an attempt whose outcome is not known; `unread` as in `parts`."""
         ids = sorted(self._ask(self.client.smembers, self.key("intents", account)))
         return (part for part in self.parts(ids, unread) if part.attempt is not None)
-
-    def write_sweep(self, account: str, sweep: Sweep) -> None:
-        """Keep what the last walk showed; the exporter reads it."""
-        key = self.key("sweep", account)
-        fields = {f"jobs:{status}": str(number) for status, number in sweep.jobs.items()}
-        fields |= {"at": f"{sweep.began_at:.3f}", "complete": str(int(sweep.complete)), "pages": str(sweep.pages)}
-        fields |= {"ours": str(sweep.ours), "orphans": str(sweep.orphans)}
-        if sweep.complete:
-            fields["complete_at"] = fields["at"]
-        else:
-            fields["complete_at"] = self._ask(self.client.hget, key, "complete_at") or ""
-        pipeline = self.client.pipeline(transaction=True)
-        pipeline.delete(key)
-        for field, value in fields.items():
-            pipeline.hset(key, field, value)
-        self._ask(pipeline.execute)
 
 
 def _outcome(reply: Any, txn: str) -> Written | StoreError:  # noqa: ANN401 - whatever the script returns

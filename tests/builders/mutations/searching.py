@@ -22,10 +22,10 @@ SEARCHING = (
     Mutation(
         "names_not_matched",
         "a listed job that carries the part's token is not recognised",
-        "worker/actors/walk.py",
-        "        if token is None or token in self.open_attempts:\n"
-        '            return self.open_attempts.get(token or "")\n',
-        "        if token is None or token in self.open_attempts:\n            return None\n",
+        "worker/actors/sighting.py",
+        "        if token is None or token in self._open_attempts:\n"
+        '            return self._open_attempts.get(token or "")\n',
+        "        if token is None or token in self._open_attempts:\n            return None\n",
         (f"{WHOLE}::test_a_job_whose_answer_was_lost_is_found_and_not_paid_again[ipqs-main-after]",),
     ),
     Mutation(

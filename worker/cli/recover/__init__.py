@@ -1,0 +1,1 @@
+"""`bulkverify recover`: the records that Redis has lost, made again from storage."""

@@ -1,0 +1,76 @@
+"""What a job brought: each predicate tells what of that differs from what should be here, or `None`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.core.drift.classes import DriftClass
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from worker.core.drift.evidence import Evidence
+    from worker.core.drift.views import PartCase, StoredCase
+
+
+def hollow_success(case: PartCase) -> Evidence | None:
+    """The job was done and not one verdict came."""
+    part = case.part
+    if part.state is not PartState.COLLECTED or part.rows_returned or not part.rows or part.reused_from is not None:
+        return None
+    return {"remote_id": part.remote_id, "rows": part.rows}
+
+
+def row_mismatch(case: PartCase) -> Evidence | None:
+    """The verdicts are not on exactly the values that were sent."""
+    part = case.part
+    marked = part.state is PartState.COLLECTED and part.reason == DriftClass.ROW_MISMATCH
+    if not marked or hollow_success(case) is not None:
+        return None
+    return {"remote_id": part.remote_id, "rows": part.rows, "rows_returned": part.rows_returned}
+
+
+def uncollected_result(case: PartCase) -> Evidence | None:
+    """The result was not downloaded for longer than downloads take, and nobody is at it."""
+    part, bounds = case.part, case.occasion.bounds
+    if part.state is not PartState.FINISHED or case.busy or case.is_past_retention:
+        return None
+    waiting_seconds = case.occasion.now - case.done_at
+    if waiting_seconds <= bounds.uncollected_seconds + bounds.clock_skew_seconds:
+        return None
+    return {"remote_id": part.remote_id, "waiting_seconds": waiting_seconds, "tries": part.tries, "why": part.reason}
+
+
+def result_expired(case: PartCase) -> Evidence | None:
+    """The result was not downloaded for as long as the provider keeps it, and nobody is at it."""
+    part = case.part
+    stopped = part.state is PartState.QUARANTINED and part.reason == DriftClass.RESULT_EXPIRED
+    over = part.state is PartState.FINISHED and case.is_past_retention and not case.busy
+    if not (stopped or over):
+        return None
+    return {"remote_id": part.remote_id, "done_seconds": case.occasion.now - case.done_at, "tries": part.tries}
+
+
+def result_changed(case: StoredCase) -> Evidence | None:
+    """The same thing was downloaded twice and was not the same."""
+    first, again = case.object.recorded_sha256, case.object.again_sha256
+    if first is None or again is None or first == again:
+        return None
+    return {"object": case.object.name, "sha256": first, "sha256_again": again}
+
+
+def schema_drift(case: StoredCase) -> Evidence | None:
+    """The provider's columns are not those of earlier results. They are counted, since a name may be anybody's word."""
+    columns, before = case.object.columns, case.object.columns_before
+    if columns is None or before is None or columns == before:
+        return None
+    return {"object": case.object.name, "columns_new": len(columns - before), "columns_gone": len(before - columns)}
+
+
+def missing_artifact(case: StoredCase) -> Evidence | None:
+    """What should be in storage is not there, or is not what was written."""
+    kept = case.object
+    if not kept.found:
+        return {"object": kept.name, "found": False}
+    if kept.sha256 is None or kept.recorded_sha256 is None or kept.sha256 == kept.recorded_sha256:
+        return None
+    return {"object": kept.name, "found": True, "sha256": kept.sha256, "sha256_recorded": kept.recorded_sha256}

@@ -34,7 +34,7 @@ COMMAND_SECONDS = 30.0
 #: Seconds that `up` may take to stop: what its processes get, the supervisor's margin, and a busy machine.
 STOP_SECONDS = 20.0
 #: Seconds of work that a test waits for at most.
-WORK_SECONDS = 30.0
+WORK_SECONDS = 60.0
 
 #: Settings under which nothing waits longer than a test can.
 SETTINGS: dict[str, object] = QUICK | {

@@ -49,7 +49,7 @@ def test_a_result_that_goes_soon_is_told_of_once(tmp_path: Path, redis_url: str,
         line.finish("late")
         assert line.upload("late").state is UploadState.COMPLETED
         assert line.decisions("late").count("result_at_risk") == 1
-        counted = store.client.hget(store.key("counters"), "drift|uncollected_result")
+        counted = store.client.hget(store.key("counters"), "parts|result_at_risk")
         assert counted == "1"
 
 

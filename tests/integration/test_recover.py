@@ -147,7 +147,8 @@ def test_a_request_that_was_never_sent_is_sent_once(tmp_path: Path, redis_url: s
         control = Wiped(line, "ipqs-main", "control")
         control.advance("collected")
         wiped = Wiped(line, "ipqs-main")
-        line.ipqs.knobs.faults.append(Fault(operation="submit", kind="reset"))
+        # Nothing is accepted, but every byte was sent: only the list tells that.
+        line.ipqs.knobs.faults.append(Fault(operation="submit", kind="reset", after_bytes=2**20))
         wiped.advance("submitted")
         wiped.wipe()
         wiped.recover()

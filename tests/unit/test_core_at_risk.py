@@ -25,7 +25,7 @@ def test_a_result_is_told_of_when_a_quarter_of_its_time_is_left() -> None:
     late = warned(before, NOW + 5.3 * DAY, RETENTION)
     (part,) = late.parts
     assert (late.decision, late.reason) == ("result_at_risk", "uncollected_result")
-    assert late.counters == {("drift", "uncollected_result"): 1}
+    assert late.counters == {("parts", "result_at_risk"): 1}
     assert late.stand == before.stand
     assert late.details == {"until": NOW + RETENTION, "waits_for": "own_rate", "message": "No room."}
     assert part == before.parts[0].model_copy(update={"result_ends_at": NOW + RETENTION})

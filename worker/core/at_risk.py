@@ -1,7 +1,7 @@
 """Results that nobody could fetch yet and that the provider is about to delete: told in time, once for each.
 
 Such a part goes before all others (see `worker.core.line`). What keeps it back all the same needs a person: it is
-counted as drift of the class `uncollected_result`, told in the timeline, and `why` says when the result goes.
+counted, told in the timeline, and `why` says when the result goes. Sweeps find the same as `uncollected_result`.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def warned(waiting: Change, now: float, retention_seconds: float | None) -> Chan
         told,
         stand=waiting.stand,
         details={"until": ends_at, "waits_for": part.reason, "message": part.message},
-        counters={("drift", DriftClass.UNCOLLECTED_RESULT): 1},
+        counters={("parts", "result_at_risk"): 1},
     )

@@ -144,7 +144,11 @@ CREDITS_SAVED = Family(
 )
 REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
 PART_EVENTS = Family(
-    "part_events_total", "counter", "Parts submitted, adopted, reused or quarantined.", "parts", ("event",)
+    "part_events_total",
+    "counter",
+    "Parts submitted, adopted, reused, quarantined, or with a result that goes soon.",
+    "parts",
+    ("event",),
 )
 DRIFT_DETECTED = Family(
     "drift_detected_total", "counter", "Differences found between here and a provider.", "findings", ("class",)

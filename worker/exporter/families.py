@@ -236,7 +236,7 @@ SAVINGS = frozenset({"folded", "withheld", "reused"})
 BY_CLASS = ("drift", "drift_repaired", "drift_detect_seconds", "drift_repair_seconds")
 #: Outcome counters without provider that exist from the start, so that their first increase is seen as one.
 OUTCOMES_FROM_ZERO = (
-    *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
+    *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined", "result_at_risk")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
     *((name, found) for found in DriftClass for name in BY_CLASS),

@@ -5,8 +5,6 @@ environment before the first import of prometheus_client, the figures go to file
 up the files of all processes, also of those that have ended.
 
 Labels are bounded by construction: a value that is no plain word, or one word too many, is counted as `other`.
-
-Known limitation: every process that ever ran leaves its files until the next start of the whole installation.
 """
 
 from __future__ import annotations

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import requests
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from config.settings import Settings
 from worker.metric_families import PREFIX
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prometheus_client import Metric
     from prometheus_client.samples import Sample
 
@@ -49,3 +52,10 @@ def scrape(exporter: Exporter) -> Scrape:
     families = list(parse_text(answer.text))
     assert len({family.name for family in families}) == len(families)
     return Scrape({family.name: family for family in families})
+
+
+def exporter_settings(redis_url: str, broker_url: str, folder: Path) -> Settings:
+    """Settings of an exporter on two databases, with any free port and the metrics of processes below `folder`."""
+    metrics = folder / "metrics"
+    metrics.mkdir()
+    return Settings(home=folder, redis_url=redis_url, broker_url=broker_url, metrics_port=0, metrics_dir=metrics)

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
-from tests.builders.scraped import get, scrape
+from tests.builders.scraped import exporter_settings, get, scrape
 from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPACE
 from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
@@ -81,9 +81,7 @@ def an_own_part(state: PartState, index: int = 0, **fields: object) -> PartRecor
 @pytest.fixture
 def settings(redis_url: str, broker_url: str, tmp_path: Path) -> Settings:
     """Settings on empty databases, with any free port."""
-    folder = tmp_path / "metrics"
-    folder.mkdir()
-    return Settings(home=tmp_path, redis_url=redis_url, broker_url=broker_url, metrics_port=0, metrics_dir=folder)
+    return exporter_settings(redis_url, broker_url, tmp_path)
 
 
 @pytest.fixture

@@ -387,14 +387,16 @@ def test_every_documented_metric_is_served_with_its_type_and_help(
 
 
 def test_figures_of_ended_processes_add_up_and_stay(exporter: Exporter, settings: Settings) -> None:
-    """Counters and histograms of two processes that have ended are summed, and no process id becomes a label."""
+    """Counters and histograms of two ended processes are summed, in one file each, and no process id is a label."""
     for _ in range(2):
         run_counting_process(settings)
+    scrape(exporter)
     page = scrape(exporter)
     assert page.value("polls_total", **MAIN, outcome="running") == 6
     assert page.value("stage_duration_seconds_count", **MAIN, kind="email", stage="submit") == 2
     assert page.value("stage_duration_seconds_bucket", **MAIN, kind="email", stage="submit", le="5.0") == 2
     assert page.value("stage_duration_seconds_bucket", **MAIN, kind="email", stage="submit", le="2.0") == 0
+    assert sorted(file.name for file in settings.metrics_dir.glob("*.db")) == ["counter_ended.db", "histogram_ended.db"]
     assert all("pid" not in s.labels for family in page.families.values() for s in family.samples)
 
 

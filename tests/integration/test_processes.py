@@ -78,7 +78,7 @@ def test_a_process_is_heard_in_its_roles(
     ) as process:
         try:
             known = {role for role in Role if role in roles}
-            wait_until(lambda: all(redis_client.zcard(f"bulkverify:alive:{role}") for role in known), seconds=30)
+            wait_until(lambda: all(redis_client.zcard(f"bulkverify:alive:{role}") for role in known), seconds=60)
             assert not any(redis_client.zcard(f"bulkverify:alive:{role}") for role in set(Role) - known)
         finally:
             process.terminate()

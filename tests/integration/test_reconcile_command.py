@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.builders.command_line import CommandLine
-from tests.builders.line import IPQS_KEY, WHOISXML_KEY
+from tests.builders.deadline import wait_until
+from tests.builders.line import IPQS_KEY, WHOISXML_KEY, running_line
 from tests.builders.stepping import stepping
 from tests.builders.stepping_commands import SteppingCommands
 from tests.builders.stores import everything
 from tests.builders.swept import Swept
 from tests.builders.watched_redis import CLOCK_KEY
+from tests.builders.wiped import Wiped
 from worker.actors import reconcile
 from worker.actors.drift import keep
 from worker.actors.walk_turn import WalkTurn
@@ -268,6 +272,29 @@ def test_ctrl_c_leaves_nothing_behind(
 def test_a_wrong_command_line_is_not_drift(command: SteppingCommands, arguments: tuple[str, ...]) -> None:
     """It ends with 1, since 2 says that there is drift."""
     command("reconcile", *arguments, code=1)
+
+
+def test_a_command_of_its_own_beside_the_workers(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+    """With accounts, storage and home from the environment; nothing but the document is on standard output."""
+    with running_line(tmp_path, redis_url, broker_url, start=False) as line:
+        wiped = Wiped(line, "ipqs-main")
+        wiped.advance("submitted")
+        command = CommandLine(redis_url, tmp_path / "elsewhere")
+        command.environment["BULKVERIFY_STORAGE_URL"] = line.settings.storage_url
+        command.environment["BULKVERIFY_ACCOUNTS_FILE"] = str(line.settings.accounts_file)
+        wait_until(lambda: all(job.finished(time.time()) for job in line.ipqs.jobs.values()), what="finished jobs")
+        result = command("reconcile", "--plan", "--json")
+        document = json.loads(result.stdout)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert [account["list"]["jobs"] for account in document["accounts"]] == [{"finished": 1}, {}]
+        assert wiped.parts(PartState.FINISHED) == []
+        result = command("reconcile", "--apply", "--json")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert [account["parts_moved"] for account in json.loads(result.stdout)["accounts"]] == [1, 0]
+        assert len(wiped.parts(PartState.FINISHED)) == 1
+        line.start_worker()
+        line.finish("crm-1")
+        wiped.check_paid_once()
 
 
 def test_an_account_without_its_key_is_named(tmp_path: Path, redis_url: str) -> None:

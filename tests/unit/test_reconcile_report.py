@@ -183,6 +183,16 @@ def test_a_long_list_of_findings_is_cut_for_people() -> None:
     assert counts(report.items)[Fate.PERSON] == FINDINGS_SHOWN_MAX + 1
 
 
+@pytest.mark.parametrize(
+    ("parts", "told"), [(1, "1 part has moved on to where"), (3, "3 parts have moved on to where")]
+)
+def test_parts_that_move_by_the_way_are_counted(parts: int, told: str) -> None:
+    """They are no drift, and follow what is."""
+    *_, clean, moved = a_report(applied=True, parts_moved=parts).lines()
+    assert clean == "  No drift."
+    assert moved.startswith(f"  By the way, {told}")
+
+
 def test_every_fate_has_a_sign() -> None:
     """Which the help explains."""
     from worker.cli.reconcile.command import reconcile  # noqa: PLC0415 - only this test needs the command

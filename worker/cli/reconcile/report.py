@@ -105,10 +105,10 @@ class AccountReport:
             yield from _item_lines(item, self.now)
         if len(self.items) > FINDINGS_SHOWN_MAX:
             yield f"  … and {len(self.items) - FINDINGS_SHOWN_MAX:,} more; --json tells all of them"
-        if self.parts_moved:
-            yield f"  Besides, {_parts(self.parts_moved)} moved on to where the list shows their jobs."
         if self.sweep is not None and not self.items and not self.failure and not self.mismatch:
             yield "  No drift."
+        if self.parts_moved:
+            yield f"  By the way, {_moved(self.parts_moved)}."
 
 
 def closing(reports: Sequence[AccountReport], *, applied: bool) -> str:
@@ -159,5 +159,6 @@ def _list_document(sweep: Sweep) -> dict[str, object]:
     }
 
 
-def _parts(number: int) -> str:
-    return f"{number:,} {'part has' if number == 1 else 'parts have'}"
+def _moved(parts: int) -> str:
+    one = "1 part has moved on to where the list shows its job"
+    return one if parts == 1 else f"{parts:,} parts have moved on to where the list shows their jobs"

@@ -18,7 +18,7 @@ from structlog.stdlib import ProcessorFormatter
 from config.redaction import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -64,6 +64,35 @@ def configure_logging(
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_thread_death
     sys.unraisablehook = _log_unraisable
+
+
+@contextlib.contextmanager
+def only_warnings() -> Iterator[None]:
+    """Within it, what this program's parts log is written to standard error from warnings on; for a command.
+
+    A process that has configured its logging keeps it.
+    """
+    if structlog.is_configured():
+        yield
+        return
+    redact = _Redact("command")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            redact,
+            _renderer("console"),
+            redact,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
 
 
 def _chain(log_format: str, sink: str, on_event: Callable[[str, str], None] | None) -> list[Processor]:

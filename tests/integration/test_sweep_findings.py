@@ -14,6 +14,7 @@ from tests.builders.swept import Swept
 from tests.builders.watched_redis import CLOCK_KEY
 from worker.actors import drift, reconcile
 from worker.actors.names import result_name
+from worker.actors.preview import preview
 from worker.actors.shown import Shown
 from worker.actors.snapshot import Seen
 from worker.core.change import Change, Entry
@@ -299,9 +300,10 @@ def test_what_would_be_done_is_told_without_doing_it(swept: Swept) -> None:
         return {key: value for key, value in kept if "rate" not in key.split(":") and key != CLOCK_KEY}
 
     before = state()
-    merged, plan = drift.evaluated(swept.line.process.context, swept.connected)
-    assert [finding.drift for finding in merged.opened] == [DriftClass.STALE_LOCAL]
-    assert [repair.change.decision for repair in plan.repairs] == ["finished"]
+    told = preview(swept.line.process.context, swept.connected)
+    assert [finding.drift for finding in told.judged.merged.opened] == [DriftClass.STALE_LOCAL]
+    assert [repair.change.decision for repair in told.judged.plan.repairs] == ["finished"]
+    assert (told.sweep.complete, told.failure) == (True, "")
     assert state() == before
 
 

@@ -14,25 +14,23 @@ import structlog
 from worker.actors.attempts import close_found
 from worker.actors.money import compare
 from worker.actors.orphans import import_orphan
-from worker.actors.shown import Shown
-from worker.actors.snapshot import Seen, renewed, snapshot_of
+from worker.actors.snapshot import renewed, snapshot_of
 from worker.actors.stored import look_at_stored
 from worker.actors.unresolved import is_to_be_proven
-from worker.actors.walk import walk
 from worker.core.drift.classes import DriftClass, Severity
 from worker.core.drift.counting import counted
 from worker.core.drift.evaluate import Evaluation, Merged, evaluate, merge
 from worker.core.drift.repairs import Plan, Repair, plan
 from worker.core.states import Lane
-from worker.core.sweep import Sweep
 from worker.store.errors import Stale, Taken
-from worker.store.findings import Kept, Replacement, open_counts, read_findings, replace_findings
+from worker.store.findings import Kept, Replacement, open_counts, replace_findings
 from worker.store.rotation import keep_turn
 from worker.store.sweeps import last_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from worker.actors.snapshot import Seen
     from worker.context import Connected, Context
     from worker.core.drift.findings import Finding
     from worker.providers.port import Credits
@@ -52,22 +50,6 @@ class Judged(NamedTuple):
     reading: str | None
     #: Where the next sweep goes on to look at storage.
     stored_cursor: float
-
-
-def evaluated(context: Context, connected: Connected) -> tuple[Merged, Plan]:
-    """What a sweep would find now, and repair; it walks the list and changes nothing.
-
-    Raises `ProviderError`, `StoreUnavailable`, and `Later` where a newer program has written findings.
-    """
-    before = read_findings(context.store, connected.account.name)
-    sweep, shown = Sweep(began_at=context.store.now()), Shown()
-    walked = walk(
-        context, connected, sweep, thorough=is_thorough(context, connected, before), shown=shown, moving=False
-    )
-    with connected.gate.patient():
-        credits_ = connected.provider.credits()
-    judged = judge_sweep(context, connected, Seen(sweep, shown, walked.controls), before, credits_)
-    return judged.merged, judged.plan
 
 
 def is_thorough(context: Context, connected: Connected, before: Kept) -> bool:

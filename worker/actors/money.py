@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from worker.core.drift.evaluate import Evaluation
     from worker.core.drift.views import ListedJob, Snapshot
     from worker.providers.port import Credits
+    from worker.store.store import Store
+    from worker.store.sweeps import Held
 
 log = structlog.get_logger()
 
@@ -73,15 +75,9 @@ def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_
     held = held_now(context.store, name)
     if held is None:
         return None
-    after = KeptReading(
-        at=occasion.now,
-        balance=credits_.balance,
-        usage=_usage(credits_, kinds_of(context.store, name)),
-        spent=held.committed + held.wasted,
-        under_way=held.under_way,
-    )
+    after = reading_of(context.store, name, held, credits_, occasion.now)
     try:
-        before = _before(last_reading(context.store, name), name)
+        before = reading_before(context.store, name)
     except LaterSchema as later:
         log.info("reading_left", account=name, error=str(later), remedy="a newer process compares the credits")
         return None
@@ -98,16 +94,28 @@ def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_
     return Compared(before, after, money)
 
 
+def reading_of(store: Store, account: str, held: Held, credits_: Credits, now: float) -> KeptReading:
+    """What the provider tells and what the ledger says, at one moment."""
+    return KeptReading(
+        at=now,
+        balance=credits_.balance,
+        usage=_usage(credits_, kinds_of(store, account)),
+        spent=held.committed + held.wasted,
+        under_way=held.under_way,
+    )
+
+
 def _usage(credits_: Credits, kinds: frozenset[str]) -> int | None:
     """All that was used; `None` where the provider counts not every kind that was submitted for the account."""
     return sum(credits_.usage.values()) if credits_.usage and kinds <= credits_.usage.keys() else None
 
 
-def _before(text: str | None, account: str) -> KeptReading | None:
+def reading_before(store: Store, account: str) -> KeptReading | None:
     """The reading that was kept; `None` where there is none, or a damaged one: then the present one is the first.
 
     Raises `LaterSchema`.
     """
+    text = last_reading(store, account)
     try:
         return None if text is None else KeptReading.model_validate(upgraded("reading", json.loads(text)))
     except LaterSchema:

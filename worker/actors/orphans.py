@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.actors.attempts import close_found, part_of_token
-from worker.actors.recovery import Recovery
+from worker.actors.recovery import Finding, Recovery
 from worker.actors.submit import learn
 from worker.storage import StorageError
 from worker.store.errors import Unreadable
@@ -40,6 +40,19 @@ def import_orphan(context: Context, connected: Connected, token: str, remote_id:
     if found is not None and found.remote_id == remote_id != part.remote_id:
         close_found(context.storage, found, remote_id)
     return True
+
+
+def home_of(context: Context, token: str) -> str | None:
+    """The part that an orphan with this token would be given to; `None` where storage does not know enough of it."""
+    try:
+        part_id = part_of_token(context.storage, token)
+        if part_id is None:
+            return None
+        found = Recovery.of(context).look(part_id.rpartition("/")[0], go_on=False)
+    except (StorageError, Unreadable) as error:
+        log.warning("orphan_not_looked_up", token=token, error=str(error))
+        return None
+    return part_id if found.finding is Finding.KNOWN or found.change is not None else None
 
 
 def _part_of(context: Context, connected: Connected, token: str) -> PartRecord | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -33,6 +33,24 @@ log = structlog.get_logger()
 
 #: Seconds after which a sweep is tried again that another walk, or the want of a call, has kept back.
 AGAIN_SECONDS = 30.0
+
+
+class Swept(NamedTuple):
+    """What one sweep came to."""
+
+    sweep: Sweep
+    #: What was found and planned; `None` where that was another's to tell.
+    judged: Judged | None
+    #: Why the list was not read to its end, or the credits were not told, as a sentence; empty where all was read.
+    failure: str
+
+
+class Looked(NamedTuple):
+    """What the provider has told in one sweep."""
+
+    seen: Seen
+    credits: Credits | None
+    failure: str
 
 
 def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - every hint has an epoch; a walk needs none
@@ -66,16 +84,19 @@ def _in_turn(context: Context, connected: Connected) -> None:
         turn.end()
 
 
-def sweep_now(context: Context, connected: Connected, turn: WalkTurn) -> Judged | None:
-    """One sweep under the turn to walk: move, tell, keep, repair; what was found, `None` where that is not for us.
+def sweep_now(context: Context, connected: Connected, turn: WalkTurn, *, deciding: bool = True) -> Swept:
+    """One sweep under the turn to walk: move, tell, keep, repair.
+
+    `deciding`: also about attempts whose jobs the list does not show. That is only for a process with the home of those
+    that submit here, since nobody else sees which of them may still be sending.
 
     What it calls may fail: then it tells of what was shown before. Raises `StoreUnavailable`.
     """
     began = time.monotonic()
     before = _findings(context, connected)
-    seen, credits_ = _look(context, connected, turn, before)
-    judged = _judge(context, connected, seen, before, credits_)
-    sweep = seen.sweep
+    looked = _look(context, connected, turn, before, deciding=deciding)
+    judged = _judge(context, connected, looked, before)
+    sweep = looked.seen.sweep
     sweep.outcome = str(SweepOutcome.COMPLETE if sweep.complete else SweepOutcome.INCOMPLETE)
     if judged is not None:
         sweep.outcome = judged.plan.outcome or sweep.outcome
@@ -86,7 +107,7 @@ def sweep_now(context: Context, connected: Connected, turn: WalkTurn) -> Judged 
     context.metrics.stage_finished("reconcile", provider=provider, account=name, kind="", seconds=sweep.seconds)
     context.wake_budgeted(name)
     _tell(connected, sweep, judged)
-    return judged
+    return Swept(sweep, judged, looked.failure)
 
 
 def _findings(context: Context, connected: Connected) -> Kept | None:
@@ -98,7 +119,7 @@ def _findings(context: Context, connected: Connected) -> Kept | None:
         return None
 
 
-def _look(context: Context, connected: Connected, turn: WalkTurn, before: Kept | None) -> tuple[Seen, Credits | None]:
+def _look(context: Context, connected: Connected, turn: WalkTurn, before: Kept | None, *, deciding: bool) -> Looked:
     """Walk the list and ask for the balance, as far as the provider answers and the account's rate allows."""
     name, provider = connected.account.name, connected.account.provider
     sweep, shown = Sweep(began_at=context.store.now()), Shown()
@@ -106,27 +127,30 @@ def _look(context: Context, connected: Connected, turn: WalkTurn, before: Kept |
     pages = _pages(context, connected, thorough=thorough)
     if pages is not None:
         sweep.began_at = pages.began_at
-    credits_, controls = None, {}
+    credits_, controls, failure = None, {}, ""
     try:
-        alive = attempts_alive(context, connected)
+        alive = attempts_alive(context, connected) if deciding else frozenset[str]()
         walked = walk(context, connected, sweep, thorough=thorough, going_on=turn.go_on, shown=shown, pages=pages)
         controls = dict(walked.controls)
         if pages is not None:
             pages.drop()
-        decide(context, connected, walked, alive)
+        if deciding:
+            decide(context, connected, walked, alive)
         with connected.gate.patient():
             credits_ = connected.provider.credits()
         context.apply(credits_seen(context.store.account(name, provider), credits_.balance, context.store.now()))
     except OwnRateReached as error:
+        failure = str(error)
         log.info("sweep_incomplete", account=name, pages=sweep.pages, reason=error.reason)
         if pages is not None and sweep.pages:
             context.hints.send(Lane.RECONCILE, name, 0, AGAIN_SECONDS)
     except ProviderError as error:
+        failure = str(error)
         log.warning("sweep_incomplete", account=name, pages=sweep.pages, reason=error.reason, error=str(error))
         pause_account(context, name, provider, error)
     except Stale:
         context.metrics.message_stale(Lane.RECONCILE, "raced")
-    return Seen(sweep, shown, controls), credits_
+    return Looked(Seen(sweep, shown, controls), credits_, failure)
 
 
 def _pages(context: Context, connected: Connected, *, thorough: bool) -> Pages | None:
@@ -142,12 +166,10 @@ def _pages(context: Context, connected: Connected, *, thorough: bool) -> Pages |
     )
 
 
-def _judge(
-    context: Context, connected: Connected, seen: Seen, before: Kept | None, credits_: Credits | None
-) -> Judged | None:
+def _judge(context: Context, connected: Connected, looked: Looked, before: Kept | None) -> Judged | None:
     if before is None:
         return None
-    judged = judge_sweep(context, connected, seen, before, credits_)
+    judged = judge_sweep(context, connected, looked.seen, before, looked.credits)
     try:
         keep(context, connected, judged)
     except Stale:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from producers.exit_codes import ExitCode
+from worker.cli.accepted import ACCEPTED_SHOWN_MAX, accepted_of, print_accepted
 from worker.cli.epilog import exit_codes
 from worker.cli.tables import Column, print_heading, print_json, print_table
 from worker.cli.wording import duration, when
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from config.account import Account
     from worker.cli.door import Door
     from worker.core.budget import BudgetDay
+    from worker.core.drift.acceptance import Acceptance
     from worker.core.durations import Alike
     from worker.core.next_step import NextStep
     from worker.core.records import AccountRecord
@@ -55,6 +57,8 @@ class Row(NamedTuple):
     pauses: tuple[NextStep, ...]
     #: How long its latest jobs took, by kind and size.
     durations: Mapping[Alike, Expected]
+    #: Differences of credits that persons have accepted, the oldest first.
+    accepted: tuple[Acceptance, ...]
 
     def as_document(self) -> dict[str, object]:
         """The same for programs."""
@@ -70,6 +74,7 @@ class Row(NamedTuple):
             "credits": self.record.credits_balance,
             "credits_at": self.record.credits_at,
             "durations": [_duration_document(like, took) for like, took in self.durations.items()],
+            "accepted": [one.model_dump() for one in self.accepted],
             "pauses": [{"what": pause.what, "when": pause.when} for pause in self.pauses],
         }
 
@@ -94,7 +99,8 @@ class Row(NamedTuple):
 def accounts(door: Door, *, as_json: bool) -> None:
     """Tell what each configured account has at work, may submit today (UTC), and what is kept back until when.
 
-    Also how long its latest jobs took, by kind and size, where that was seen.
+    Also how long its latest jobs took, by kind and size, where that was seen, and which differences between its credits
+    and the ledger somebody has accepted.
 
     Asks no provider: credits are those that it told last. A pause ends by itself; `retry` ends one at once.
     """
@@ -111,6 +117,7 @@ def accounts(door: Door, *, as_json: bool) -> None:
     if took:
         print_heading("How long the latest jobs took, at most")
         print_table(DURATION_COLUMNS, took)
+    print_accepted((row.account.name, one) for row in rows for one in row.accepted[-ACCEPTED_SHOWN_MAX:])
     pauses = [(row.account.name, when(pause.when, now), pause.what) for row in rows for pause in row.pauses]
     if pauses:
         print_heading("What is kept back")
@@ -156,4 +163,5 @@ def _row(store: Store, account: Account) -> Row:
         budget=budget_of(store, account),
         pauses=pauses_of(store, account.name, account.provider),
         durations=_durations(store, account.name),
+        accepted=accepted_of(store, account.name),
     )

@@ -70,8 +70,11 @@ JSON_DOCUMENTS = (
     (
         "`accounts`",
         "a list of accounts",
-        "account provider active_parts active_parts_max rows_today budget credits credits_at durations pauses",
+        "account provider active_parts active_parts_max rows_today budget credits credits_at durations accepted pauses",
     ),
+    ("`reconcile`", "one", "mode accounts interrupted code"),
+    ("`reconcile --accept-ledger`", "one", "mode account accepted code"),
+    ("`drift`", "one", "findings accounts code"),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),
     ("`sandbox`", "one", "accounts environment"),
@@ -104,6 +107,17 @@ stays as it is for `not_in_quarantine`, `has_job`, `ended`, `cancelling`, `too_e
 `accepted_as_another`, `attempt_closed`, `taken`, `account_unknown`, `moved_on` or `contended`; and, where `--unchecked`
 overrules it, for `not_looked_at`, `unknown_job`, `other_token` or `other_rows`. `evidence` is what is known of the
 part: `reason`, `message`, `rows`, `rows_maybe_paid`, `attempts`, `remote_ids`, and `listed` with `--list`.
+
+`mode` of `reconcile` is `plan` or `apply`. Each of its `accounts` has `account`, `provider`, `list` (null where nothing
+was seen: `began_at`, `complete`, `proven`, `pages`, `jobs` by status, `ours`, `orphans`), `account_mismatch`,
+`findings`, `counts` of them by `fate`, `repairs_left` for the next sweep, `parts_moved` without any finding, `failure`
+(empty where all was found out) and `code`. A finding has `class`, `severity` (`info`, `warn` or `page`), `account`,
+`subject`, `believed`, `times`, `first_seen_at`, `last_seen_at`, `age_seconds`, `evidence`, `becomes` (`mended`,
+`watched`, `person` or `told`), `next`, `commands` that it names, and `runbook`; in `reconcile` also `fate` and `text`.
+`fate` is `repair`, `import`, `moved_on`, `frozen`, `person`, `watched`, `told`, `suspected` or `gone`.
+
+`accepted` is null, or `at`, `since`, `by`, `taken`, `spent`, `reserved` and `reserved_by_parts`. Of `drift`, each of
+the `accounts` has `account`, `swept_at`, `complete_at` and `outcome` of the last walk.
 """
 
 
@@ -125,7 +139,7 @@ def _head() -> Iterator[str]:
     meanings[EXIT_READER_GONE] = "Whoever read the output has gone, as in `bulkverify ls \\| head -1`."
     for code, meaning in sorted(meanings.items()):
         yield f"| {code} | {meaning} |"
-    yield "\n`up`, `config check` and `verify` have codes of their own; see there.\n"
+    yield "\n`up`, `config check`, `verify`, `reconcile` and `drift` have codes of their own; see there.\n"
     yield from _json_documents()
     yield "## Completion\n"
     yield "The Tab key completes commands, options and files once the shell has been told: put one of these lines into"

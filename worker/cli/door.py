@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from producers.display import Display
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
+    from worker.context import Connected
+    from worker.metrics import Metrics
     from worker.storage import Storage
     from worker.store.store import Store
 
@@ -56,6 +58,15 @@ class Door:
         """
         name = self._storage.name_of(url)
         return None if name is None else self._storage.link(name, seconds or self._settings.storage_link_seconds)
+
+    def accounts(self, metrics: Metrics) -> Mapping[str, Connected]:
+        """Every configured account with its provider's adapter, whose calls are counted by `metrics`.
+
+        Raises as `server_settings` does, and `AccountsInvalid`, also where a key is missing.
+        """
+        from worker.wiring import connect_accounts  # noqa: PLC0415 - slow to import; not every command needs it
+
+        return connect_accounts(self.server_settings(), self.store(), metrics)
 
     def dry_run(
         self, requests: Mapping[str, UploadRequest], display: Display, tell: Callable[[Printable], None]

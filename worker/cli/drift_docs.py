@@ -43,6 +43,14 @@ also the label `class` of its metrics, and is kept as a finding until a sweep th
   account is repaired, and the sweep proves of no job that it is missing.
 - A provider's clock may be {_BOUNDS.clock_skew_seconds:g} s (`BULKVERIFY_CLOCK_SKEW_SECONDS`) ahead or behind.
 
+Three commands show it:
+
+- `bulkverify drift` lists what the sweeps have found and what lasts, with its age, its evidence and what happens next.
+- `bulkverify reconcile ACCOUNT --plan` compares now, writes nothing, and tells for each difference what would be done.
+- `bulkverify reconcile ACCOUNT --apply` compares once more and does it, in place of the next sweep of the workers. It
+  spends as little as they do, which is nothing. Attempts whose jobs a list does not show are left to the workers, who
+  alone know which of them may still be under way.
+
 This page is made by `python -m worker.cli.drift_docs`; a test compares the two.
 """
 _COLUMNS = """\

@@ -2,6 +2,7 @@
 
     CommandError
     ├── NoServer         no Redis URL is set and the private server does not run
+    ├── UnknownAccount   there is no account of this name
     └── UnknownUpload    there is no upload of this id
         └── UploadPurged … any more: it ended long ago, and only a tombstone is left
 
@@ -37,6 +38,15 @@ class NoServer(CommandError):
         super().__init__(
             f"No server is running for {home}: start one with `bulkverify up`, or set BULKVERIFY_REDIS_URL."
         )
+
+
+class UnknownAccount(CommandError):
+    """There is no account of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        """`known` are the names that there are."""
+        there_are = f"There are: {', '.join(known)}." if known else "`bulkverify config check` tells what is there."
+        super().__init__(f"There is no account {name}. {there_are}")
 
 
 class UnknownUpload(CommandError):

@@ -64,6 +64,12 @@ SECTIONS = (
             LazyCommand("up", "worker.cli.up:up", "Run every process on this machine."),
             LazyCommand("run", "worker.cli.run:run", "Run one process: intake, worker, poller or exporter."),
             LazyCommand("accounts", "worker.cli.accounts:accounts", "Tell what accounts may do now, and what waits."),
+            LazyCommand(
+                "reconcile",
+                "worker.cli.reconcile.command:reconcile",
+                "Compare accounts with their providers' lists, and repair.",
+            ),
+            LazyCommand("drift", "worker.cli.drift:drift", "List what differs between here and the providers."),
             LazyCommand("config", "worker.cli.config_commands:config", "Check and explain the configuration."),
         ),
     ),

@@ -114,9 +114,8 @@ class RemoteJobs:
         """All accounts by name, or why there are none."""
         from config.errors import ConfigError  # noqa: PLC0415 - as above
         from worker.metrics import Metrics  # noqa: PLC0415 - as above
-        from worker.wiring import connect_accounts  # noqa: PLC0415 - as above
 
         try:
-            return dict(connect_accounts(self._door.server_settings(), self._door.store(), Metrics()))
+            return dict(self._door.accounts(Metrics()))
         except ConfigError:
             return "The accounts cannot be used here: `bulkverify config check` tells why."

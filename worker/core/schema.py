@@ -37,9 +37,9 @@ SCHEMA_VERSION = 1
 #: The version of what carries none.
 FIRST_VERSION = 1
 
-#: How fields of a kind (`upload`, `part`, `account`, `attempt`, `outcome`, `manifest`, `kept`, `finding`, `reading`) go
-#: from a version to the next. A kind without an entry for a version has the same shape in the next one. Entries stay
-#: for ever, and are pure.
+#: How fields of a kind (`upload`, `part`, `account`, `attempt`, `outcome`, `manifest`, `kept`, `finding`, `reading`,
+#: `acceptance`) go from a version to the next. A kind without an entry for a version has the same shape in the next
+#: one. Entries stay for ever, and are pure.
 MIGRATIONS: Mapping[tuple[str, int], Migration] = {}
 
 

@@ -18,6 +18,7 @@ from worker.store.reaching import reaching
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from worker.core.change import Entry
     from worker.core.drift.classes import DriftClass
     from worker.store.store import Store
 
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 #: Bytes of the nonce that tells one version of an account's findings from another.
 VERSION_BYTES = 6
+#: Acceptances of an account that are kept.
+ACCEPTED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Replacement:
     counters: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     #: The reading of the account's credits that is kept for the next sweep; `None`: the one before stays.
     money: str | None = None
+    #: What a person has accepted, see `worker.core.drift.acceptance`: kept with the last ones before it.
+    accepted: str | None = None
+    #: Credits by which ledger entries grow.
+    ledger: Mapping[Entry, int] = field(default_factory=dict)
 
 
 def read_findings(store: Store, account: str) -> Kept:
@@ -81,7 +88,8 @@ def replace_findings(store: Store, account: str, before: Kept, after: Replacemen
     known = {finding.key: finding for finding in before.findings}
     now = {finding.key for finding in after.kept}
     gone = [_field(finding) for finding in before.findings if finding.key not in now]
-    change = {
+    change: dict[str, object] = {
+        "accepted_max": ACCEPTED_MAX,
         "account": account,
         "expected": before.version,
         "version": secrets.token_hex(VERSION_BYTES),
@@ -89,11 +97,22 @@ def replace_findings(store: Store, account: str, before: Kept, after: Replacemen
         "remove": [*gone, *before.damaged],
         "open": {str(drift): number for drift, number in after.open.items()},
         "counters": {"|".join(labels): by for labels, by in after.counters.items() if by},
+        "ledger": {str(entry): by for entry, by in after.ledger.items() if by},
     }
     if after.money is not None:
         change["money"] = after.money
+    if after.accepted is not None:
+        change["accepted"] = after.accepted
     if not store.run_script("findings", [KEY_PREFIX], json.dumps(change)):
         raise Stale(f"The findings of account {account} were written by another sweep; nothing was written.")
+
+
+def accepted_texts(store: Store, account: str) -> list[str]:
+    """What persons have accepted, the oldest first, as it was kept. Raises `StoreUnavailable`."""
+    client: Any = store.client
+    with reaching():
+        texts: list[str] = client.lrange(store.key("accepted", account), 0, -1)
+    return texts
 
 
 def open_counts(findings: Iterable[Finding]) -> dict[DriftClass, int]:

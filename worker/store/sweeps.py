@@ -112,6 +112,13 @@ def last_reading(store: Store, account: str) -> str | None:
     return text
 
 
+def accounts_of(store: Store) -> frozenset[str]:
+    """Accounts that ever had an upload or a part."""
+    client: Any = store.client
+    with reaching():
+        return frozenset(name.split(":")[1] for name in client.smembers(store.key("indexes")))
+
+
 def kinds_of(store: Store, account: str) -> frozenset[str]:
     """Kinds of which the account ever had a part."""
     client: Any = store.client

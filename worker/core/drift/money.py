@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from worker.core.drift.evidence import Evidence
-    from worker.core.drift.views import AccountCase, Bounds, Money, PartCase
+    from worker.core.drift.views import AccountCase, Bounds, Money, PartCase, Reading
 
 
 def reservation_leak(case: PartCase) -> Evidence | None:
@@ -29,7 +29,7 @@ def ledger_drift(case: AccountCase) -> Evidence | None:
     if money.reserved != money.reserved_by_parts:
         return {"reserved": money.reserved, "reserved_by_parts": money.reserved_by_parts}
     spent = money.after.spent - money.before.spent
-    taken = _taken(money)
+    taken = taken_between(money.before, money.after)
     if taken is None:
         return None
     slack = _slack_credits(money, case.occasion.bounds, max(spent, taken))
@@ -41,9 +41,8 @@ def ledger_drift(case: AccountCase) -> Evidence | None:
     return {"taken": taken, "spent": spent, "slack": slack} if unexplained else None
 
 
-def _taken(money: Money) -> int | None:
-    """Credits that the provider took between the readings; `None` where that cannot be told from them."""
-    before, after = money.before, money.after
+def taken_between(before: Reading, after: Reading) -> int | None:
+    """Credits that the provider took between two readings; `None` where that cannot be told from them."""
     if before.usage is not None and after.usage is not None:
         # A lower one is that of the next billing period.
         return after.usage - before.usage if after.usage >= before.usage else None

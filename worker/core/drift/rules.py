@@ -55,7 +55,8 @@ _EXISTENCE = {
         "a job whose name begins with one of our tokens",
         "the list shows it",
         "it is imported: it was paid for, so its result is fetched where storage still knows its list",
-        "remote job {subject} is imported for the upload to which storage knows its token to belong",
+        "it is imported for the upload to which storage knows its token to belong; `bulkverify reconcile {account} "
+        "--plan` tells for which, and where for none `bulkverify recover --dry-run` what storage has",
     ),
     _C.FOREIGN_REMOTE: Rule(
         *(_I, _TOLD, _LIST),
@@ -63,7 +64,8 @@ _EXISTENCE = {
         "jobs without one of our tokens",
         "the list shows them",
         "they are counted, one finding for the account, and left alone",
-        "nothing: another application uses account {account}, or a person does",
+        "nothing: another application uses account {account}, or a person does; `bulkverify drift {account}` tells how "
+        "many jobs",
     ),
     _C.MISSING_REMOTE: Rule(
         *(_W, _PERSON, _LIST),
@@ -109,7 +111,7 @@ _STATUS = {
         "the job is done, or is shown again",
         "the list shows it",
         "the part goes on at once, as after a look of its own",
-        "its verdicts are downloaded",
+        "its verdicts are downloaded; `bulkverify reconcile {account} --apply` has that begin at once",
     ),
     _C.STATUS_REGRESSION: Rule(
         *(_W, _PERSON, _LIST),
@@ -219,8 +221,9 @@ _MONEY_RULES = {
         "the credits that the ledger says were spent, or reserved",
         "the balance, or the usage, has moved by another amount",
         "two readings and what was under way between them, in two sweeps in a row",
-        "nothing: it is told, with both amounts",
-        "compare the provider's own bill with `bulkverify accounts`; who else uses account {account}?",
+        "nothing: it is told, with both amounts, until they agree again or a person accepts the difference",
+        "compare the provider's own bill with `bulkverify accounts`, and find out who else uses account {account}; "
+        "once that is clear, `bulkverify reconcile {account} --accept-ledger` has credits compared from then on",
         TWICE,
     ),
     _C.RESERVATION_LEAK: Rule(
@@ -229,7 +232,7 @@ _MONEY_RULES = {
         "nothing",
         "the part's record",
         "the reservation is released",
-        "the credits can be reserved again",
+        "the next sweep releases them, or `bulkverify reconcile {account} --apply` at once",
     ),
 }
 

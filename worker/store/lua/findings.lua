@@ -2,7 +2,8 @@
 --
 -- KEYS[1]  key prefix
 -- ARGV[1]  JSON: account, expected version, put (field -> text), remove (fields), open (class -> number), counters,
---          money (a text, or absent: as it was)
+--          money (a text, or absent: as it was), accepted (a text to be kept, or absent) and accepted_max,
+--          ledger (entry -> credits by which it grows)
 --
 -- Returns 1, or 0 when nothing was written.
 
@@ -27,6 +28,13 @@ for class, number in pairs(change.open) do
 end
 for counter, by in pairs(change.counters) do
   redis.call('HINCRBY', prefix .. 'counters', counter, by)
+end
+for entry, by in pairs(change.ledger) do
+  redis.call('HINCRBY', prefix .. 'ledger:' .. change.account, entry, by)
+end
+if change.accepted then
+  redis.call('RPUSH', prefix .. 'accepted:' .. change.account, change.accepted)
+  redis.call('LTRIM', prefix .. 'accepted:' .. change.account, -change.accepted_max, -1)
 end
 if change.money then
   redis.call('SET', prefix .. 'money:' .. change.account, change.money)

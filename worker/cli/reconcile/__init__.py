@@ -1,0 +1,1 @@
+"""`bulkverify reconcile`: what differs between here and the providers, and what is done about it."""

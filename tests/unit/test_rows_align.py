@@ -47,7 +47,7 @@ def answers_to(part: SentPart, places: Sequence[int]) -> list[int | None]:
     if part.collected is None:
         return [None if place == NO_PLACE else -1 for place in places]
     with part.collected.path.open("rb") as file:
-        found = chain.from_iterable(places for places, _ in read_placed(file, "verdicts"))
+        found = chain.from_iterable(places for places, _, _ in read_placed(file, "verdicts"))
         lines = {place: number for number, place in enumerate(found)}
     return [lines[place] if place != NO_PLACE else None for place in places]
 

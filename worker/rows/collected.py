@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
-from worker.providers.port import Verdict
 from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.plain import fold_keys
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from worker.providers.port import Kind
+    from worker.providers.port import Kind, Verdict
     from worker.rows.verdict_rests import Said
 
 #: Bytes of one line: a value and all columns of its verdict.

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
-from worker.rows.align_by_keys import NO_PLACE, TYPECODE
 from worker.rows.collected import LINE_BYTES_MAX
 from worker.rows.errors import CollectedUnreadable, ScratchFailed
+from worker.rows.verdict_places import NO_PLACE, TYPECODE
 from worker.rows.verdict_rests import REST_BEGINS
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class LineFile:
 
 
 def unreadable(part: SentPart, error: Exception) -> CollectedUnreadable:
+    """The error for verdicts that cannot be read a second time."""
     return CollectedUnreadable(
         f"verdicts of part {part.index} cannot be read any more ({type(error).__name__}); collect the part again",
     )

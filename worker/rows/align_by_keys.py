@@ -18,7 +18,7 @@ from worker.rows.verdict_places import TYPECODE, write_found
 from worker.rows.verdict_rests import parse_rest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from worker.providers.port import Kind
@@ -47,7 +47,7 @@ class Join(Protocol):
     def sent(self, keys: Sequence[str], loose: Sequence[str]) -> None:
         """Take in the next values by their keys and loose keys."""
 
-    def matches(self, settle: Settle) -> Iterator[tuple[int, int]]:
+    def matches(self, settle: Settle) -> Generator[tuple[int, int], None, None]:
         """Number and place of each value that has a verdict, by number; `settle` decides on twins."""
 
 
@@ -75,7 +75,8 @@ class ByKeys:
                 lines = stack.enter_context(closing(LineFile(self._found.path)))
             except OSError as error:
                 raise unreadable(self._part, error) from error
-            write_found(out, self._part.rows, join.matches(lambda twins: self._settled(twins, lines)))
+            found = stack.enter_context(closing(join.matches(lambda twins: self._settled(twins, lines))))
+            write_found(out, self._part.rows, found)
             self.extra, self.duplicate = join.extra, join.duplicate
 
     def _is_small(self) -> bool:

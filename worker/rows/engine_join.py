@@ -19,7 +19,7 @@ from worker.rows.twins import TWINS_MAX, Twins
 from worker.rows.verdict_places import NO_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any, Self
 
@@ -110,7 +110,7 @@ class EngineJoin:
         self._values += len(keys)
         self._sent.write("\n".join(_lines(keys, loose)) + "\n")
 
-    def matches(self, settle: Settle) -> Iterator[tuple[int, int]]:
+    def matches(self, settle: Settle) -> Generator[tuple[int, int], None, None]:
         """Number and place of each value that has a verdict. Raises `ScratchFailed`."""
         with scratch_errors(self._folder):
             self._answered.flush()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from worker.rows.twins import TWINS_MAX, Twins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from worker.rows.twins import Settle
 
@@ -29,7 +29,7 @@ class MemoryJoin:
         """Take in values."""
         self._values.extend(zip(keys, loose, strict=True))
 
-    def matches(self, settle: Settle) -> Iterator[tuple[int, int]]:
+    def matches(self, settle: Settle) -> Generator[tuple[int, int], None, None]:
         """Number and place of each value that has a verdict."""
         first: dict[str, int] = {}
         for key, _, place in self._answers:

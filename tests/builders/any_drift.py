@@ -57,6 +57,9 @@ PART_FIELDS: dict[str, st.SearchStrategy[object]] = {
     "credits_reserved": st.sampled_from([0, 100]),
     "credits_committed": st.sampled_from([0, 100]),
     "rows_returned": COUNTS,
+    "verdicts_digest": st.none() | st.sampled_from("ab"),
+    "other_digest": st.none() | st.sampled_from("ab"),
+    "again": st.integers(0, 3),
     "looks": COUNTS,
     "tries": COUNTS,
     "due_at": TIMES,
@@ -95,7 +98,6 @@ OBJECTS = st.builds(
     found=st.booleans(),
     sha256=st.none() | st.sampled_from("ab"),
     recorded_sha256=st.none() | st.sampled_from("ab"),
-    again_sha256=st.none() | st.sampled_from("ab"),
     columns=st.none() | st.frozensets(st.text(max_size=3), max_size=3),
     columns_before=st.none() | st.frozensets(st.text(max_size=3), max_size=3),
 )

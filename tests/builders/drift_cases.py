@@ -182,7 +182,10 @@ FOUND: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(done(finished_at=SWEPT - 86_500.0, tries=3), occasion=KEPT_SHORTLY, job=listed(status="finished")),
     ),
     C.ROW_MISMATCH: (of_part(ended(P.COLLECTED, rows_returned=99, reason="row_mismatch")),),
-    C.RESULT_CHANGED: (of_object(again_sha256="b"),),
+    C.RESULT_CHANGED: (
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="b", other_object="verdicts-again-1.jsonl")),
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="b")),
+    ),
     C.RESULT_EXPIRED: (of_part(done(tries=3), occasion=KEPT_SHORTLY), of_part(stopped(C.RESULT_EXPIRED), job=listed())),
     C.SCHEMA_DRIFT: (of_object(columns=frozenset({"a", "b"}), columns_before=frozenset({"a"})),),
     C.MISSING_ARTIFACT: (of_object(found=False), of_object(sha256="b")),
@@ -271,7 +274,10 @@ NEAR: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(done(finished_at=SWEPT - 3_800.0), job=listed(status="finished")),
     ),
     C.ROW_MISMATCH: (of_part(ended(P.COLLECTED, rows_returned=99)),),
-    C.RESULT_CHANGED: (of_object(again_sha256="a"), of_object(recorded_sha256=None, again_sha256="b")),
+    C.RESULT_CHANGED: (
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="a")),
+        of_part(ended(P.COLLECTED, verdicts_digest="a", again=1)),
+    ),
     C.RESULT_EXPIRED: (
         of_part(done(finished_at=SWEPT - 86_500.0, lease=BUSY), occasion=KEPT_SHORTLY, job=listed(status="finished")),
         of_part(JUST_DONE, occasion=KEPT_SHORTLY, job=listed(status="finished")),

@@ -50,12 +50,13 @@ def result_expired(case: PartCase) -> Evidence | None:
     return {"remote_id": part.remote_id, "done_seconds": case.occasion.now - case.done_at, "tries": part.tries}
 
 
-def result_changed(case: StoredCase) -> Evidence | None:
-    """The same thing was downloaded twice and was not the same."""
-    first, again = case.object.recorded_sha256, case.object.again_sha256
-    if first is None or again is None or first == again:
+def result_changed(case: PartCase) -> Evidence | None:
+    """The result was downloaded twice and was not the same."""
+    part = case.part
+    if part.state is not PartState.COLLECTED or part.other_digest in {None, part.verdicts_digest}:
         return None
-    return {"object": case.object.name, "sha256": first, "sha256_again": again}
+    kept = {"object": part.verdicts_object, "sha256": part.verdicts_digest}
+    return {"remote_id": part.remote_id, **kept, "other_object": part.other_object, "other_sha256": part.other_digest}
 
 
 def schema_drift(case: StoredCase) -> Evidence | None:

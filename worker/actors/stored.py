@@ -57,12 +57,15 @@ def look_at_stored(context: Context, connected: Connected, findings: Iterable[Fi
     found: list[StoredObject] = []
     for upload_id in dict.fromkeys([*again, *upload_ids]):
         try:
-            found += _of_upload(context, upload_id, looks)
+            objects = _of_upload(context, upload_id, looks)
         except Unreadable as error:
             context.leave(Lane.RECONCILE, upload_id, error)
         except (StorageError, ManifestUnreadable) as error:
             log.warning("storage_not_compared", upload_id=upload_id, error=str(error))
         else:
+            if objects is None:
+                continue
+            found += objects
             told = {kept.subject for kept in found}
             mine = [subject for subject in subjects if subject.partition("/")[0] == upload_id]
             # Nothing should be there any more: what was found before is over.
@@ -70,20 +73,24 @@ def look_at_stored(context: Context, connected: Connected, findings: Iterable[Fi
     return Turn(tuple(found), cursor)
 
 
-def _of_upload(context: Context, upload_id: str, looks: Looks) -> list[StoredObject]:
+def _of_upload(context: Context, upload_id: str, looks: Looks) -> list[StoredObject] | None:
+    """The upload's objects, `None` where nothing can be told of them: somebody is at them."""
     before = context.store.upload(upload_id)
     if before is None:
         return []
+    if before.state is UploadState.DELIVERING and before.result is not None:
+        # Its result is being replaced.
+        return None
     found = list(_objects(context, before, looks))
     after = context.store.upload(upload_id)
     # Its objects may have been removed because its state changed meanwhile.
-    return found if after is not None and after.state is before.state else []
+    return found if after is not None and after.state is before.state else None
 
 
 def _objects(context: Context, upload: UploadRecord, looks: Looks) -> Iterator[StoredObject]:
-    if upload.terminal and upload.result is not None:
+    if upload.result is not None:
         yield from _result(upload, looks)
-    elif upload.state in NEEDING:
+    if upload.state in NEEDING:
         part_ids = [f"{upload.upload_id}/{index}" for index in range(min(upload.parts_total, PARTS_MAX))]
         yield from verdicts_of(context.store.parts(part_ids), looks)
 

@@ -8,7 +8,7 @@ a result is ordered again a few times, and what cannot be fetched then is given 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from worker.core import part as parts
 from worker.core.budget import budget_day
@@ -25,6 +25,18 @@ AGAIN_MAX = 3
 TRIES_MAX = 10
 #: Wait before a result that does not hold what was sent is downloaded once more, seconds.
 ONCE_MORE_SECONDS = 60.0
+
+
+class DoneJob(Protocol):
+    """A job that the remote list shows to be done."""
+
+    @property
+    def remote_id(self) -> str:
+        """Its id."""
+
+    @property
+    def ended_at(self) -> float | None:
+        """When, by the provider's clock, where that is told; epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,10 @@ def reopened(upload: UploadRecord, now: float) -> UploadRecord | None:
     return upload.moved(UploadState.RUNNING if upload.state is UploadState.DELIVERING else upload.state, now)
 
 
-def taken_up(part: PartRecord, remote_id: str, now: float, *, service: str) -> PartRecord:
+def taken_up(part: PartRecord, job: DoneJob, now: float, *, service: str) -> PartRecord:
     """A part that had ended without verdicts, and whose job is done: it is paid for, and waits to be collected."""
+    remote_id, ended_at = job.remote_id, job.ended_at
+    told_at = ended_at if ended_at is not None and part.created_at <= ended_at <= now else None
     known = any(found.remote_id == remote_id for found in part.evidence)
     unpaid = not part.credits_committed
     return part.salvaged(
@@ -75,7 +89,7 @@ def taken_up(part: PartRecord, remote_id: str, now: float, *, service: str) -> P
         budget_day=budget_day(now) if unpaid and not part.credits_reserved else part.budget_day,
         submitted_at=part.submitted_at or part.created_at,
         finished_at=part.finished_at or now,
-        remote_finished_at=part.remote_finished_at or now,
+        remote_finished_at=part.remote_finished_at or told_at or now,
         rows_done=part.rows,
         reason=str(DriftClass.TERMINAL_DISAGREEMENT),
         message="",

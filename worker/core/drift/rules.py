@@ -150,8 +150,8 @@ _STATUS = {
         "the part has failed or was cancelled",
         "a job of the part is done",
         "the part's remote id, or its token in the job's name",
-        "where the part had ended unpaid its charge is entered; its verdicts are collected, and the upload is delivered "
-        "anew with them, once: not where the verdicts were given up, or the list is not in storage any more",
+        "where the part had ended unpaid its charge is entered; its verdicts are collected, and the upload is "
+        "delivered anew with them, once: not where the verdicts were given up, or the list is not in storage any more",
         "the upload ends once more, with more verdicts; if it stays so, the result can be had from the provider's own "
         "pages: `bulkverify why {upload}` names the job",
     ),

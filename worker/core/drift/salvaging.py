@@ -67,7 +67,7 @@ def _taken(seen: PartCase, case: UploadCase) -> PartRecord | None:
     certain = job.token is not None or not part.provisional
     if not certain or part.service not in {"", case.service} or seen.is_past_retention:
         return None
-    return taken_up(part, job.remote_id, case.occasion.now, service=case.service)
+    return taken_up(part, job, case.occasion.now, service=case.service)
 
 
 def restore_lost(finding: Finding, case: UploadCase) -> Change | None:

@@ -17,6 +17,7 @@ from worker.core import part as core
 from worker.core.at_risk import warned
 from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
+from worker.core.columns import digests_of
 from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
 from worker.core.records import PartRecord, SegmentFile
 from worker.core.salvage import Download, choose, noted, once_more, unfetched
@@ -30,6 +31,7 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.store.columns import note_columns
 from worker.store.errors import Full
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ def _collect(context: Context, part: PartRecord) -> None:
             failure = error
     if failure is None:
         _collected(context, keeper, connected, part, fetched)
+        if fetched.shared is None and fetched.summary.rows:
+            note_columns(context.store, part.account, part.kind, digests_of(fetched.summary.columns), now)
     else:
         _later(context, connected, keeper, part, failure)
 

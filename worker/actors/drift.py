@@ -26,6 +26,7 @@ from worker.core.drift.evaluate import Evaluation, Merged, evaluate, merge
 from worker.core.drift.repairs import Plan, Repair, plan
 from worker.core.states import Lane
 from worker.core.sweep import Sweep
+from worker.store.columns import known_columns
 from worker.store.errors import Stale, Taken
 from worker.store.findings import Kept, Replacement, open_counts, read_findings, replace_findings
 from worker.store.rotation import keep_turn
@@ -85,7 +86,7 @@ def judge_sweep(context: Context, connected: Connected, seen: Seen, before: Kept
     """
     bare = snapshot_of(context, connected, seen, before.findings)
     turn = look_at_stored(context, connected, before.findings)
-    snapshot = replace(bare, stored=turn.stored)
+    snapshot = replace(bare, stored=turn.stored, columns=known_columns(context.store, connected.account.name))
     compared = None if credits_ is None else compare(context, connected, snapshot, credits_)
     if compared is not None:
         snapshot = replace(snapshot, money=compared.money)

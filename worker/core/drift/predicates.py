@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from worker.core.drift.evidence import Evidence
-    from worker.core.drift.views import AccountCase, JobCase, ListedJob, PartCase, StoredCase
+    from worker.core.drift.views import AccountCase, ColumnsCase, JobCase, ListedJob, PartCase, StoredCase
     from worker.core.records import PartRecord
 
 _C = DriftClass
@@ -53,8 +53,11 @@ OF_JOBS: Mapping[DriftClass, Callable[[JobCase], Evidence | None]] = {
 }
 #: Of an object in storage.
 OF_STORAGE: Mapping[DriftClass, Callable[[StoredCase], Evidence | None]] = {
-    _C.SCHEMA_DRIFT: results.schema_drift,
     _C.MISSING_ARTIFACT: results.missing_artifact,
+}
+#: Of the columns of one kind of results.
+OF_COLUMNS: Mapping[DriftClass, Callable[[ColumnsCase], Evidence | None]] = {
+    _C.SCHEMA_DRIFT: results.schema_drift,
 }
 #: Of the account as a whole.
 OF_ACCOUNTS: Mapping[DriftClass, Callable[[AccountCase], Evidence | None]] = {

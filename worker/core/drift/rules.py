@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.core.columns import NEWS_SECONDS
 from worker.core.drift.classes import Basis, DriftClass, Handling, Severity
 from worker.core.salvage import AGAIN_MAX
 
@@ -200,12 +201,13 @@ _RESULT = {
         TWICE,
     ),
     _C.SCHEMA_DRIFT: Rule(
-        *(_W, _TOLD, _STORAGE),
-        "the columns of earlier results of this kind",
-        "a result with other columns",
-        "the result's columns",
-        "columns are read by their names, so that known ones keep their meaning and new ones are delivered too",
-        "tell the applications that read the provider's columns",
+        *(_W, _WATCHED, _RECORD),
+        "the columns of earlier results of the account and the kind",
+        "results with other columns",
+        "the columns of the last result",
+        "columns are read by their names, so that known ones keep their meaning and new ones are delivered too; it "
+        f"ends when the earlier columns are back, or {NEWS_SECONDS / 86_400:g} days later, and they are the known ones",
+        "tell the applications that read the provider's columns of {subject} lists",
     ),
     _C.MISSING_ARTIFACT: Rule(
         *(_P, _MENDED, _STORAGE),

@@ -14,6 +14,7 @@ from worker.core.observe import Seen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from worker.core.columns import KnownColumns
     from worker.core.records import PartRecord, UploadRecord
     from worker.core.schedule import PollPolicy
 
@@ -151,9 +152,6 @@ class StoredObject:
     #: Digest of its bytes, and the one that was recorded; `None`: not looked at, and not known.
     sha256: str | None = None
     recorded_sha256: str | None = None
-    #: The provider's columns in it, and those of earlier results of its kind; `None`: not known.
-    columns: frozenset[str] | None = None
-    columns_before: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +160,14 @@ class StoredCase:
 
     occasion: Occasion
     object: StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsCase:
+    """The columns of the account's results of one kind."""
+
+    occasion: Occasion
+    columns: KnownColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +233,7 @@ class Snapshot:
     unowned: tuple[ListedJob, ...] = ()
     stored: tuple[StoredObject, ...] = ()
     money: Money | None = None
+    #: The columns of the account's results, by kind.
+    columns: Mapping[str, KnownColumns] = field(default_factory=dict)
     #: Uploads that findings are about which salvage may end, by id; known only where repairs are planned.
     uploads: Mapping[str, UploadCase] = field(default_factory=dict)

@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.builders.any_drift import cases
 from tests.builders.drift_cases import BUSY, KEPT_SHORTLY, SWEPT, TOKEN, an_occasion, ended, listed, named
 from tests.builders.records import NOW, a_part, an_upload
 from worker.core.change import Change, Entry
@@ -165,6 +168,28 @@ def test_all_parts_of_an_upload_are_taken_up_together() -> None:
     assert ([len(repair.change.parts) for repair in planned.repairs], planned.left) == ([3], 0)
 
 
+@given(case=cases(), state=st.sampled_from(U), listed=st.booleans())
+def test_no_salvage_spends(case: PartCase, state: UploadState, *, listed: bool) -> None:
+    """Whatever a part was and whatever a list shows: it waits for a download, and what is reserved was charged."""
+    upload = an_end(state)
+    left = UploadCase(case.occasion, upload, case.part.service, listed=listed, seen=(case,), parts=(case.part,))
+    left = replace(left, without=frozenset({case.part.part_id}))
+    stored = (StoredObject(upload.upload_id, "result.csv", found=False),)
+    snapshot = Snapshot(case.occasion, (case,), stored=stored, uploads={upload.upload_id: left})
+    for finding in evaluate(snapshot).findings:
+        change = salvage(finding, snapshot)
+        if change is None:
+            continue
+        assert {part.state for part in change.parts} <= {P.FINISHED}
+        assert all(part.attempts == case.part.attempts for part in change.parts)
+        assert all(part.attempt in {None, case.part.attempt} for part in change.parts)
+        assert change.ledger.get(Entry.RESERVED, 0) <= change.ledger.get(Entry.COMMITTED, 0)
+        assert (change.guards, change.budget) == ((), None)
+        assert all(
+            part.again <= AGAIN_MAX and part.credits_reserved <= case.part.credits_reserved for part in change.parts
+        )
+
+
 # What storage has lost
 
 
@@ -206,6 +231,7 @@ def test_nothing_is_brought_back_without_the_list_or_need() -> None:
     part = ended(P.COLLECTED, **VERDICTS)
     assert salvage(*lossy(an_end(U.COMPLETED), part, listed=False)) is None
     assert salvage(*lossy(an_end(U.RUNNING), part)) is None
+    assert salvage(*lossy(an_end(U.CANCELLED, no_collect=True), part, lost=1)) is None
 
 
 def test_what_an_earlier_sweep_found_is_not_mended_by_this_one() -> None:

@@ -76,6 +76,8 @@ def restore_lost(finding: Finding, case: UploadCase) -> Change | None:
     lost = [part for part in case.parts if part.part_id in case.without]
     fetchable = [part for part in lost if _is_fetchable(part, case)]
     ended = case.upload.terminal
+    if fetchable and case.upload.no_collect:
+        return None
     if upload is None or not case.listed or (ended and finding.subject != upload.upload_id):
         return None
     if len(fetchable) < len(lost) if ended else not fetchable:

@@ -13,7 +13,6 @@ from tests.builders.stores import everything
 from tests.builders.swept import Swept
 from tests.builders.watched_redis import CLOCK_KEY
 from worker.actors import drift, reconcile
-from worker.actors.names import result_name
 from worker.actors.preview import preview
 from worker.actors.shown import Shown
 from worker.actors.snapshot import Seen
@@ -135,21 +134,6 @@ def test_a_result_that_nobody_fetches_is_due_again(swept: Swept) -> None:
     (entry,) = [one for one in swept.line.store.timeline("crm-1") if "drift" in one.get("details", {})]
     assert entry["details"]["drift"] == "uncollected_result"
     swept.line.settle("crm-1")
-    assert swept.sweep() == []
-
-
-def test_a_result_that_is_gone_from_storage_is_missing_until_it_is_back(swept: Swept) -> None:
-    """What is delivered is looked at by turns, and what was found to be gone in each sweep."""
-    storage = swept.line.process.context.storage
-    name = result_name(EARLIER)
-    kept = storage.read(name, 1_000_000)
-    storage.delete(name)
-    assert swept.sweep() == swept.sweep() == ["missing_artifact"]
-    with storage.write(name) as out:
-        out.write(kept + b"x")
-    assert swept.sweep() == ["missing_artifact"]
-    with storage.write(name) as out:
-        out.write(kept)
     assert swept.sweep() == []
 
 

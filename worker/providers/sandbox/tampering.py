@@ -25,6 +25,8 @@ class JobChange(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden: bool = False
+    #: Seconds after its acceptance in which only the list shows the job.
+    status_delay_seconds: float = Field(default=0.0, ge=0)
     rows_error: int = 0
     missing_row_every: int = Field(default=0, ge=0)
     #: Seconds from the beginning of the work to its end: a job that was done is under way again with a longer time.
@@ -58,6 +60,7 @@ def jobs_told(provider: Provider) -> dict[str, dict[str, object]]:
                 "status": provider.status_word(job),
                 "of_others": job.of_others,
                 "hidden": job.hidden,
+                "age_seconds": provider.clock.now() - job.accepted_at,
             }
             for job in provider.jobs.values()
         }

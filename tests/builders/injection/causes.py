@@ -22,7 +22,7 @@ ANY_PARTS = 99
 class Cause:
     """One way in which drift comes about. `act` is a generator that yields while it waits, and ends when it is over."""
 
-    #: Classes of drift that must be found of it.
+    #: Classes of drift that must be found of it; none where it is made good before anything differs.
     drift: tuple[DriftClass, ...]
     act: Callable[[World], Iterator[None]]
 
@@ -52,7 +52,7 @@ CAUSES: dict[str, Cause] = {
     "job_copied": Cause((_C.DUPLICATE_REMOTE,), _of_part(existence.duplicate_remote, "ipqs")),
     "lists_joined": Cause((_C.IDENTITY_COLLISION,), _of_part(existence.identity_collision, "whoisxml", parts_max=1)),
     "rows_miscounted": Cause((_C.SIZE_MISMATCH,), _of_part(existence.size_mismatch, "whoisxml")),
-    "timer_lost": Cause((_C.STALE_LOCAL,), _of_part(statuses.timer_lost)),
+    "timer_lost": Cause((), _of_part(statuses.timer_lost)),
     "job_goes_back": Cause((_C.STATUS_REGRESSION,), _of_part(statuses.status_regression)),
     "new_word": Cause((_C.UNKNOWN_STATUS,), _of_part(statuses.unknown_status, "ipqs")),
     "job_given_up": Cause(

@@ -119,11 +119,9 @@ def reappearing_remote(world: World, part: PartRecord) -> Iterator[None]:
 def duplicate_remote(world: World, part: PartRecord) -> Iterator[None]:
     """There is another job with the name of one that a part has."""
     case = world.caused(DriftClass.DUPLICATE_REMOTE, part.account, part.part_id)
-    world.sandbox.others("ipqs", copy_of=int(part.remote_id or 0))
-    yield from world.until_found(case)
-    world.undone(case)
+    (copy,) = world.sandbox.others("ipqs", copy_of=int(part.remote_id or 0))
+    yield from world.until_dealt_with(case, lambda: copy in (world.part(part) or part).possible_jobs)
     world.finish(part)
-    yield from world.until_gone(case)
 
 
 def identity_collision(world: World, part: PartRecord) -> Iterator[None]:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -46,9 +46,6 @@ PERIOD_SECONDS = 1.0
 #: Uploads that are completed before the first difference: a list has to be known before one can miss something.
 FIRST_UPLOADS = 6
 FIRST_SECONDS = 60.0
-#: Differences that are caused side by side at most, and the longest pause between the beginnings of two, seconds.
-ACTIVE_MAX = 6
-PAUSE_SECONDS_MAX = 2.0
 #: Seconds between two looks at what has become of them.
 STEP_SECONDS = 0.1
 #: Seconds in which every upload must have come to its end when nothing is caused any more, and then every finding.
@@ -56,15 +53,26 @@ SETTLE_SECONDS = 120.0
 CLEAN_SECONDS = 60.0
 
 
+class Pace(NamedTuple):
+    """How fast differences follow each other."""
+
+    #: Those that are caused side by side at most.
+    active_max: int
+    #: Longest pause between the beginnings of two.
+    pause_seconds_max: float
+
+
+#: That of a long run.
+PACE = Pace(active_max=6, pause_seconds_max=2.0)
+
+
 class Injector:
     """Causes differences side by side, each to its end."""
 
-    def __init__(
-        self, world: World, order: Iterator[str], pause_seconds_max: float, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, world: World, order: Iterator[str], pace: Pace, say: Callable[[str], None]) -> None:
         self._world = world
         self._order = order
-        self._pause_seconds_max = pause_seconds_max
+        self._pace = pace
         self._say = say
         self._next: str | None = next(order, None)
         self._next_at = 0.0
@@ -81,7 +89,7 @@ class Injector:
         if self._next is not None and self._next not in self.active and self._may_begin(now):
             self.active[self._next] = CAUSES[self._next].act(self._world)
             self._next = next(self._order, None)
-            self._next_at = now + self._world.chance.uniform(0.0, self._pause_seconds_max)
+            self._next_at = now + self._world.chance.uniform(0.0, self._pace.pause_seconds_max)
         for name, cause in [*self.active.items()]:
             try:
                 next(cause)
@@ -90,7 +98,7 @@ class Injector:
                 self._say(f"{name} is over.")
 
     def _may_begin(self, now: float) -> bool:
-        return now >= self._next_at and len(self.active) < ACTIVE_MAX
+        return now >= self._next_at and len(self.active) < self._pace.active_max
 
 
 def inject(
@@ -98,7 +106,7 @@ def inject(
     seed: int,
     causes: Callable[[Random], Iterator[str]],
     *,
-    pause_seconds_max: float = PAUSE_SECONDS_MAX,
+    pace: Pace = PACE,
     say: Callable[[str], None],
 ) -> Report:
     """Cause the differences, let everything settle, and report."""
@@ -110,7 +118,7 @@ def inject(
         load.until(lambda: len(load.completed) >= FIRST_UPLOADS, seconds=FIRST_SECONDS, what="the first uploads")
         with site.installation.records() as records:
             world = World(site, records)
-            injector = Injector(world, causes(chance), pause_seconds_max, say)
+            injector = Injector(world, causes(chance), pace, say)
             _all_caused(world, injector)
             load.stop_asking()
             load.reached(lambda: not load.moving, seconds=SETTLE_SECONDS)

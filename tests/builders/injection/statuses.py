@@ -17,27 +17,18 @@ if TYPE_CHECKING:
 
 #: Seconds in which the list may lag behind what was seen of a job, with those until the next sweep.
 LAG_SECONDS = 3.0
-#: Seconds by which a lost timer goes off too late, and before now at which it should have gone off.
-LOST_SECONDS, OVERDUE_SECONDS = 3_600.0, 30.0
+#: Seconds after which a timer goes off that is lost.
+LOST_SECONDS = 3_600.0
 #: Seconds of a delay that never ends.
 NEVER_SECONDS = 1e9
 
 
 def timer_lost(world: World, part: PartRecord) -> Iterator[None]:
-    """A job ends, and nobody looks: its time in the index of what is due is another than in its record."""
-    now = time.time()
-    key, redis = world.records.store.key, world.redis
-    case = world.caused(DriftClass.STALE_LOCAL, part.account, part.part_id)
-    # Whoever looks at the part meanwhile writes its time anew.
-    while not case.found_at and world.state_of(part) is PartState.SUBMITTED:
-        world.rewrite(part, due_at=now - OVERDUE_SECONDS)
-        redis.zadd(key("due", part.account, "poll"), {part.part_id: now + LOST_SECONDS}, xx=True)
-        if case.undone_at is None:
-            world.finish(part)
-            world.undone(case)
-        yield
-    yield from world.until_found(case)
-    yield from world.until_gone(case)
+    """The time of the next look is lost while the job ends: it is seen with the next look at any other job."""
+    due = world.records.store.key("due", part.account, "poll")
+    world.redis.zadd(due, {part.part_id: time.time() + LOST_SECONDS}, xx=True)
+    world.finish(part)
+    yield from world.until(lambda: world.state_of(part) is not PartState.SUBMITTED)
 
 
 def status_regression(world: World, part: PartRecord) -> Iterator[None]:
@@ -74,11 +65,7 @@ def remote_aborted(world: World, part: PartRecord) -> Iterator[None]:
     world.wanted(part.upload_id).gives_up_rows = True
     world.change(part, abort_at=0.0)
     aborted = world.caused(DriftClass.REMOTE_ABORTED, part.account, part.part_id)
-    yield from world.until(lambda: world.state_of(part) is PartState.FAILED)
-    # Where a look was quicker than a sweep, the part has failed for it, and there is nothing left to differ.
-    aborted.found_at = aborted.found_at or time.monotonic()
-    aborted.gone_at = aborted.gone_at or time.monotonic()
-    world.undone(aborted)
+    yield from world.until_dealt_with(aborted, lambda: world.state_of(part) is PartState.FAILED)
     world.finish(part, abort_at=None)
     case = world.caused(DriftClass.TERMINAL_DISAGREEMENT, part.account, part.part_id)
     yield from world.until_found(case)
@@ -88,9 +75,13 @@ def remote_aborted(world: World, part: PartRecord) -> Iterator[None]:
 
 
 def stalled_remote(world: World, part: PartRecord) -> Iterator[None]:
-    """A job makes no progress for long."""
+    """A job makes no progress for long, where nobody knows how long such jobs take: other causes have held some."""
+    known = world.records.store.key("durations", part.account, "*")
     case = world.caused(DriftClass.STALLED_REMOTE, part.account, part.part_id)
-    yield from world.until_found(case)
+    for _ in world.until_found(case):
+        for name in world.redis.scan_iter(known):
+            world.redis.delete(name)
+        yield
     world.undone(case)
     world.finish(part)
     yield from world.until_gone(case)

@@ -122,6 +122,17 @@ class World:
         if RULES[case.drift].handling != "told":
             yield from self.until(lambda: case.gone_at)
 
+    def until_dealt_with(self, case: Case, holds: Callable[[], bool]) -> Iterator[None]:
+        """Wait until a part's record tells of it, which counts it at once.
+
+        Whoever was quicker than a sweep leaves no finding; where it was a sweep, the finding is over with the next one.
+        """
+        yield from self.until(holds)
+        self.undone(case)
+        if holds():
+            now = time.monotonic()
+            case.found_at, case.gone_at = case.found_at or now, case.gone_at or now
+
     # Parts and their jobs
 
     def catch(self, provider: str | None, parts_max: int) -> PartRecord | None:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.builders.injection.statuses import unfetchable
+from tests.builders.injection.world import is_mended
 from worker.actors.names import result_name
 from worker.core.drift.classes import DriftClass
 from worker.core.states import PartState
@@ -35,6 +36,7 @@ def _loses_rows(world: World, part: PartRecord, drift: DriftClass, every: int) -
     world.finish(part, missing_row_every=every)
     case = world.caused(drift, part.account, part.part_id)
     yield from world.until_found(case)
+    world.change(part, missing_row_every=0)
     world.undone(case)
     yield from world.until_gone(case)
 
@@ -67,7 +69,7 @@ def result_expired(world: World, part: PartRecord) -> Iterator[None]:
 
 
 def missing_artifact(world: World) -> Iterator[None]:
-    """The result of an upload is gone from storage, and comes back from a backup."""
+    """The result of an upload is gone from storage, and comes back from a backup if nobody mends that."""
     yield from world.until(world.completed)
     wanted = world.chance.choice(world.completed())
     world.taken.add(wanted.upload_id)
@@ -76,6 +78,8 @@ def missing_artifact(world: World) -> Iterator[None]:
     path.rename(backup)
     case = world.caused(DriftClass.MISSING_ARTIFACT, wanted.account, wanted.upload_id)
     yield from world.until_found(case)
-    backup.replace(path)
+    if not is_mended(case.drift):
+        backup.replace(path)
     world.undone(case)
     yield from world.until_gone(case)
+    backup.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tests.builders.injection.world import HELD_AT
+from tests.builders.injection.world import HELD_AT, is_mended
 from worker.core.drift.classes import DriftClass
 from worker.core.states import PartState
 
@@ -61,7 +61,7 @@ def unknown_status(world: World, part: PartRecord) -> Iterator[None]:
 
 
 def remote_aborted(world: World, part: PartRecord) -> Iterator[None]:
-    """The provider gives a job up, does it all the same later, and removes it at last."""
+    """The provider gives a job up, does it all the same later, and removes it at last if nobody mends that."""
     world.wanted(part.upload_id).gives_up_rows = True
     world.change(part, abort_at=0.0)
     aborted = world.caused(DriftClass.REMOTE_ABORTED, part.account, part.part_id)
@@ -69,7 +69,8 @@ def remote_aborted(world: World, part: PartRecord) -> Iterator[None]:
     world.finish(part, abort_at=None)
     case = world.caused(DriftClass.TERMINAL_DISAGREEMENT, part.account, part.part_id)
     yield from world.until_found(case)
-    world.change(part, hidden=True)
+    if not is_mended(case.drift):
+        world.change(part, hidden=True)
     world.undone(case)
     yield from world.until_gone(case)
 

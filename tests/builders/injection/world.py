@@ -15,6 +15,7 @@ from redis import WatchError
 
 from tests.builders.chaos.redis_server import STATE_DB
 from tests.builders.injection.told import DriftLog
+from worker.core.drift.classes import Handling
 from worker.core.drift.rules import RULES
 from worker.core.states import PartState
 
@@ -36,6 +37,11 @@ HELD_AT = 0.6
 PATIENCE_SECONDS = 60.0
 #: Seconds from the moment at which a held job goes on to its end.
 END_SECONDS = 0.2
+
+
+def is_mended(drift: DriftClass) -> bool:
+    """Whether the program itself ends such a finding."""
+    return RULES[drift].handling is Handling.MENDED
 
 
 @dataclass
@@ -119,7 +125,7 @@ class World:
 
     def until_gone(self, case: Case) -> Iterator[None]:
         """Wait until it is not there any more, where that is to be expected."""
-        if RULES[case.drift].handling != "told":
+        if RULES[case.drift].handling is not Handling.TOLD:
             yield from self.until(lambda: case.gone_at)
 
     def until_dealt_with(self, case: Case, holds: Callable[[], bool]) -> Iterator[None]:

@@ -1,0 +1,123 @@
+"""What makes here and there differ, by name: each happens to a job that the struck step's part waits for, or beside it.
+
+A job that nobody is told of, and that is not shown either, is no drift: see `hidden beyond settle` for that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.builders.effects import Fate
+from tests.builders.simulation.provider_faults import IPQS, WHOISXML, ProviderFault
+from worker.actors.names import result_name
+from worker.core.states import PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.builders.effects import Effect
+    from tests.builders.simulation.workers import Step
+    from tests.builders.simulation.world import World
+
+#: States in which a part waits for its job, or for what that has brought.
+WAITING = frozenset({str(PartState.SUBMITTED), str(PartState.FINISHED)})
+#: Those in which it has a job.
+WITH_JOB = WAITING | {str(PartState.COLLECTED)}
+#: Credits that somebody else spends.
+FOREIGN_CREDITS = 5_000
+#: How a result is called that is out of reach.
+_AWAY = ".away"
+
+
+def _to_job(act: Callable[[Any, Any, Random], object]) -> Callable[[World, Step, Effect], Fate | None]:
+    """Happen to a job of the parts that the step is about, as their records name it; wait where there is none."""
+
+    def strike(world: World, step: Step, effect: Effect) -> Fate | None:
+        del effect
+        jobs = world.jobs_of(step)
+        if not jobs:
+            return None
+        provider, job = world.chance.choice(jobs)
+        act(provider, job, world.chance)
+        return Fate.PERFORM
+
+    return strike
+
+
+def _beside(act: Callable[[Any, Random], object]) -> Callable[[World, Step, Effect], Fate | None]:
+    """Happen to the account that the step works for."""
+
+    def strike(world: World, step: Step, effect: Effect) -> Fate | None:
+        del effect
+        act(world.provider_of(step), world.chance)
+        return Fate.PERFORM
+
+    return strike
+
+
+def _hide(provider: Any, job: Any, chance: Random) -> None:
+    del provider, chance
+    job.hidden = True
+
+
+def _set_back(provider: Any, job: Any, chance: Random) -> None:
+    del provider
+    job.stall_at = chance.choice((0.0, 0.5))
+
+
+def _copy(provider: Any, job: Any, chance: Random) -> None:
+    del chance
+    provider.copy_for_others(job.remote_id)
+
+
+def _lose_rows(provider: Any, job: Any, chance: Random) -> None:
+    del provider
+    job.missing_row_every = chance.choice((1, 2))
+
+
+def _miscount(provider: Any, job: Any, chance: Random) -> None:
+    del provider
+    job.rows_error = chance.choice((-1, 1, 40))
+
+
+def _strangers(provider: Any, chance: Random) -> None:
+    provider.add_jobs_of_others(chance.randint(1, 3))
+
+
+def _spend(provider: Any, chance: Random) -> None:
+    del chance
+    provider.knobs.credits -= FOREIGN_CREDITS
+
+
+def _lose_result(world: World, step: Step, effect: Effect) -> Fate | None:
+    """The result of an upload that was completed before is not in storage any more."""
+    del step, effect
+    path = world.folder / "storage" / result_name(f"earlier-{world.chance.choice((IPQS, WHOISXML))}")
+    if not path.exists():
+        return None
+    path.rename(path.with_name(path.name + _AWAY))
+    return Fate.PERFORM
+
+
+DRIFT_FAULTS: dict[str, ProviderFault] = {
+    "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
+    # WhoisXML's result of a job that is under way again is empty, and looks whole (documented).
+    "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING, loses_rows=True),
+    "job copied": ProviderFault(_to_job(_copy), only_at=WITH_JOB, only_on=IPQS),
+    "job miscounted": ProviderFault(_to_job(_miscount), only_at=WAITING),
+    "rows missing": ProviderFault(_to_job(_lose_rows), only_at=WAITING, loses_rows=True),
+    "jobs of others": ProviderFault(_beside(_strangers)),
+    "credits spent elsewhere": ProviderFault(_beside(_spend)),
+    "result gone": ProviderFault(_lose_result),
+}
+
+
+def end_drift(world: World) -> None:
+    """Whatever was hidden is shown again, and what was taken away is back where nothing has taken its place."""
+    for provider in (world.ipqs, world.whoisxml):
+        for job in provider.jobs.values():
+            job.hidden, job.stall_at, job.rows_error = False, None, 0
+    for path in (world.folder / "storage").rglob(f"*{_AWAY}"):
+        place = path.with_name(path.name.removesuffix(_AWAY))
+        path.unlink() if place.exists() else path.rename(place)

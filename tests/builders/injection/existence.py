@@ -102,9 +102,10 @@ def missing_remote(world: World, part: PartRecord) -> Iterator[None]:
 
 
 def reappearing_remote(world: World, part: PartRecord) -> Iterator[None]:
-    """A job is not shown for so long that a person is asked; then it is shown again."""
+    """A job is not shown for so long that a person is asked, be it by a look or by a sweep; then it is shown again."""
     world.change(part, hidden=True)
     missing = world.caused(DriftClass.MISSING_REMOTE, part.account, part.part_id)
+    yield from world.until_found(missing)
     yield from world.until(lambda: world.state_of(part) is PartState.QUARANTINED)
     world.undone(missing)
     case = world.caused(DriftClass.STALE_LOCAL, part.account, part.part_id)

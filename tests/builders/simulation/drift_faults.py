@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.builders.effects import Fate
 from tests.builders.simulation.provider_faults import IPQS, WHOISXML, ProviderFault
 from worker.actors.names import result_name
+from worker.core.drift.classes import DriftClass
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -121,3 +122,34 @@ def end_drift(world: World) -> None:
     for path in (world.folder / "storage").rglob(f"*{_AWAY}"):
         place = path.with_name(path.name.removesuffix(_AWAY))
         path.unlink() if place.exists() else path.rename(place)
+
+
+_C = DriftClass
+#: By class of drift, the faults that make it.
+MADE_BY: dict[DriftClass, tuple[str, ...]] = {
+    _C.UNRESOLVED_ATTEMPT: ("answer lost", "gateway 502", "web page"),
+    _C.ORPHAN_REMOTE: ("redis flushed", "both flushed", "redis rolled back"),
+    _C.FOREIGN_REMOTE: ("jobs of others", "pages shift back"),
+    _C.MISSING_REMOTE: ("job hidden",),
+    _C.DUPLICATE_REMOTE: ("job copied", "hidden beyond settle"),
+    _C.IDENTITY_COLLISION: ("equal lists joined",),
+    _C.SIZE_MISMATCH: ("job miscounted", "wrong counts"),
+    _C.STALE_LOCAL: ("worker frozen", "message lost"),
+    _C.STATUS_REGRESSION: ("job goes back",),
+    _C.UNKNOWN_STATUS: ("unknown word",),
+    _C.REMOTE_ABORTED: ("aborted",),
+    _C.STALLED_REMOTE: ("stalled", "job goes back"),
+    _C.HOLLOW_SUCCESS: ("rows missing",),
+    _C.UNCOLLECTED_RESULT: ("job goes back", "expired links"),
+    _C.ROW_MISMATCH: ("rows missing",),
+    _C.MISSING_ARTIFACT: ("result gone",),
+    _C.LEDGER_DRIFT: ("credits spent elsewhere",),
+}
+#: Classes that no run makes, and why.
+NOT_MADE: dict[DriftClass, str] = {
+    _C.TERMINAL_DISAGREEMENT: "a simulated job that was given up stays given up",
+    _C.RESULT_CHANGED: "no look at storage compares two downloads",
+    _C.RESULT_EXPIRED: "a result is kept for a week, and faults last for hours",
+    _C.SCHEMA_DRIFT: "no look at storage compares the columns of results",
+    _C.RESERVATION_LEAK: "no step leaves credits reserved, so that only an altered record shows it",
+}

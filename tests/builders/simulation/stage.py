@@ -16,7 +16,8 @@ from config.accounts import load_accounts
 from config.settings import Settings
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, accounts_file
 from tests.builders.redis_copies import copy_of, put_back
-from tests.builders.simulation.drift_told import drift_left, drift_noted
+from tests.builders.simulation.aftermath import drift_left, second_charges
+from tests.builders.simulation.drift_told import drift_noted
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.provider_faults import JOINED, PAGE_FAULTS
 from tests.builders.simulation.world import World
@@ -217,7 +218,7 @@ def _judge(world: World, report: Report) -> None:
     """Raise `AssertionError` where a run ended otherwise than it must."""
     kinds = [FAULTS[name] for name, _ in world.struck]
     if any(kind.beyond_protocol for kind in kinds):
-        report.detected = world.second_charges_detected()
+        report.detected = second_charges(world)
     left = drift_left(world)
     assert not left, "; ".join(left)
     world.check()

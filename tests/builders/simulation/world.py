@@ -7,7 +7,7 @@ the scheduler hands out messages in any order. See `tests.builders.stepping` for
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import redis
 
@@ -267,25 +267,6 @@ class World(Scene):
         end_drift(self)
         for worker in self.workers:
             worker.frozen_until = 0.0
-
-    def second_charges_detected(self) -> int:
-        """Show every job that was hidden, let the lists be walked, and count second charges.
-
-        Raises `Broken` when there is one that nobody has noticed.
-        """
-        for provider in (self.ipqs, self.whoisxml):
-            for job in provider.jobs.values():
-                job.list_delay_seconds = job.status_delay_seconds = 0.0
-        until = self.clock.now() + 3 * self.settings.reconcile_period_seconds
-        while self.clock.now() < until or self.is_busy():
-            self.turn()
-        doubled = [told for told in self.invariants.broken() if SECOND_CHARGE in told]
-        # Where jobs have no names, a second one is seen in the list and cannot be told from a stranger's.
-        named = [told for told in doubled if told.startswith("ipqs")]
-        noticed: Any = self.redis.hget(self.store.key("counters"), "drift|duplicate_remote")
-        if len(named) > int(noticed or 0):
-            raise Broken(f"charged twice, and not noticed: {named}")
-        return len(doubled)
 
     def check(self) -> None:
         """Raise `Broken` with every invariant that is broken now."""

@@ -114,6 +114,14 @@ DRIFT_FAULTS: dict[str, ProviderFault] = {
 }
 
 
+def but_of_results_away(world: World, broken: list[str]) -> list[str]:
+    """What is broken, but for results that are out of reach now: they are looked at when they are back."""
+    if "result gone" not in {name for name, _ in world.struck}:
+        return broken
+    away = {path.parent.name for path in (world.folder / "storage").rglob(f"*{_AWAY}")}
+    return [told for told in broken if told.partition(" has a result that cannot be read")[0] not in away]
+
+
 def end_drift(world: World) -> None:
     """Whatever was hidden is shown again, and what was taken away is back where nothing has taken its place."""
     for provider in (world.ipqs, world.whoisxml):

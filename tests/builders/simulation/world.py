@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from tests.builders.effects import Fate
-from tests.builders.simulation.drift_faults import DRIFT_FAULTS, end_drift
+from tests.builders.simulation.drift_faults import DRIFT_FAULTS, but_of_results_away, end_drift
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.scene import SECOND_CHARGE, Broken, Scene
 from tests.builders.simulation.tasks import Task, stop_before
@@ -271,7 +271,8 @@ class World(Scene):
     def check(self) -> None:
         """Raise `Broken` with every invariant that is broken now."""
         tolerated = any(FAULTS[name].beyond_protocol for name, _ in self.struck)
-        broken = [told for told in self.invariants.broken() if not (tolerated and SECOND_CHARGE in told)]
+        told_of = but_of_results_away(self, self.invariants.broken())
+        broken = [told for told in told_of if not (tolerated and SECOND_CHARGE in told)]
         if broken:
             raise Broken("; ".join(broken))
 

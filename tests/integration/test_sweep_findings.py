@@ -152,6 +152,22 @@ def test_credits_that_nobody_here_has_spent_are_ledger_drift(swept: Swept) -> No
     assert swept.sweep() == []
 
 
+@pytest.mark.parametrize("swept", ["whoisxml-main"], indirect=True)
+def test_a_sweep_that_is_not_complete_says_nothing_of_credits(swept: Swept) -> None:
+    """It hides no charge from the next ones, and ends no finding: what it has not seen may be a stranger's."""
+    swept.sandbox.knobs.credits -= 5_000
+    swept.sandbox.knobs.list_drops = 1
+    assert swept.sweep() == []
+    assert swept.tally()["complete"] == "0"
+    assert swept.sweep() == []
+    assert swept.sweep() == ["ledger_drift"]
+    swept.sandbox.knobs.list_drops = 1
+    assert swept.sweep() == ["ledger_drift"]
+    assert swept.counted("drift_repaired", "ledger_drift") == 0
+    swept.sandbox.knobs.credits += 5_000
+    assert swept.sweep() == []
+
+
 @pytest.mark.parametrize("swept", ["ipqs-main"], indirect=True)
 def test_where_usage_is_told_the_balance_says_nothing(swept: Swept) -> None:
     """Credits may be bought, or expire: what was used is what the ledger says."""

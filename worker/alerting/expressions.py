@@ -12,17 +12,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from enum import StrEnum
 
+#: For how long the last value of a series counts when nothing is scraped: an exporter that is started anew neither ends
+#: an alert nor makes one begin to wait again.
+GAP = "5m"
 #: The labels of what belongs to an account, besides the installation's.
 ACCOUNT = ("provider", "account")
 
 
-def worst(series: str, *labels: str) -> str:
-    """The greatest value, by installation and `labels`."""
+def worst(gauge: str, *labels: str) -> str:
+    """The greatest value now, or within `GAP`, by installation and `labels`."""
+    return greatest(f"last_over_time({gauge}[{GAP}])", *labels)
+
+
+def least(gauge: str, *labels: str) -> str:
+    """The least value now, or within `GAP`, by installation and `labels`."""
+    return f"min by ({_joined(labels)}) (last_over_time({gauge}[{GAP}]))"
+
+
+def greatest(series: str, *labels: str) -> str:
+    """The greatest value of any expression, by installation and `labels`."""
     return f"max by ({_joined(labels)}) ({series})"
 
 
 def total(series: str, *labels: str) -> str:
-    """The sum, by installation and `labels`."""
+    """The sum of any expression, by installation and `labels`."""
     return f"sum by ({_joined(labels)}) ({series})"
 
 
@@ -35,12 +48,12 @@ def grown(counter: str, *labels: str, window: str = "1h") -> str:
 
     Known limitation: what is counted while nobody scrapes for longer than the window is not seen.
     """
-    return f"max by ({_joined(labels)}) ({counter} - min_over_time({counter}[{window}])) > 0"
+    return f"{greatest(f'last_over_time({counter}[{GAP}]) - min_over_time({counter}[{window}])', *labels)} > 0"
 
 
 def age(timestamp: str, *labels: str) -> str:
     """Seconds since the earliest of these times, by installation and `labels`."""
-    return f"time() - min by ({_joined(labels)}) ({timestamp})"
+    return f"time() - {least(timestamp, *labels)}"
 
 
 def among(words: Iterable[StrEnum]) -> str:

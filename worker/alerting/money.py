@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.alerting.expressions import ACCOUNT, grown, worst
+from worker.alerting.expressions import ACCOUNT, greatest, grown, worst
 from worker.alerting.rule import Alert, Dashboard, Severity
 
 #: The part of a day's budget from which on somebody is told.
@@ -31,7 +31,7 @@ CREDITS_LOW = Alert(
     meaning="The credits left are fewer than were spent in the last day, or the provider refuses for want of them.",
     expression=f"""\
 {worst("bulkverify_credits_balance", *ACCOUNT)}
-< {worst('increase(bulkverify_ledger_credits_total{entry="committed"}[1d])', *ACCOUNT)}
+< {greatest('increase(bulkverify_ledger_credits_total{entry="committed"}[1d])', *ACCOUNT)}
 or {worst('bulkverify_account_paused{reason=~"out_of_credits|quota"}', *ACCOUNT)} == 1""",
     pending="15m",
     summary=f"The credits of {_WHERE} run out.",

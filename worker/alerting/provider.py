@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.alerting.expressions import ACCOUNT, grown, worst
+from worker.alerting.expressions import ACCOUNT, greatest, grown, worst
 from worker.alerting.recordings import ERRORS, THROTTLED, error_ratio
 from worker.alerting.rule import Alert, Dashboard, Severity
 
@@ -20,7 +20,8 @@ CREDENTIALS_REJECTED = Alert(
     severity=Severity.PAGE,
     dashboard=Dashboard.PROVIDER,
     meaning="The provider does not accept the account's key.",
-    expression=worst('max_over_time(bulkverify_account_paused{reason="credentials_rejected"}[5m])', *ACCOUNT) + " == 1",
+    expression=greatest('max_over_time(bulkverify_account_paused{reason="credentials_rejected"}[5m])', *ACCOUNT)
+    + " == 1",
     pending="10m",
     summary=f"The key of {_WHERE} is not accepted.",
     description="Nothing is submitted, looked at or fetched for this account before the key is mended.",

@@ -55,7 +55,7 @@ DRIFT_SEVERE = Alert(
     "results: of a class of drift whose severity is page.",
     expression=f"{_open(DriftSeverity.PAGE)} > 0\nor {_told(DriftSeverity.PAGE)}",
     pending="2m",
-    summary="Drift of the class {{ $labels.class }}{{ with $labels.account }} in {{ . }}{{ end }}.",
+    summary="There is drift of the class {{ $labels.class }}.",
     description="{{ $value }} findings that need a person: credits or results are at stake. docs/drift.md says for "
     "each class what is known, what was done, and what to do.",
 )
@@ -63,7 +63,8 @@ DRIFT_GROWING = Alert(
     name="BulkVerifyDriftGrowing",
     severity=Severity.WARN,
     dashboard=Dashboard.RECONCILIATION,
-    meaning="A difference between here and the provider, of a class whose severity is warn, is open for several sweeps.",
+    meaning="A difference between here and the provider, of a class whose severity is warn, is open for several "
+    "sweeps.",
     expression=f"{_open(DriftSeverity.WARN)} > 0",
     pending="1h",
     summary=f"Drift of the class {{{{ $labels.class }}}} does not pass in {_WHERE}.",
@@ -85,8 +86,8 @@ RECONCILE_STALE = Alert(
     name="BulkVerifyReconcileStale",
     severity=Severity.WARN,
     dashboard=Dashboard.RECONCILIATION,
-    meaning="No sweep that began within two periods (BULKVERIFY_RECONCILE_PERIOD_SECONDS) has seen the whole list of an "
-    "account, or none ever has.",
+    meaning="No sweep that began within two periods (BULKVERIFY_RECONCILE_PERIOD_SECONDS) has seen the whole list "
+    "of an account, or none ever has.",
     expression=f"""\
 {age("bulkverify_reconcile_last_complete_timestamp_seconds", *ACCOUNT)}
 > on (job) group_left () 2 * {worst("bulkverify_reconcile_period_seconds")}""",

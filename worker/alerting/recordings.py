@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from worker.alerting.expressions import ACCOUNT, total, worst
+from worker.alerting.expressions import ACCOUNT, greatest, total, worst
 from worker.alerting.rule import Recording
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _failing(function: str, window: str) -> str:
 
 def _throttled() -> Iterator[Recording]:
     throttled, paused = 'bulkverify_account_paused{reason="throttled"}', "bulkverify_account_paused"
-    yield Recording(THROTTLED, f"{worst(throttled, *ACCOUNT)}\nor 0 * {worst(paused, *ACCOUNT)}")
+    yield Recording(THROTTLED, f"{greatest(throttled, *ACCOUNT)}\nor 0 * {greatest(paused, *ACCOUNT)}")
 
 
 def _stuck() -> Iterator[Recording]:

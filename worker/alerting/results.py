@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Late results of the longest window up to which nobody is called: a single list may be late.
 LATE_RESULTS_MAX = 2
 #: How long a request may wait for an answer, seconds.
-REQUEST_SECONDS_MAX = 900
+REQUEST_SECONDS_MAX = 600
 
 _MINUTES = f"{LATE_SECONDS // 60} minutes"
 _WHERE = "{{ $labels.account }} ({{ $labels.provider }})"
@@ -91,7 +91,7 @@ RESULT_AT_RISK = Alert(
     expression=f"""\
 {age("bulkverify_uncollected_oldest_timestamp_seconds", *ACCOUNT)}
 > 0.5 * {worst("bulkverify_result_retention_seconds", *ACCOUNT)}""",
-    pending="5m",
+    pending="10m",
     summary=f"A paid result of {_WHERE} will be deleted before it is here.",
     description="It waits for its download for {{ $value | humanizeDuration }}, half of the time or more for which the "
     "provider keeps it. Once it is deleted it would have to be paid for again.",
@@ -115,7 +115,7 @@ REQUESTS_WAIT = Alert(
     "is nearly full.",
     expression=f"{age('bulkverify_intake_oldest_timestamp_seconds')} > {REQUEST_SECONDS_MAX}\n"
     f"unless {worst('bulkverify_intake_paused')} == 1",
-    pending="5m",
+    pending="10m",
     summary="Requests of applications are not answered.",
     description="The oldest one waits for {{ $value | humanizeDuration }}. It is kept in Redis, and nothing begins "
     "before an intake process reads it.",

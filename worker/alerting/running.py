@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.alerting.expressions import ACCOUNT, grown, worst
+from worker.alerting.expressions import ACCOUNT, grown, least, worst
 from worker.alerting.rule import Alert, Dashboard, Severity
 
 #: The job under which Prometheus scrapes the exporters.
@@ -27,7 +27,7 @@ EXPORTER_ABSENT = Alert(
     meaning="An exporter does not answer Prometheus, or there is none.",
     expression=f'absent(up{{job="{JOB}"}})\nor up{{job="{JOB}"}} == 0',
     pending="10m",
-    summary="The exporter{{ with $labels.instance }} at {{ . }}{{ end }} does not answer.",
+    summary="An exporter does not answer.",
     description="No other alert can fire without it: what happens to lists and money is not seen.",
 )
 EXPORTER_ERRORS = Alert(
@@ -66,7 +66,7 @@ REDIS_DOWN = Alert(
     severity=Severity.PAGE,
     dashboard=Dashboard.WORKERS,
     meaning="Redis does not answer the exporter.",
-    expression="min by (job, instance, database) (bulkverify_redis_up) == 0",
+    expression=least("bulkverify_redis_up", "instance", "database") + " == 0",
     pending="2m",
     summary="Redis does not answer {{ $labels.instance }}: the database of the {{ $labels.database }}.",
     description="Nothing moves until it does. What was paid for is recorded in storage too.",
@@ -75,8 +75,8 @@ REDIS_UNSAFE = Alert(
     name="BulkVerifyRedisUnsafe",
     severity=Severity.WARN,
     dashboard=Dashboard.WORKERS,
-    meaning="Redis may lose what it was given: it does not append writes to a file, what it wrote did not reach the disk, "
-    f"it may evict records or has, or uses more than {MEMORY_SHARE_MAX:.0%} of its maxmemory.",
+    meaning="Redis may lose what it was given: it does not append writes to a file, what it wrote did not reach "
+    f"the disk, it may evict records or has, or uses more than {MEMORY_SHARE_MAX:.0%} of its maxmemory.",
     expression="\nor ".join(
         f'label_replace({danger}, "cause", "{cause}", "", "")' for cause, danger in _DANGERS.items()
     ),

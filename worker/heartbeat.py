@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 import structlog
 from dramatiq.errors import BrokerConnectionError
 
+from worker.store.errors import StoreError
+
 if TYPE_CHECKING:
     from worker.broker.sorted_set import SortedSetBroker
+    from worker.store.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -24,10 +27,14 @@ BEATS_PER_TIMEOUT = 6
 class Heartbeat(threading.Thread):
     """Beats the process's heart."""
 
-    def __init__(self, broker: SortedSetBroker, timeout_seconds: float) -> None:
-        """`timeout_seconds` without a beat make the process a dead one. Starts when asked to; stops with `stop`."""
+    def __init__(self, broker: SortedSetBroker, timeout_seconds: float, pulse: Pulse | None = None) -> None:
+        """`timeout_seconds` without a beat make the process a dead one; `pulse` is for those who watch it.
+
+        Starts when asked to; stops with `stop`.
+        """
         super().__init__(name="heartbeat", daemon=True)
         self._broker = broker
+        self._pulse = pulse
         self._period_seconds = timeout_seconds / BEATS_PER_TIMEOUT
         self._stopping = threading.Event()
 
@@ -36,7 +43,9 @@ class Heartbeat(threading.Thread):
         while not self._stopping.is_set():
             try:
                 self._broker.beat()
-            except BrokerConnectionError as error:
+                if self._pulse is not None:
+                    self._pulse.beat()
+            except (BrokerConnectionError, StoreError) as error:
                 log.warning("heartbeat_missed", error=str(error), seconds=self._period_seconds)
             self._stopping.wait(self._period_seconds)
 

@@ -101,6 +101,16 @@ POLL_LATENESS = Family(
     _ACCOUNT,
     LATENESS_BUCKETS,
 )
+DOWNLOADS = Family(
+    "downloads_total",
+    "counter",
+    "Results asked for: verified, of other values (mismatch, disowned), or why they could not be had.",
+    "results",
+    (*_ACCOUNT, "outcome"),
+)
+RESULT_BYTES = Family(
+    "result_bytes_total", "counter", "Size of the verified results, as the provider's files have it.", "bytes", _ACCOUNT
+)
 RATE_WAIT = Family(
     "rate_limit_wait_seconds_total",
     "counter",
@@ -111,7 +121,7 @@ RATE_WAIT = Family(
 HTTP_REQUESTS = Family(
     "http_requests_total",
     "counter",
-    "HTTP calls to providers, by class of status code or failure.",
+    "HTTP calls to providers: by class of status code, throttled (429, 509), or how they failed.",
     "calls",
     (*_ACCOUNT, "operation", "code_class"),
 )
@@ -144,6 +154,8 @@ PROCESS_FAMILIES = (
         UNREADABLE_MESSAGES,
         POLLS,
         POLL_LATENESS,
+        DOWNLOADS,
+        RESULT_BYTES,
         RATE_WAIT,
         HTTP_REQUESTS,
         HTTP_DURATION,

@@ -5,8 +5,6 @@ environment before the first import of prometheus_client, the figures go to file
 up the files of all processes, also of those that have ended.
 
 Labels are bounded by construction: a value that is no plain word, or one word too many, is counted as `other`.
-
-Known limitation: every process that ever ran leaves its files until the next start of the whole installation.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from worker.core.states import Lane
 from worker.metric_families import (
     COMPLETION_LAG,
     DECISIONS,
+    DOWNLOADS,
     HTTP_DURATION,
     HTTP_REQUESTS,
     LOG_EVENTS,
@@ -31,6 +30,7 @@ from worker.metric_families import (
     QUEUE_WAIT,
     RATE_WAIT,
     REDACTIONS,
+    RESULT_BYTES,
     SOFT_ERRORS,
     STAGE_DURATION,
     STALE_MESSAGES,
@@ -55,6 +55,8 @@ OTHER = "other"
 STALE_REASONS = ("unknown", "moved", "epoch", "leased", "raced", "later", "damaged")
 #: Where text leaves the program.
 SINKS = ("log", "message", "cli")
+#: What a fetched result turns out to be.
+RESULT_OUTCOMES = ("verified", "mismatch", "disowned")
 #: Operations of the providers' APIs.
 OPERATIONS = ("submit", "status", "list", "download", "completed", "failed", "credits")
 
@@ -83,6 +85,11 @@ class Metrics:
     def result_verified(self, *, provider: str, account: str, lag_seconds: float) -> None:
         """A part's result is verified here, `lag_seconds` after the provider finished it."""
         self._observe(COMPLETION_LAG, lag_seconds, (provider, account))
+
+    def result_fetched(self, outcome: str, *, provider: str, account: str, size_bytes: int = 0) -> None:
+        """A result was asked for; `size_bytes` of it are verified here."""
+        self._add(DOWNLOADS, 1, (provider, account, outcome))
+        self._add(RESULT_BYTES, size_bytes, (provider, account))
 
     # Messages
 
@@ -121,6 +128,9 @@ class Metrics:
         for family in (COMPLETION_LAG, POLL_LATENESS):
             self._histograms[family].labels(provider, account)
         self._add(RATE_WAIT, 0, (provider, account))
+        self._add(RESULT_BYTES, 0, (provider, account))
+        for outcome in RESULT_OUTCOMES:
+            self._add(DOWNLOADS, 0, (provider, account, outcome))
         for operation in OPERATIONS:
             self._add(UNKNOWN_WORDS, 0, (provider, account, operation))
         return _CallReporter(self, provider, account)

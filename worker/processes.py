@@ -19,6 +19,7 @@ from worker.exporter.server import Exporter
 from worker.heartbeat import Heartbeat
 from worker.intake.stream import Intake
 from worker.retention.housekeeper import Housekeeper
+from worker.store.pulse import Pulse, Role
 from worker.timekeeper import Timekeeper
 from worker.wiring import Plant, assemble, on_a_server
 
@@ -55,12 +56,12 @@ def run_intake(settings: Settings) -> None:
 
 def run_worker(settings: Settings) -> None:
     """Prepare, submit, collect and deliver until told to stop."""
-    _work(settings, "worker", WORKER_QUEUES, settings.worker_threads)
+    _work(settings, Role.WORKER, WORKER_QUEUES, settings.worker_threads)
 
 
 def run_poller(settings: Settings) -> None:
     """Look at remote jobs until told to stop."""
-    _work(settings, "poller", POLLER_QUEUES, settings.poller_threads)
+    _work(settings, Role.POLLER, POLLER_QUEUES, settings.poller_threads)
 
 
 def run_exporter(settings: Settings) -> None:
@@ -94,17 +95,18 @@ def dramatiq_worker(plant: Plant, settings: Settings, queues: Iterable[str], thr
     return worker
 
 
-def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) -> None:
+def _work(settings: Settings, role: Role, queues: Iterable[str], threads: int) -> None:
     plant = _assemble(settings)
     worker = dramatiq_worker(plant, settings, queues, threads)
-    heartbeat = Heartbeat(plant.broker, settings.heartbeat_timeout_seconds)
+    pulse = Pulse(plant.context.store, role, plant.context.process)
+    heartbeat = Heartbeat(plant.broker, settings.heartbeat_timeout_seconds, pulse)
     timekeeper, housekeeper = Timekeeper(plant.context, plant.broker), Housekeeper(plant.context)
     heartbeat.start()
     worker.start()
     _await_threads(worker)
     timekeeper.start()
     housekeeper.start()
-    _wait(name, lambda: [heartbeat, timekeeper, housekeeper, *worker.consumers.values(), *worker.workers])
+    _wait(str(role), lambda: [heartbeat, timekeeper, housekeeper, *worker.consumers.values(), *worker.workers])
     housekeeper.stop()
     timekeeper.stop()
     worker.stop(timeout=int(settings.shutdown_seconds * 1000))
@@ -113,7 +115,7 @@ def _work(settings: Settings, name: str, queues: Iterable[str], threads: int) ->
     for thread in (heartbeat, timekeeper, housekeeper):
         thread.join(settings.shutdown_seconds)
     plant.close()
-    log.info("process_stopped", process=name)
+    log.info("process_stopped", process=str(role))
 
 
 def _await_threads(worker: dramatiq.Worker) -> None:

@@ -14,6 +14,7 @@ from dramatiq.errors import BrokerConnectionError
 from worker.broker.sorted_set import MOVE_MESSAGES_MAX
 from worker.core.states import Lane
 from worker.store.errors import StoreError, Unreadable
+from worker.store.pulse import Pulse, Role
 
 if TYPE_CHECKING:
     from worker.broker.sorted_set import SortedSetBroker
@@ -41,6 +42,7 @@ class Timekeeper(threading.Thread):
         self._broker = broker
         self._stopping = threading.Event()
         self._period_seconds = context.settings.timekeeper_period_seconds
+        self._pulse = Pulse(context.store, Role.TIMEKEEPER, context.process)
 
     def run(self) -> None:
         """Keep time until stopped. An outage of Redis is waited out."""
@@ -55,6 +57,7 @@ class Timekeeper(threading.Thread):
                         next_rearm = elapsed + REARM_SECONDS
                     self.call_up()
                     self.tick()
+                self._pulse.beat()
             except (StoreError, BrokerConnectionError) as error:
                 log.warning("timekeeper_waits", error=str(error), seconds=OUTAGE_SECONDS)
                 self._stopping.wait(OUTAGE_SECONDS)

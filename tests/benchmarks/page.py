@@ -95,6 +95,13 @@ provider answers for every address in some of its columns, for each second part 
 an hour more; its memory should be that of the smaller one. `make rows` sends ten million rows through the whole line,
 from request to result, and compares each of them.
 """,
+    "scrape": """\
+## A scrape of the exporter
+
+How long Prometheus waits for `/metrics`, over HTTP: the exporter asks Redis for sizes and ends of indexes and for no
+record, so what is in the store makes no difference. Most of the time goes into adding up the files of the processes
+that count, of which eight live here.
+""",
 }
 
 

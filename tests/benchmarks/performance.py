@@ -30,6 +30,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "throughput": (),
     "recovery": (),
     "rows": (),
+    "scrape": (),
 }
 
 

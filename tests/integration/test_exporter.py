@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from config.settings import Settings
 from tests.builders.deadline import wait_until
 from tests.builders.records import a_part, an_upload, stored
+from tests.builders.scraped import exporter_settings, get, scrape
 from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPACE
 from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
@@ -32,7 +33,7 @@ from worker.exporter.errors import CannotListen
 from worker.exporter.families import STATE_FAMILIES
 from worker.exporter.server import REQUESTS_MAX, Exporter
 from worker.host.embedded import EmbeddedServer
-from worker.metric_families import PREFIX, PROCESS_FAMILIES
+from worker.metric_families import PROCESS_FAMILIES
 from worker.store.census import WAITING_LANES
 from worker.store.findings import Kept, Replacement, replace_findings
 from worker.store.sweeps import write_sweep
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prometheus_client import Metric
-    from prometheus_client.samples import Sample
 
     from worker.core.records import PartRecord, UploadRecord
     from worker.store.store import Store
@@ -78,46 +78,10 @@ def an_own_part(state: PartState, index: int = 0, **fields: object) -> PartRecor
     return a_part(UPLOAD_ID, index, state, **(known | fields))  # type: ignore[arg-type]  # passed through
 
 
-class Scrape:
-    """One page of metrics, parsed."""
-
-    def __init__(self, families: dict[str, Metric]) -> None:
-        """`families` by the name of the family."""
-        self.families = families
-
-    def value(self, name: str, **labels: str) -> float | None:
-        """The value of the sample with exactly these labels; `None` when there is none."""
-        labels = {label.removesuffix("_"): text for label, text in labels.items() if text}
-        found = [s.value for s in self.samples(name) if {k: v for k, v in s.labels.items() if v} == labels]
-        assert len(found) <= 1, f"{name} has {labels} twice"
-        return found[0] if found else None
-
-    def samples(self, name: str) -> list[Sample]:
-        """All samples of a name."""
-        return [s for family in self.families.values() for s in family.samples if s.name == PREFIX + name]
-
-
-def get(exporter: Exporter, path: str, **headers: str) -> requests.Response:
-    """Ask the exporter."""
-    host, port = exporter.address
-    return requests.get(f"http://{host}:{port}{path}", headers=headers, timeout=30)
-
-
-def scrape(exporter: Exporter) -> Scrape:
-    """The page of metrics now, in the classic format."""
-    answer = get(exporter, "/metrics")
-    assert answer.status_code == HTTPStatus.OK
-    families = list(parse_text(answer.text))
-    assert len({family.name for family in families}) == len(families)
-    return Scrape({family.name: family for family in families})
-
-
 @pytest.fixture
 def settings(redis_url: str, broker_url: str, tmp_path: Path) -> Settings:
     """Settings on empty databases, with any free port."""
-    folder = tmp_path / "metrics"
-    folder.mkdir()
-    return Settings(home=tmp_path, redis_url=redis_url, broker_url=broker_url, metrics_port=0, metrics_dir=folder)
+    return exporter_settings(redis_url, broker_url, tmp_path)
 
 
 @pytest.fixture
@@ -203,7 +167,8 @@ def test_ledger_and_outcomes_become_counters_with_named_labels(exporter: Exporte
     assert page.value("uploads_ended_total", provider="ipqs", kind="email", outcome="failed") == 2
     assert page.value("rows_total", provider="ipqs", kind="email", disposition="folded") == 80
     assert page.value("credits_saved_total", provider="ipqs", kind="email", reason="folded") == 80
-    assert {sample.labels["reason"] for sample in page.samples("credits_saved_total")} == {"folded"}
+    saved = {sample.labels["reason"] for sample in page.samples("credits_saved_total")}
+    assert saved == {"folded", "withheld", "reused"}
     assert page.value("requests_total", kind="email", outcome="rejected") == 4
     assert page.value("part_events_total", event="submitted") == 6
     assert page.value("drift_detected_total", class_="duplicate_remote") == 8
@@ -218,7 +183,7 @@ def test_a_counter_of_another_version_is_told_and_nothing_else_suffers(exporter:
     store.commit(Change("counted", "", "main", details=None, counters=counters))
     page = scrape(exporter)
     assert page.value("rows_total", provider="ipqs", kind="email", disposition="sent") == 9
-    assert "bulkverify_credits_saved_total" not in page.families
+    assert {sample.value for sample in page.samples("credits_saved_total")} == {0}
     assert page.value("state_exporter_errors_total", source="counters") == 1
     assert not any("moonshine" in name for name in page.families)
 
@@ -327,8 +292,13 @@ def test_messages_are_counted_by_queue_and_box(exporter: Exporter, broker_url: s
     assert page.value("delayed_messages") == 3
 
 
-def busy(store: Store) -> None:
-    """Fill the store so that every metric of the state has a sample."""
+def busy(store: Store, broker_url: str) -> None:
+    """Fill both databases so that every metric of the state has a sample."""
+    with redis.Redis.from_url(broker_url) as client:
+        client.zadd(DELAYED_KEYS[0], {"a": 1.0})
+        client.zadd(f"{NAMESPACE}:poll.XQ", {"b": 1.0})
+    ending = a_part("ending", 0, PartState.FINISHED, account="spare", provider="whoisxml", finished_at=BIRTH)
+    stored(store, an_upload("ending", account="spare", provider="whoisxml"), ending)
     account = AccountRecord(account="main", provider="ipqs", credits_balance=5, credits_at=BIRTH)
     stored(store, an_own_upload(), an_own_part(PartState.PENDING))
     words = [("uploads", "ipqs", "email", "completed"), ("rows", "ipqs", "email", "folded")]
@@ -399,7 +369,7 @@ def test_every_documented_metric_is_served_with_its_type_and_help(
     exporter: Exporter, store: Store, settings: Settings, accept: str, parse: Callable[[str], Iterator[Metric]]
 ) -> None:
     """Both formats parse, hold every documented metric with the documented type, help and labels, and no others."""
-    busy(store)
+    busy(store, settings.broker_url or "")
     run_counting_process(settings)
     answer = get(exporter, "/metrics", Accept=accept)
     assert answer.headers["Content-Type"].startswith(accept.partition(";")[0])

@@ -93,7 +93,7 @@ def running(bench: IntakeBench) -> Iterator[None]:
 
 def paused(store: Store) -> bool:
     """Whether the exporter's figures say so."""
-    return Census(store).take((), 5.0).intake_paused
+    return Census(store).take((), 5.0, 30.0).intake_paused
 
 
 def test_intake_pauses_on_a_server_that_is_nearly_full_and_goes_on(bench: IntakeBench, store: Store) -> None:

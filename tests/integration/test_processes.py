@@ -14,9 +14,12 @@ import pytest
 from tests.builders.deadline import wait_until
 from tests.builders.line import accounts_file
 from worker.processes import THREAD_DEAD_EXIT_CODE
+from worker.store.pulse import Role
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import redis
 
 #: Runs a worker one of whose consumer threads ends at once, as one does that Redis has failed at the wrong moment.
 LOSES_A_THREAD = """
@@ -60,6 +63,25 @@ def test_a_process_that_loses_a_thread_ends_itself(tmp_path: Path, redis_url: st
     )
     assert ended.returncode == THREAD_DEAD_EXIT_CODE
     assert '"event": "thread_died"' in ended.stderr
+
+
+@pytest.mark.parametrize("roles", [("intake",), ("worker", "timekeeper"), ("poller", "timekeeper")])
+def test_a_process_is_heard_in_its_roles(
+    tmp_path: Path, redis_client: redis.Redis, redis_url: str, broker_url: str, roles: tuple[str, ...]
+) -> None:
+    """Each process says that it lives, its own role and the thread that keeps time, and no other role."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "worker.cli.main", "run", roles[0]],
+        env=environment(tmp_path, redis_url, broker_url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            known = {role for role in Role if role in roles}
+            wait_until(lambda: all(redis_client.zcard(f"bulkverify:alive:{role}") for role in known), seconds=30)
+            assert not any(redis_client.zcard(f"bulkverify:alive:{role}") for role in set(Role) - known)
+        finally:
+            process.terminate()
 
 
 @pytest.mark.parametrize("name", ["intake", "worker", "poller", "exporter"])

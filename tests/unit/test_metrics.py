@@ -28,7 +28,7 @@ LABELS_IN_USE = {
     "outcome",
     *("operation", "code_class", "sink", "event", "level", "lane", "entry", "disposition", "class", "source"),
     "remote_status",
-    *("database", "version"),
+    *("database", "version", "revision", "process"),
 }
 
 
@@ -47,6 +47,16 @@ COUNTED: dict[str, tuple[Callable[[Metrics], None], dict[str, str], float]] = {
     "message_failures_total": (lambda m: m.message_failed("submit"), {"queue": "submit"}, 1),
     "unreadable_messages_total": (lambda m: m.message_unreadable("submit"), {"queue": "submit"}, 1),
     "polls_total": (lambda m: m.looks("ipqs", "main", "running", 7), {**AT, "outcome": "running"}, 7),
+    "downloads_total": (
+        lambda m: m.result_fetched("verified", provider="ipqs", account="main"),
+        {**AT, "outcome": "verified"},
+        1,
+    ),
+    "result_bytes_total": (
+        lambda m: m.result_fetched("verified", provider="ipqs", account="main", size_bytes=70),
+        AT,
+        70,
+    ),
     "rate_limit_wait_seconds_total": (lambda m: m.rate_waited("ipqs", "main", 0.5), AT, 0.5),
     "redactions_total": (lambda m: m.redacted("log"), {"sink": "log"}, 1),
     "log_events_total": (lambda m: m.logged("submitted", "info"), {"event": "submitted", "level": "info"}, 1),

@@ -55,6 +55,8 @@ class Fetched(NamedTuple):
 
     summary: CollectedSummary
     segments: tuple[SegmentFile, ...]
+    #: Of the provider's own files, without segments.
+    size_bytes: int
     #: Where the job was found by its time and the values differ: the fraction that is the part's all the same.
     shared: float | None = None
 
@@ -142,14 +144,16 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)
     # The rows are accounted for by the whole result alone: segments only repeat what is in it.
     whole = [artifact for artifact in artifacts if artifact.segment is None]
+    size_bytes = sum(artifact.size_bytes for artifact in whole)
     with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
     if not part.provisional or summary.values_digest == part.digest:
         _keep_raw(context, part, kind, whole)
-        return Fetched(summary, segments)
+        return Fetched(summary, segments, size_bytes)
     sent = read_values(local_file(context.storage, sent_values(part), folder))
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
-    return Fetched(summary, segments, shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows)))
+    shared = shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows))
+    return Fetched(summary, segments, size_bytes, shared)
 
 
 def _keep_raw(context: Context, part: PartRecord, kind: Kind, whole: Sequence[Artifact]) -> None:
@@ -182,6 +186,7 @@ def _collected(
     if fetched.shared is not None:
         shared = fetched.shared
         change = keeper.conclude(lambda record: disown(record, now, shared=shared))
+        context.metrics.result_fetched("disowned", provider=before.provider, account=before.account)
         if change.parts[0].lane is None:
             context.nudge(change.upload_id)
         return
@@ -202,12 +207,15 @@ def _collected(
     keep_collected(context.storage, part)
     if before.provisional:
         close_found(context.storage, before, part.remote_id or "")
+    outcome = "verified" if summary.values_digest == part.digest else "mismatch"
+    names = {"provider": part.provider, "account": part.account}
+    context.metrics.result_fetched(outcome, size_bytes=fetched.size_bytes, **names)
     lag_seconds = max(now - (part.remote_finished_at or now), 0.0)
-    context.metrics.result_verified(provider=part.provider, account=part.account, lag_seconds=lag_seconds)
+    context.metrics.result_verified(lag_seconds=lag_seconds, **names)
     run_seconds = max(now - (part.submitted_at or now), 0.0)
-    context.metrics.stage_finished(
-        "remote", provider=part.provider, account=part.account, kind=part.kind, seconds=run_seconds
-    )
+    context.metrics.stage_finished("remote", kind=part.kind, seconds=run_seconds, **names)
+    if part.finished_at is not None:
+        context.metrics.stage_finished("collect", kind=part.kind, seconds=max(now - part.finished_at, 0.0), **names)
     context.nudge(part.upload_id)
 
 
@@ -219,6 +227,7 @@ def _later(
     failure: ProviderError | StorageError,
 ) -> None:
     now = context.store.now()
+    context.metrics.result_fetched(failure.reason, provider=part.provider, account=part.account)
     if isinstance(failure, Refused) and part.provisional and not still_unseen(part, now):
         # It was found by its time alone, and has no values to tell whose it is.
         change = keeper.conclude(lambda record: disown(record, now, shared=None))

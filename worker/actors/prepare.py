@@ -44,7 +44,7 @@ def run(context: Context, upload_id: str, epoch: int) -> None:
 
 
 def _prepare(context: Context, upload: UploadRecord) -> None:
-    now = context.store.now()
+    now = began = context.store.now()
     days = context.settings.retention_days
     connected = context.accounts.get(upload.account)
     if upload.cancel_requested:
@@ -81,6 +81,9 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         rows_max = context.settings.rows_per_day_max(upload.producer)
         try:
             keeper.conclude(lambda record: core.prepared(record, found, parts, now, safety, rows_per_day_max=rows_max))
+            context.metrics.stage_finished(
+                "prepare", provider=upload.provider, account=upload.account, kind=upload.kind, seconds=now - began
+            )
         except OverQuota as over:
             day = Day(used_rows=over.used_rows, most_rows=rows_max or 0, ends_at=over.resets_at)
             keeper.conclude(lambda record: over_quota(record, found.distinct, day, now, days))

@@ -274,11 +274,15 @@ def _search_later(context: Context, part: PartRecord, reason: str, message: str,
 
 def _accepted(context: Context, part: PartRecord, accepted: Submitted) -> None:
     now = context.store.now()
+    began_at = part.attempt.at if part.attempt is not None else now
     look_at = now + next_look_seconds(context.policy, age_seconds=0.0)
     try:
         _write(context, part, core.submitted(part, accepted.remote_id, "answer", now, look_at=look_at))
     except Stale:
         learn(context, part.part_id, accepted.remote_id, "late_answer", service=part.service)
+    names = {"provider": part.provider, "account": part.account, "kind": part.kind}
+    context.metrics.stage_finished("queued", seconds=began_at - part.created_at, **names)
+    context.metrics.stage_finished("submit", seconds=now - began_at, **names)
     echoed = matching(accepted.name, [part.token]) is not None
     provider_well(context, part.account, part.provider, spent=True, echoed=echoed)
 

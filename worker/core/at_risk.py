@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from worker.core.records import PartRecord
 
 
+def uncollected_since(part: PartRecord) -> float | None:
+    """Since when the provider has a result of the part that is not here, epoch seconds; `None`: there is none.
+
+    Also of a part in quarantine: what it has paid for is deleted all the same.
+    """
+    if part.state not in {PartState.FINISHED, PartState.QUARANTINED}:
+        return None
+    return part.remote_finished_at or part.finished_at
+
+
 def result_ends_at(part: PartRecord, retention_seconds: float | None) -> float | None:
     """When the provider deletes the part's result, epoch seconds; `None`: never, or it is not known."""
     finished_at = part.remote_finished_at or part.finished_at

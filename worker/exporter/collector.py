@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.registry import Collector
 
-from worker.core.account import Paused, pause_of
-from worker.core.change import Entry
-from worker.core.drift.classes import ACCOUNT_MISMATCH, DriftClass
-from worker.core.records import Pause
+from config.version import revision, version
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
 from worker.exporter import families as f
+from worker.exporter import server_families as server
+from worker.exporter.account_samples import add_account
+from worker.exporter.outcomes import add_outcomes
 from worker.exporter.page import Page
-from worker.providers.port import RemoteStatus
 from worker.store.errors import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -33,31 +32,28 @@ UNKNOWN_PROVIDER = "unknown"
 _SHAPES = {"upload": (f.UPLOADS, UploadState, UPLOAD_TERMINAL), "part": (f.PARTS, PartState, PART_TERMINAL)}
 
 
+class Configured(NamedTuple):
+    """What the settings and the accounts file say, as far as samples are measured against it."""
+
+    #: Of each configured account.
+    providers: Mapping[str, str]
+    #: A day's, of each configured account that has one.
+    budgets_rows: Mapping[str, int]
+    #: See `Census.take`.
+    grace_seconds: float
+    silence_seconds: float
+    reconcile_period_seconds: float
+
+
 class StateCollector(Collector):
     """The state of the installation. With Redis away it still answers, within a few timeouts, and says so."""
 
-    def __init__(
-        self,
-        census: Census,
-        queues: Queues,
-        failures: Failures,
-        *,
-        providers: Mapping[str, str],
-        budgets_rows: Mapping[str, int],
-        grace_seconds: float,
-        version: str,
-    ) -> None:
-        """`providers`: of each configured account; `budgets_rows`: a day's, of those that have one.
-
-        `grace_seconds`: see `Census.take`.
-        """
+    def __init__(self, census: Census, queues: Queues, failures: Failures, configured: Configured) -> None:
+        """`configured`: what the samples are measured against."""
         self._census = census
         self._queues = queues
         self._failures = failures
-        self._providers = providers
-        self._budgets_rows = budgets_rows
-        self._grace_seconds = grace_seconds
-        self._version = version
+        self._configured = configured
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: being registered must not read Redis."""
@@ -67,7 +63,8 @@ class StateCollector(Collector):
         """The metrics of this moment. Never raises because of Redis."""
         began = time.monotonic()
         page = Page()
-        page.add(f.BUILD_INFO, 1, self._version)
+        page.add(f.BUILD_INFO, 1, version(), revision())
+        page.add(f.SWEEP_PERIOD, self._configured.reconcile_period_seconds)
         self._add_state(page)
         self._add_queues(page)
         page.add(f.SCRAPE_DURATION, time.monotonic() - began)
@@ -76,8 +73,9 @@ class StateCollector(Collector):
         yield from page.metrics()
 
     def _add_state(self, page: Page) -> None:
+        configured = self._configured
         try:
-            figures = self._census.take(self._providers, self._grace_seconds)
+            figures = self._census.take(configured.providers, configured.grace_seconds, configured.silence_seconds)
         except StoreError as error:
             self._failures.failed("state", str(error))
             page.add(f.REDIS_UP, 0 if isinstance(error, StoreUnavailable) else 1, "state")
@@ -88,48 +86,42 @@ class StateCollector(Collector):
         else:
             self._failures.worked("state")
         page.add(f.REDIS_UP, 1, "state")
-        providers = _providers_of(figures.accounts) | dict(self._providers)
+        providers = _providers_of(figures.accounts) | dict(configured.providers)
         known = [group for group in figures.members if group.record in _SHAPES]
         _add_members(page, known, providers)
         _add_oldest(page, known, providers)
         for account in figures.accounts:
             provider = providers.get(account.name, UNKNOWN_PROVIDER)
-            _add_account(page, account, provider, figures.at)
-            if account.name in self._budgets_rows:
-                page.add(f.BUDGET, self._budgets_rows[account.name], provider, account.name)
+            add_account(page, account, (provider, account.name), figures.at)
+            if account.name in configured.budgets_rows:
+                page.add(f.BUDGET, configured.budgets_rows[account.name], provider, account.name)
         _add_server(page, figures)
         self._add_outcomes(page, figures.counters)
 
     def _add_outcomes(self, page: Page, counters: Mapping[str, int]) -> None:
-        strange = []
-        counted = dict.fromkeys(("|".join(words) for words in f.OUTCOMES_FROM_ZERO), 0) | dict(counters)
-        for field, total in counted.items():
-            name, *labels = field.split("|")
-            family = f.OUTCOMES.get(name)
-            if family is None or len(labels) != len(family.labels):
-                strange.append(name)
-            else:
-                page.add(family, total, *labels)
-                if family is f.ROWS and labels[-1] in f.SAVINGS:
-                    page.add(f.CREDITS_SAVED, total, *labels)
+        strange = add_outcomes(page, counters, self._configured.providers)
         if strange:
-            self._failures.failed("counters", f"written by another version: {', '.join(sorted(set(strange)))}")
+            self._failures.failed("counters", f"written by another version: {', '.join(strange)}")
         else:
             self._failures.worked("counters")
 
     def _add_queues(self, page: Page) -> None:
         try:
-            boxes_of, delayed = self._queues.count()
+            waiting = self._queues.count()
         except StoreUnavailable as error:
             self._failures.failed("broker", str(error))
             page.add(f.REDIS_UP, 0, "broker")
             return
         self._failures.worked("broker")
         page.add(f.REDIS_UP, 1, "broker")
-        page.add(f.DELAYED, delayed)
-        for queue, boxes in boxes_of.items():
+        page.add(server.DELAYED, waiting.delayed)
+        if waiting.delayed_due_at is not None:
+            page.add(server.DELAYED_DUE, waiting.delayed_due_at)
+        for queue, boxes in waiting.boxes.items():
             for box, messages in boxes._asdict().items():
-                page.add(f.QUEUE_MESSAGES, messages, queue, box)
+                page.add(server.QUEUE_MESSAGES, messages, queue, box)
+        for (queue, box), since in waiting.oldest.items():
+            page.add(server.QUEUE_OLDEST, since, queue, box)
 
 
 def _providers_of(accounts: Iterable[AccountFigures]) -> dict[str, str]:
@@ -159,55 +151,17 @@ def _add_oldest(page: Page, members: Sequence[Members], providers: Mapping[str, 
         page.add(f.OLDEST, oldest_at, record, providers.get(account, UNKNOWN_PROVIDER), account, state)
 
 
-def _add_account(page: Page, account: AccountFigures, provider: str, now: float) -> None:
-    names = provider, account.name
-    for lane, items in account.overdue.items():
-        page.add(f.OVERDUE, items, *names, lane)
-    for entry in Entry:
-        page.add(f.LEDGER, account.ledger.get(str(entry), 0), *names, entry)
-    page.add(f.ACTIVE, account.active, *names)
-    page.add(f.OPEN_ATTEMPTS, account.intents, *names)
-    _add_sweep(page, account.sweep, names)
-    _add_drift(page, account.drift, names)
-    page.add(f.BUDGET_USED, account.budget_used_rows, *names)
-    record = account.record
-    for what in Paused:
-        pause = Pause() if record is None else pause_of(record, what)
-        paused = pause.lasts_until(now) is not None
-        page.add(f.PAUSED, int(paused), *names, what, pause.reason if paused else "")
-    if record is not None and record.credits_balance is not None:
-        page.add(f.BALANCE, record.credits_balance, *names)
-        page.add(f.BALANCE_AT, record.credits_at or 0, *names)
-
-
-def _add_sweep(page: Page, sweep: Mapping[str, str], names: tuple[str, str]) -> None:
-    """The remote list; statuses that no job has are shown as 0 once a walk was complete."""
-    if not sweep:
-        return
-    page.add(f.SWEEP_AT, float(sweep["at"]), *names)
-    page.add(f.SWEEP_COMPLETE_AT, float(sweep.get("complete_at") or 0), *names)
-    page.add(f.SWEEP_PAGES, int(sweep["pages"]), *names)
-    page.add(f.SWEEP_PROVEN, int(sweep.get("proven", 0)), *names)
-    if "outcome" in sweep:
-        page.add(f.SWEEP_SECONDS, float(sweep["seconds"]), *names)
-        page.add(f.SWEEP_UNSEEN, int(sweep["unseen"]), *names)
-        page.add(f.SWEEP_MISMATCH, int(sweep["outcome"] == ACCOUNT_MISMATCH), *names)
-    if sweep["complete"] == "1":
-        page.add(f.REMOTE_ORPHANS, int(sweep["orphans"]), *names)
-        for status in RemoteStatus:
-            page.add(f.REMOTE_JOBS, int(sweep.get(f"jobs:{status}", 0)), *names, status)
-
-
-def _add_drift(page: Page, drift: Mapping[str, str], names: tuple[str, str]) -> None:
-    """Open findings; every class once a sweep has compared."""
-    for found in DriftClass if drift else ():
-        page.add(f.DRIFT_OPEN, int(drift.get(f"open:{found}", 0)), *names, found)
-
-
 def _add_server(page: Page, figures: Figures) -> None:
     page.add(f.BACKLOG, figures.backlog_entries)
     if figures.backlog_oldest_at is not None:
         page.add(f.BACKLOG_OLDEST, figures.backlog_oldest_at)
     page.add(f.INTAKE_PAUSED, int(figures.intake_paused))
-    page.add(f.MEMORY, figures.memory_bytes)
-    page.add(f.MEMORY_LIMIT, figures.memory_limit_bytes)
+    for role, alive in figures.alive.items():
+        page.add(server.PROCESSES, alive.processes, role)
+        page.add(server.PROCESS_SEEN, alive.last_at, role)
+    page.add(server.MEMORY, figures.memory.used_bytes)
+    page.add(server.MEMORY_LIMIT, figures.memory.limit_bytes)
+    page.add(server.APPEND_ONLY, int(figures.safety.append_only))
+    page.add(server.WRITES_ARRIVE, int(figures.safety.writes_arrive))
+    page.add(server.KEEPS_ALL, int(figures.safety.keeps_all))
+    page.add(server.EVICTED, figures.safety.evicted_keys)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from worker.core.drift.classes import DriftClass
+from worker.exporter.server_families import SERVER_FAMILIES
 from worker.metric_families import Family
 
 _ACCOUNT = ("provider", "account")
 _RECORDS = (*_ACCOUNT, "kind", "state")
+_LEASES = (*_ACCOUNT, "state")
 
 # The exporter itself
 
-BUILD_INFO = Family("build_info", "gauge", "The running version, as a label; always 1.", "none", ("version",))
+BUILD_INFO = Family(
+    "build_info", "gauge", "The running version and its revision, as labels; always 1.", "none", ("version", "revision")
+)
 REDIS_UP = Family("redis_up", "gauge", "Whether Redis answered this scrape: 1 or 0.", "truth value", ("database",))
 SCRAPE_DURATION = Family(
     "state_exporter_scrape_duration_seconds", "gauge", "Time this scrape took to read Redis.", "seconds"
@@ -40,6 +44,9 @@ OVERDUE = Family(
     "Work items due for longer than REARM_GRACE_SECONDS and still not looked at.",
     "work items",
     (*_ACCOUNT, "lane"),
+)
+LEASES = Family(
+    "leases", "gauge", "Work items under a lease that lasts (held) or has ended (expired).", "work items", _LEASES
 )
 BACKLOG = Family("intake_backlog_entries", "gauge", "Requests that are not answered yet.", "entries")
 BACKLOG_OLDEST = Family(
@@ -78,6 +85,27 @@ ACTIVE = Family("active_jobs", "gauge", "Parts that occupy, or may occupy, a rem
 OPEN_ATTEMPTS = Family(
     "open_attempts", "gauge", "Parts whose attempt has begun and has no known outcome.", "parts", _ACCOUNT
 )
+UNCOLLECTED_OLDEST = Family(
+    "uncollected_oldest_timestamp_seconds",
+    "gauge",
+    "When the provider finished the job that waits longest to have its result fetched; absent when none does.",
+    "seconds since 1970",
+    _ACCOUNT,
+)
+UNCOLLECTED_END = Family(
+    "uncollected_end_timestamp_seconds",
+    "gauge",
+    "When the provider deletes the first result that is not fetched; absent when there is none or they are kept.",
+    "seconds since 1970",
+    _ACCOUNT,
+)
+RESULT_RETENTION = Family(
+    "result_retention_seconds",
+    "gauge",
+    "How long the provider keeps a finished job's result; absent when it is kept.",
+    "seconds",
+    _ACCOUNT,
+)
 LEDGER = Family("ledger_credits_total", "counter", "Credits by ledger entry.", "credits", (*_ACCOUNT, "entry"))
 
 # The remote list, as the last walk over it showed it
@@ -101,6 +129,9 @@ SWEEP_COMPLETE_AT = Family(
     "When the last walk began that saw the whole list; 0 before the first one.",
     "seconds since 1970",
     _ACCOUNT,
+)
+SWEEP_PERIOD = Family(
+    "reconcile_period_seconds", "gauge", "Time between the beginnings of two sweeps, as configured.", "seconds"
 )
 SWEEP_PAGES = Family("reconcile_pages", "gauge", "Pages that the last walk read.", "pages", _ACCOUNT)
 SWEEP_SECONDS = Family("reconcile_duration_seconds", "gauge", "How long the last sweep took.", "seconds", _ACCOUNT)
@@ -143,6 +174,7 @@ CREDITS_SAVED = Family(
     ("provider", "kind", "reason"),
 )
 REQUESTS = Family("requests_total", "counter", "Requests answered.", "requests", ("provider", "kind", "outcome"))
+REJECTED = Family("requests_rejected_total", "counter", "Requests refused, by why.", "requests", ("reason",))
 PART_EVENTS = Family(
     "part_events_total", "counter", "Parts submitted, adopted, reused or quarantined.", "parts", ("event",)
 )
@@ -188,28 +220,16 @@ REMOVED = Family(
     ("reason",),
 )
 
-# Queues and server
-
-QUEUE_MESSAGES = Family(
-    "queue_messages",
-    "gauge",
-    "Messages of a queue that are ready, in flight (fetched, not acknowledged) or dead.",
-    "messages",
-    ("queue", "box"),
-)
-DELAYED = Family("delayed_messages", "gauge", "Messages of all queues that wait until they are due.", "messages")
-MEMORY = Family("redis_memory_bytes", "gauge", "Memory that the state server uses.", "bytes")
-MEMORY_LIMIT = Family("redis_memory_limit_bytes", "gauge", "The state server's maxmemory; 0: no limit.", "bytes")
-
 STATE_FAMILIES = (
     *(BUILD_INFO, REDIS_UP, SCRAPE_DURATION, ERRORS),
-    *(UPLOADS, PARTS, OLDEST, OVERDUE, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
+    *(UPLOADS, PARTS, OLDEST, OVERDUE, LEASES, BACKLOG, BACKLOG_OLDEST, INTAKE_PAUSED),
     *(PAUSED, BUDGET, BUDGET_USED, BALANCE, BALANCE_AT, ACTIVE, OPEN_ATTEMPTS, LEDGER),
-    *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
+    *(UNCOLLECTED_OLDEST, UNCOLLECTED_END, RESULT_RETENTION),
+    *(REMOTE_JOBS, REMOTE_ORPHANS, SWEEP_PERIOD, SWEEP_AT, SWEEP_COMPLETE_AT, SWEEP_PAGES),
     *(SWEEP_SECONDS, SWEEP_PROVEN, SWEEP_UNSEEN, SWEEP_MISMATCH, DRIFT_OPEN),
-    *(UPLOADS_ENDED, ROWS, CREDITS_SAVED, REQUESTS, PART_EVENTS, PURGED, REMOVED),
+    *(UPLOADS_ENDED, ROWS, CREDITS_SAVED, REQUESTS, REJECTED, PART_EVENTS, PURGED, REMOVED),
     *(DRIFT_DETECTED, DRIFT_REPAIRED, DRIFT_DETECT_SECONDS, DRIFT_REPAIR_SECONDS, SWEEPS),
-    *(QUEUE_MESSAGES, DELAYED, MEMORY, MEMORY_LIMIT),
+    *SERVER_FAMILIES,
 )
 
 #: Outcome counters by the first word of their field in Redis; the other words are the labels' values.
@@ -217,6 +237,7 @@ OUTCOMES = {
     "uploads": UPLOADS_ENDED,
     "rows": ROWS,
     "requests": REQUESTS,
+    "rejected": REJECTED,
     "parts": PART_EVENTS,
     "drift": DRIFT_DETECTED,
     "drift_repaired": DRIFT_REPAIRED,
@@ -235,5 +256,13 @@ OUTCOMES_FROM_ZERO = (
     *(("parts", event) for event in ("submitted", "adopted", "reused", "quarantined")),
     *(("purged", outcome) for outcome in ("completed", "failed", "cancelled")),
     *(("removed", what) for what in ("staging", "orphan", "attempt", "leftover")),
+    *(
+        ("rejected", why)
+        for why in ("not_json", "schema", "version", "too_large", "conflict", "secret_inside", "defect")
+    ),
+    *(
+        ("rejected", why)
+        for why in ("account_unknown", "kind_unsupported", "method_unsupported", "segment_unsupported")
+    ),
     *((name, found) for found in DriftClass for name in BY_CLASS),
 )

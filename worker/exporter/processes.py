@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import struct
+import contextlib
 from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from worker.exporter.ended import DAMAGE, EndedProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,20 +18,18 @@ if TYPE_CHECKING:
 
     from worker.exporter.failures import Failures
 
-#: What reading a damaged file can raise.
-_DAMAGE = (OSError, RuntimeError, TypeError, ValueError, struct.error)
-
 
 class ProcessCollector(Collector):
     """The counters and histograms in the files of a folder; one damaged file costs its own figures and no others.
 
-    Files of ended processes stay and count on, because a counter must not fall. There are no gauges among them, so
-    nothing has to be taken back when a process ends.
+    Those of ended processes count on, because a counter must not fall; see `EndedProcesses` for how they stay few.
+    There are no gauges among them, so nothing has to be taken back when a process ends.
     """
 
     def __init__(self, folder: Path, failures: Failures) -> None:
         """`folder` is the one that `PROMETHEUS_MULTIPROC_DIR` names to the processes; it may be absent."""
         self._folder = folder
+        self._ended = EndedProcesses(folder)
         self._failures = failures
 
     def describe(self) -> Iterable[Metric]:
@@ -38,10 +38,18 @@ class ProcessCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The sums of this moment."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._ended.folded())
+            except OSError as error:
+                self._failures.failed("processes", f"files of ended processes could not be folded: {error}")
+            return self._sums()
+
+    def _sums(self) -> Iterable[Metric]:
         files = [str(file) for file in sorted(self._folder.glob("*.db")) if _size_bytes(file)]
         try:
             sums = _merged(files)
-        except _DAMAGE:
+        except DAMAGE:
             return _merged([file for file in files if self._whole(file)])
         self._failures.worked("processes")
         return sums
@@ -49,7 +57,7 @@ class ProcessCollector(Collector):
     def _whole(self, file: str) -> bool:
         try:
             _merged([file])
-        except _DAMAGE:
+        except DAMAGE:
             self._failures.failed("processes", f"{file} is damaged; delete it when its process has ended")
             return False
         return True

@@ -16,9 +16,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from config.version import version
 from worker.core.states import Lane
-from worker.exporter.collector import StateCollector
+from worker.exporter.collector import Configured, StateCollector
 from worker.exporter.errors import CannotListen
 from worker.exporter.failures import Failures
 from worker.exporter.processes import ProcessCollector
@@ -67,10 +66,13 @@ class Exporter:
                 Census(Store(self._clients["state"])),
                 Queues(self._clients["broker"], tuple(Lane)),
                 failures,
-                providers=providers,
-                budgets_rows=budgets_rows or {},
-                grace_seconds=settings.rearm_grace_seconds,
-                version=version(),
+                Configured(
+                    providers=providers,
+                    budgets_rows=budgets_rows or {},
+                    grace_seconds=settings.rearm_grace_seconds,
+                    silence_seconds=settings.heartbeat_timeout_seconds,
+                    reconcile_period_seconds=settings.reconcile_period_seconds,
+                ),
             )
         )
         self._server: _Server | None = None

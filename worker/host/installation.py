@@ -46,6 +46,7 @@ def process_environment(settings: Settings, environ: Mapping[str, str]) -> Itera
 def emptied_metrics_folder(folder: Path) -> Path:
     """Create `folder` if it is absent and remove the metrics of earlier processes from it, and nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.db"):
+    # What is left of folding the files of ended processes is named like those files.
+    for file in folder.glob("*.db*"):
         file.unlink()
     return folder

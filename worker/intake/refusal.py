@@ -95,5 +95,5 @@ def rejection(
         acknowledge=Acknowledgement(entry_id),
         rejected=told | {"upload_id": upload_id, "request": kept},
         details=None,
-        counters={("requests", "", request.kind if request else "", "rejected"): 1},
+        counters={("requests", "", request.kind if request else "", "rejected"): 1, ("rejected", refusal.reason): 1},
     )

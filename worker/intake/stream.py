@@ -15,6 +15,7 @@ from worker.intake.refusal import NotAcceptable, read_request, rejection
 from worker.outages import OUTAGES
 from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_GROUP
+from worker.store.pulse import Pulse, Role
 
 if TYPE_CHECKING:
     from producers.request import UploadRequest
@@ -44,12 +45,14 @@ class Intake:
         self._pressure = Pressure(context.store, context.settings.intake_memory_share)
         self._stopping = threading.Event()
         self._admission = Admission(context)
+        self._pulse = Pulse(context.store, Role.INTAKE, context.process)
 
     def run(self) -> None:
         """Read until stopped. An outage of Redis is waited out."""
         ready = False
         while not self._stopping.is_set():
             try:
+                self._pulse.beat()
                 if self._pressure.high():
                     self._stopping.wait(LOOK_SECONDS)
                     continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from config.version import version
+from worker.providers.answer import THROTTLE_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,4 +43,6 @@ class Call:
 
 def outcome_of(status: int) -> str:
     """The bounded word for a status code in `Reporter.call_finished`."""
+    if status in THROTTLE_CODES:
+        return "throttled"
     return f"{status // 100}xx"

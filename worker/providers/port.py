@@ -191,7 +191,7 @@ class Reporter:
     """Hooks for what happens at the HTTP boundary. Every method does nothing by default."""
 
     def call_finished(self, operation: str, outcome: str, seconds: float) -> None:
-        """One HTTP call ended. `outcome` is `2xx`, `3xx`, `4xx`, `5xx`, `timeout` or `connection`."""
+        """One HTTP call ended. `outcome` is `2xx`, `3xx`, `4xx`, `5xx`, `throttled`, `timeout` or `connection`."""
 
     def soft_error(self, operation: str, reason: str) -> None:
         """A call that HTTP calls a success and the provider calls an error."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from worker.providers import ipqs, whoisxml
 from worker.providers.ipqs import Ipqs
 from worker.providers.port import Reporter
 from worker.providers.whoisxml import WhoisXml
 
 if TYPE_CHECKING:
     from config.accounts import Account
-    from worker.providers.port import Gate, Provider
+    from worker.providers.port import Capabilities, Gate, Provider
+
+
+#: What each provider can do, unless an account of it says otherwise.
+CAPABILITIES: dict[str, Capabilities] = {"ipqs": ipqs.CAPABILITIES, "whoisxml": whoisxml.CAPABILITIES}
 
 
 def build(account: Account, gate: Gate, reporter: Reporter | None = None) -> Provider:

@@ -17,7 +17,9 @@ from worker.core.states import PART_LANES, UPLOAD_LANES, Lane
 from worker.store.errors import StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_PAUSED
 from worker.store.memory import Memory
+from worker.store.pulse import Role, pulse_words
 from worker.store.reading import read_record
+from worker.store.safety import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Lanes in which work items wait.
 WAITING_LANES = tuple(lane for lane in Lane if lane in {*UPLOAD_LANES.values(), *PART_LANES.values()})
+
+#: What is asked of the server about itself.
+INFO_SECTIONS = ("memory", "persistence", "stats")
 
 
 class Members(NamedTuple):
@@ -61,8 +66,22 @@ class AccountFigures:
     drift: Mapping[str, str]
     #: Rows that its parts have reserved or committed on the present day (UTC).
     budget_used_rows: int
+    #: Work items under a lease that lasts, and under one that has ended and was not taken up.
+    leases_held: int
+    leases_expired: int
+    #: When the provider finished the job that waits longest for its result to be fetched, epoch seconds.
+    uncollected_since: float | None
     #: Work items that are due for longer than the grace, by lane; every lane of `WAITING_LANES` is there.
     overdue: Mapping[Lane, int]
+
+
+class Alive(NamedTuple):
+    """The processes of one role."""
+
+    #: Heard within the time of silence that is allowed.
+    processes: int
+    #: When one of them was last heard, epoch seconds; 0: never.
+    last_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +99,9 @@ class Figures:
     backlog_oldest_at: float | None
     #: Whether intake reads no requests because the server is nearly full.
     intake_paused: bool
-    memory_bytes: int
-    #: 0: no limit.
-    memory_limit_bytes: int
+    memory: Memory
+    safety: Safety
+    alive: Mapping[Role, Alive]
 
 
 class Census:
@@ -92,20 +111,21 @@ class Census:
         """`store`'s client bounds how long one answer may take."""
         self._store = store
 
-    def take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
+    def take(self, accounts: Iterable[str], grace_seconds: float, silence_seconds: float) -> Figures:
         """Count everything, for these accounts and all that have uploads.
 
-        `grace_seconds`: how long a work item may be due before it counts as overdue. Raises `StoreUnavailable`.
+        `grace_seconds`: how long a work item may be due before it counts as overdue. `silence_seconds`: how long a
+        process may not be heard before it counts as gone. Raises `StoreUnavailable`.
         """
         try:
-            return self._take(accounts, grace_seconds)
+            return self._take(accounts, grace_seconds, silence_seconds)
         except redis.RedisError as error:
             reason = type(error).__name__
         raise StoreUnavailable(
             f"Redis did not answer the census ({reason}). Check BULKVERIFY_REDIS_URL and the server."
         )
 
-    def _take(self, accounts: Iterable[str], grace_seconds: float) -> Figures:
+    def _take(self, accounts: Iterable[str], grace_seconds: float, silence_seconds: float) -> Figures:
         key, offset_seconds = self._store.key, self._store.clock_offset_seconds
         with self._store.client.pipeline(transaction=False) as pipe:
             pipe.time()
@@ -114,8 +134,10 @@ class Census:
             pipe.xlen(UPLOADS_STREAM)
             pipe.xrange(UPLOADS_STREAM, count=1)
             pipe.exists(key(*INTAKE_PAUSED))
-            pipe.info("memory")
-            (seconds, microseconds), indexes, counters, entries, oldest, paused, memory = pipe.execute()
+            for section in INFO_SECTIONS:
+                pipe.info(section)
+            (seconds, microseconds), indexes, counters, entries, oldest, paused, *sections = pipe.execute()
+        info = {name: value for section in sections for name, value in section.items()}
         now = seconds + microseconds / 1e6 + offset_seconds
         names: list[list[str]] = [name.split(":") for name in sorted(indexes)]
         known = sorted({*accounts, *(account for _, account, _, _ in names)})
@@ -126,8 +148,11 @@ class Census:
                 pipe.zrange(key("index", *name), 0, 0, withscores=True)
             for account in known:
                 self._ask_account(pipe, account, now, grace_seconds)
+            for role in Role:
+                pipe.zcount(key(*pulse_words(role)), now - silence_seconds, "+inf")
+                pipe.zrange(key(*pulse_words(role)), -1, -1, withscores=True)
             answers = iter(pipe.execute())
-        used, limit = Memory.of(memory)
+        memory = Memory.of(info)
         return Figures(
             at=now,
             members=[_members(name, answers) for name in names],
@@ -135,9 +160,11 @@ class Census:
             counters={name: int(count) for name, count in counters.items()},
             backlog_entries=entries,
             backlog_oldest_at=_entry_time(oldest[0][0]) if oldest else None,
-            intake_paused=bool(paused) or 0 < limit <= used,
-            memory_bytes=used,
-            memory_limit_bytes=limit,
+            intake_paused=bool(paused) or memory.reaches(1.0),
+            memory=memory,
+            safety=Safety.of(info),
+            # After the accounts, as they were asked for.
+            alive={role: Alive(int(next(answers)), _score(next(answers)) or 0.0) for role in Role},
         )
 
     def _ask_account(self, pipe: Pipeline, account: str, now: float, grace_seconds: float) -> None:
@@ -149,6 +176,9 @@ class Census:
         pipe.hgetall(key("sweep", account))
         pipe.hgetall(key("drift", account))
         pipe.hget(key("budget", str(int(now // DAY_SECONDS))), account)
+        pipe.zcount(key("leases", account), f"({now}", "+inf")
+        pipe.zcount(key("leases", account), "-inf", now)
+        pipe.zrange(key("uncollected", account), 0, 0, withscores=True)
         for lane in WAITING_LANES:
             pipe.zcount(key("due", account, lane), "-inf", now - grace_seconds)
 
@@ -156,7 +186,12 @@ class Census:
 def _members(name: Sequence[str], answers: Iterator[Any]) -> Members:
     record, account, kind, state = name
     size, oldest = next(answers), next(answers)
-    return Members(record, account, kind, state, int(size), float(oldest[0][1]) if oldest else None)
+    return Members(record, account, kind, state, int(size), _score(oldest))
+
+
+def _score(found: Sequence[tuple[str, float]]) -> float | None:
+    """The score of the only member of a sorted set's range, if there is one."""
+    return float(found[0][1]) if found else None
 
 
 def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
@@ -172,6 +207,9 @@ def _account(name: str, answers: Iterator[Any]) -> AccountFigures:
         sweep=sweep,
         drift=drift,
         budget_used_rows=int(budget_used or 0),
+        leases_held=int(next(answers)),
+        leases_expired=int(next(answers)),
+        uncollected_since=_score(next(answers)),
         overdue={lane: int(next(answers)) for lane in WAITING_LANES},
     )
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.store.errors import StoreUnavailable, StoreUnsafe
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from worker.store.safety import Safety
 
 #: Seconds between health checks of an idle connection.
 HEALTH_CHECK_SECONDS = 30
@@ -41,16 +37,16 @@ def unsafe_settings(client: redis.Redis) -> list[str]:
     Servers that do not show their settings (managed ones) are judged by what INFO tells. Raises `StoreUnavailable`.
     """
     try:
-        memory: Mapping[str, object] = client.info("memory")
-        persistence: Mapping[str, object] = client.info("persistence")
+        safety = Safety.of({**client.info("memory"), **client.info("persistence")})
     except redis.RedisError as error:
         raise StoreUnavailable(f"Redis does not answer: {type(error).__name__}.") from None
     problems = []
-    if not persistence.get("aof_enabled"):
+    if not safety.append_only:
         problems.append("appendonly is off: records would be lost with the server. Set `appendonly yes`.")
-    policy = memory.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        problems.append(f"maxmemory-policy is {policy}: records could be evicted. Set `maxmemory-policy noeviction`.")
+    if not safety.keeps_all:
+        problems.append(
+            f"maxmemory-policy is {safety.policy}: records could be evicted. Set `maxmemory-policy noeviction`."
+        )
     return problems
 
 

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.contract import CONTRACT_VERSION
+from worker.core.at_risk import uncollected_since
 from worker.core.durations import DURATIONS_MAX
 from worker.core.retention import staging_kept_since
 from worker.core.schema import SCHEMA_VERSION
@@ -144,6 +145,7 @@ def _work_item(item: UploadRecord | PartRecord | WorkItem) -> dict[str, Any]:
         "since": item.since,
         "lane": None if item.lane is None else str(item.lane),
         "due_at": item.due_at,
+        "lease_until": None if item.lease is None else item.lease.until,
     }
 
 
@@ -169,4 +171,5 @@ def _part(part: PartRecord) -> dict[str, Any]:
         "budget_day": part.budget_day,
         "reuse_key": part.reuse_key if part.reusable else None,
         "verified_at": part.verified_at,
+        "uncollected_since": uncollected_since(part),
     }

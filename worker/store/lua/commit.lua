@@ -157,6 +157,15 @@ local function index_state(old, new)
   redis.call('SADD', key('indexes'), table.concat({new.type, new.account, new.kind, new.state}, ':'))
 end
 
+-- Work under a lease by the lease's end, and results that are not fetched yet by when the provider had them.
+local function index_time(name, account, id, score)
+  if nonnull(score) then
+    redis.call('ZADD', key(name, account), score, id)
+  else
+    redis.call('ZREM', key(name, account), id)
+  end
+end
+
 local function member(set, account, id, belongs)
   if belongs then
     redis.call('SADD', key(set, account), id)
@@ -220,6 +229,7 @@ for i, new in ipairs(change.records) do
     leave_lane(old, new.id)
     enter_lane(new)
     index_state(old, new)
+    index_time('leases', new.account, new.id, new.lease_until)
   end
   if new.type == 'upload' then
     index_retention(new)
@@ -234,6 +244,7 @@ for i, new in ipairs(change.records) do
     end
     member('active', new.account, new.id, new.active)
     member('intents', new.account, new.id, new.intent)
+    index_time('uncollected', new.account, new.id, new.uncollected_since)
     offer_verdicts(new)
   end
 end

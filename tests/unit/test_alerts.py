@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,36 +9,17 @@ import pytest
 
 from tests.builders.alert_cases import money, provider, reconciling, results, running
 from tests.builders.alert_cases.scene import TARGET, Kind, Scene, lasting, promtool_series
+from tests.builders.promtool import needs_promtool, promtool_tests
 from worker.alerting.files import ALERTS, ALERTS_FILE, RECORDING_FILE, Links, alert_rules, recording_rules
 from worker.alerting.recordings import RECORDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from worker.alerting.rule import Alert
 
 FOLDER = Path(__file__).parents[2] / "config" / "prometheus"
 SCENES = [scene for module in (results, money, provider, reconciling, running) for scene in module.SCENES]
 #: The rules as they are checked in, by file.
 CHECKED_IN = {name: (FOLDER / name).read_text() for name in (RECORDING_FILE, ALERTS_FILE)}
-PROMTOOL_SECONDS = 100
-
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
-)
-
-
-def promtool_tests(folder: Path, rules: Mapping[str, str], *tests: object) -> str:
-    """What `promtool test rules` says to these tests of files of rules; empty when all of them hold."""
-    for name, text in rules.items():
-        (folder / name).write_text(text)
-    document = {"rule_files": list(rules), "evaluation_interval": "1m", "tests": tests}
-    path = folder / "tests.yml"
-    path.write_text(json.dumps(document))
-    done = subprocess.run(
-        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=PROMTOOL_SECONDS, check=False
-    )
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def rules_of(alert: Alert) -> dict[str, str]:

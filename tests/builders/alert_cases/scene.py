@@ -17,7 +17,7 @@ GONE = None
 #: The account of all scenes.
 MAIN = {"provider": "ipqs", "account": "main"}
 #: What every series of one exporter has.
-TARGET = {"job": "bulkverify", "instance": "localhost:9400"}
+TARGET = {"job": "bulkverify", "instance": "localhost:9464"}
 
 #: The value of a series for a number of minutes; with three, it begins there and grows each minute.
 Span = tuple[float | None, int] | tuple[float, int, float]

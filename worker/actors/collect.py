@@ -90,10 +90,10 @@ def _collect(context: Context, part: PartRecord) -> None:
         reason, until = f"limit_{full.guard}", now + LINE_LOOK_SECONDS
         _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until, tried=False))
         return
-    with keeper, context.workspace.folder() as folder:
+    with keeper:
         urgency = Urgency.ENDING if _is_urgent(context, connected, part) else Urgency.WORK
         try:
-            with connected.gate.urgent(urgency):
+            with context.workspace.folder() as folder, connected.gate.urgent(urgency):
                 fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
             failure = None
         except (ProviderError, StorageError) as error:

@@ -28,6 +28,7 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.storage.errors import from_scratch_error
 from worker.store.errors import Full
 
 if TYPE_CHECKING:
@@ -138,7 +139,10 @@ def _stand(context: Context, connected: Connected, part: PartRecord, change: Cha
 def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path, wanted: Sequence[str]) -> Fetched:
     """The result and the `wanted` segments, in storage: an earlier try's objects are replaced, each at once."""
     kind = Kind(part.kind)
-    artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
+    try:
+        artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
+    except OSError as error:
+        raise from_scratch_error(error, folder) from error
     # The whole result may be wanted as the provider's own file too: then it is named like its segment.
     found = {artifact.segment or artifact.path.stem: artifact for artifact in artifacts}
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)

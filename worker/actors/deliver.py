@@ -228,6 +228,7 @@ def _manifest(
             sha256=upload.content_digest,
             bytes=upload.input_bytes,
             rows=upload.rows,
+            ragged=upload.ragged,
             source=",".join(sorted(upload.source)),
         ),
         result=ResultSection(

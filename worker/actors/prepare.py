@@ -204,5 +204,6 @@ def _found(
         distinct=staged.distinct,
         index_object=index,
         pullable=remote and not obstacles,
+        ragged=staged.ragged,
         details=_told(staged) | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
     )

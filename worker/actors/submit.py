@@ -49,7 +49,7 @@ from worker.providers.errors import (
 from worker.rows.errors import ValuesDamaged
 from worker.spending import NotLocked
 from worker.storage import StorageError
-from worker.store.errors import Full, Later, OverBudget, Stale, Taken
+from worker.store.errors import Full, OverBudget, Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
     from worker.actors.attempts import Remembered
@@ -216,9 +216,9 @@ def _take_up(context: Context, part: PartRecord, number: int, now: float) -> Non
             change = _recorded(part, number, known.outcome, now)
         else:
             change = _searched_for(part, known, now)
-    except Later as later:
-        context.leave(Lane.SUBMIT, part.part_id, later)
-        change = blocked(part, now, later.reason)
+    except Unreadable as error:
+        context.leave(Lane.SUBMIT, part.part_id, error)
+        change = blocked(part, now, error.reason, str(error))
     _write(context, part, change)
 
 
@@ -323,7 +323,7 @@ def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
     """Record an outcome in storage; when that fails the store still has it."""
     try:
         close_attempt(context.storage, part.token, part.attempts, outcome)
-    except StorageError as error:
+    except (StorageError, Unreadable) as error:
         log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
 
 

@@ -269,6 +269,8 @@ class UploadRecord(WorkItem):
     folded: int = 0
     withheld: int = 0
     distinct: int = 0
+    #: Rows with more or fewer cells than the list has columns; `None` where nobody has counted them.
+    ragged: int | None = None
     parts_total: int = 0
     cancel_requested: bool = False
     #: Whether the cancellation also gives up the verdicts that are paid for and not fetched yet.

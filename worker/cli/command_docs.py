@@ -75,6 +75,14 @@ JSON_DOCUMENTS = (
     ("`reconcile`", "one", "mode accounts interrupted code"),
     ("`reconcile --accept-ledger`", "one", "mode account accepted code"),
     ("`drift`", "one", "findings accounts code"),
+    (
+        "`top`",
+        "one a line and frame",
+        (
+            "at uploads parts oldest_seconds rows rows_per_minute accounts queues delayed requests intake_paused "
+            "processes redis uploads_under_way needs"
+        ),
+    ),
     ("`doctor`", "one", "ok counts checks code"),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),
@@ -121,7 +129,8 @@ was seen: `began_at`, `complete`, `proven`, `pages`, `jobs` by status, `ours`, `
 the `accounts` has `account`, `swept_at`, `complete_at` and `outcome` of the last walk.
 
 Each of the `checks` of `doctor` has `area`, `name`, `state` (`ok`, `unknown`, `warning` or `problem`), `text`, `remedy`
-and the `commands` that the remedy names; `counts` are theirs by state.
+and the `commands` that the remedy names; `counts` are theirs by state. `needs` of `top` are such checks, of those that
+are not `ok`. While Redis is away, `top` prints `message` and `since` instead.
 """
 
 

@@ -11,13 +11,15 @@ import redis
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, running_line
-from tests.builders.records import a_part, a_result, a_running_upload, an_upload, stored
+from tests.builders.records import a_part, a_result, a_running_upload, an_attempt, an_upload, stored
 from tests.builders.stores import everything
 from worker.cli.doctor.records import record_checks
+from worker.cli.doctor.storage import attempt_checks
 from worker.cli.health.check import State
 from worker.core.states import PartState, UploadState
 from worker.exporter.server import Exporter
 from worker.host.embedded import EmbeddedServer
+from worker.storage.local import LocalStorage
 from worker.store.pulse import Pulse, Role
 
 if TYPE_CHECKING:
@@ -182,6 +184,20 @@ def test_an_unsafe_server_is_a_problem(tmp_path: Path) -> None:
     assert (states["durability"], states["eviction"]) == (State.PROBLEM, State.PROBLEM)
 
 
+def test_an_attempt_without_its_record_is_a_problem(store: Store, tmp_path: Path) -> None:
+    """Whoever has an attempt open without its record in storage could pay twice once Redis is lost."""
+    now = store.now()
+    part = a_part("crm", 0, PartState.INTENT, now=now, attempts=1, attempt=an_attempt(at=now), credits_reserved=100)
+    stored(store, an_upload("crm", UploadState.RUNNING, now=now, parts_total=1), part)
+    storage = LocalStorage(tmp_path / "storage")
+    missing, _ = attempt_checks(store, storage, ["ipqs-main"])
+    assert (missing.state, missing.name) == (State.PROBLEM, "attempts")
+    assert missing.text.startswith("part crm/0 has an attempt open, and attempts/")
+    storage.create(an_attempt().object, b"{}")
+    (well,) = attempt_checks(store, storage, ["ipqs-main"])
+    assert (well.state, well.text) == (State.OK, "1 records of open attempts were looked for")
+
+
 # What must be true of the records
 
 
@@ -219,6 +235,23 @@ def test_damage_to_what_stands_beside_a_record_is_seen(store: Store, damage: Any
     assert everything(store) == before
     assert len(found) == bool(fault), found
     assert not fault or fault in found[0]
+
+
+def test_workers_may_go_on_meanwhile(tmp_path: Path, redis_url: str, broker_url: str) -> None:
+    """Looked at again and again while lists go through all states, no record is ever taken for an incoherent one."""
+    addresses = "".join(f"reader{number}@example.com\n" for number in range(60))
+    with running_line(tmp_path, redis_url, broker_url, max_part_rows=10) as line:
+        store = line.plant.context.store
+        lists = [
+            line.submit(line.file(f"{number}.csv", f"email\nlist{number}@example.com\n{addresses}"), account)
+            for number, account in enumerate(["ipqs-main", "whoisxml-main"] * 2)
+        ]
+        looks = 0
+        while not all(line.upload(upload_id).terminal for upload_id in lists):
+            assert texts(store) == []
+            looks += 1
+        assert looks > 1
+        assert texts(store) == []
 
 
 def test_a_record_that_cannot_be_read_is_seen(store: Store) -> None:

@@ -142,10 +142,10 @@ class Screen:
         """Press Ctrl-C, and wait for the end; the exit code."""
         os.write(self._terminal, b"\x03")
         code = self.process.wait(60)
-        self._read_the_rest()
+        self.read_the_rest()
         return code
 
-    def _read_the_rest(self) -> None:
+    def read_the_rest(self) -> None:
         """Wait until all that was written has been read, once nobody can write any more."""
         if self._theirs >= 0:
             os.close(self._theirs)
@@ -157,7 +157,7 @@ class Screen:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(60)
-        self._read_the_rest()
+        self.read_the_rest()
         os.close(self._terminal)
 
 
@@ -185,6 +185,18 @@ def test_in_a_terminal_it_goes_on_until_ctrl_c(store: Store, command: CommandLin
         assert b"\x1b[?1049l" in shown.written
         assert b"\x1b[?25h" in shown.written
         assert b"Traceback" not in shown.written
+
+
+@pytest.mark.processes
+def test_whoever_ends_it_otherwise_gets_the_terminal_back(store: Store, command: CommandLine) -> None:
+    """SIGTERM ends it as Ctrl-C does."""
+    heard(store)
+    with screen(command.environment) as shown:
+        shown.shows("Nothing needs anybody.")
+        shown.process.terminate()
+        assert shown.process.wait(60) == 0
+        shown.read_the_rest()
+        assert b"\x1b[?1049l" in shown.written
 
 
 @pytest.mark.processes

@@ -11,7 +11,7 @@ from worker.cli.doctor.configuration import configuration_checks, provider_clock
 from worker.cli.doctor.exporter import exporter_checks
 from worker.cli.doctor.records import record_checks
 from worker.cli.doctor.server import version_and_clock_checks
-from worker.cli.doctor.storage import result_checks, storage_checks
+from worker.cli.doctor.storage import attempt_checks, result_checks, storage_checks
 from worker.cli.failures import failure_of
 from worker.cli.health.check import ok, problem, unknown
 from worker.cli.health.checks import checks_of
@@ -72,7 +72,8 @@ def _redis(door: Door, settings: Settings, asked: Asked) -> Iterator[Check]:
     yield from checks_of(reading)
     known = [account.name for account in reading.figures.accounts]
     yield from _guarded("records", lambda: record_checks(door.store(), known, asked.records))
-    yield from _guarded("records", lambda: result_checks(door.store(), door.storage()))
+    yield from _guarded("storage", lambda: attempt_checks(door.store(), door.storage(), known))
+    yield from _guarded("storage", lambda: result_checks(door.store(), door.storage()))
     if asked.providers:
         yield from _guarded("clocks", lambda: provider_clock_checks(settings, reading.accounts, door.store()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from worker.storage import StorageError, StorageUnsafe, exists, require_exclusiv
 from worker.storage.probe import PROBES_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from worker.cli.health.check import Check
@@ -24,6 +25,8 @@ PROBE = b"written by bulkverify doctor, and deleted at once\n"
 #: Bytes, and fraction of a disk, of which less free is worth a warning, or stops work soon.
 FREE_WARNING = (2 * 2**30, 0.05)
 FREE_PROBLEM = (256 * 2**20, 0.01)
+#: Records of open attempts that are looked for, of each account.
+ATTEMPTS_LOOKED_FOR_MAX = 10
 #: Results that are looked for, of the uploads that were completed last.
 RESULTS_LOOKED_FOR_MAX = 10
 
@@ -78,11 +81,11 @@ def _once(storage: Storage) -> Check:
 
 
 def _rooms(storage: Storage, home: Path) -> Iterator[Check]:
-    places = {"home": home, "storage": storage.local_path(PROBES_FOLDER)}
-    for name, place in places.items():
-        # An object store has no disk here, and one disk may serve both.
-        if place is not None:
-            yield _room(name, place)
+    yield _room("home", home)
+    probes = storage.local_path(PROBES_FOLDER)
+    # An object store has no disk here.
+    if probes is not None:
+        yield _room("storage", probes.parent)
 
 
 def _room(name: str, place: Path) -> Check:
@@ -104,6 +107,28 @@ def room_check(name: str, place: Path, room: Room) -> Check:
     return (
         warning(AREA, f"room_{name}", text, remedy) if room.is_below(FREE_WARNING) else ok(AREA, f"room_{name}", text)
     )
+
+
+def attempt_checks(store: Store, storage: Storage, accounts: Iterable[str]) -> Iterator[Check]:
+    """Open attempts have their records in storage, made before anything was sent. Raises `StoreUnavailable`."""
+    looked = 0
+    for account in accounts:
+        parts = store.open_attempts(account, lambda _part_id, _error: None)
+        for part in islice(parts, ATTEMPTS_LOOKED_FOR_MAX):
+            if part.attempt is None:
+                continue
+            try:
+                missing = not exists(storage, part.attempt.object)
+            except StorageError as error:
+                text = f"whether the attempts of account {account} are recorded could not be told: {error}"
+                yield unknown(AREA, "attempts", text, "Try again once the storage can be used.")
+                return
+            looked += 1
+            if missing:
+                text = f"part {part.part_id} has an attempt open, and {part.attempt.object} is not there"
+                remedy = "Put it back from a backup: without it the list could be paid for twice once Redis is lost."
+                yield problem(AREA, "attempts", text, remedy)
+    yield ok(AREA, "attempts", f"{looked:,} records of open attempts were looked for")
 
 
 def result_checks(store: Store, storage: Storage) -> Iterator[Check]:

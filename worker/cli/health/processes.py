@@ -22,7 +22,9 @@ def process_checks(reading: Reading) -> Iterator[Check]:
     for role in Role:
         alive = reading.figures.alive[role]
         if alive.processes:
-            yield ok(AREA, role, f"{alive.processes:,} heard within {reading.settings.heartbeat_timeout_seconds:g} s")
+            yield ok(
+                AREA, role, f"{role}: {alive.processes:,} heard within {reading.settings.heartbeat_timeout_seconds:g} s"
+            )
             continue
         last = f"the last one {duration(reading.now - alive.last_at)} ago" if alive.last_at else "and never was"
         # A timekeeper is a thread of every worker and poller.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -142,6 +143,8 @@ def _live(watch: Watch, interval_seconds: float) -> None:
     from rich.live import Live  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
+    # Whoever ends it otherwise gets the terminal back as it was, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:

@@ -119,7 +119,7 @@ CASES = (
     Case(
         "processes/timekeeper",
         State.PROBLEM,
-        "and never was",
+        "and none ever was",
         "`bulkverify run worker`",
         figures(alive={role: Alive(int(role is not Role.TIMEKEEPER), 0.0) for role in Role}),
     ),

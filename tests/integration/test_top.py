@@ -22,10 +22,11 @@ from producers.exit_codes import ExitCode
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import accounts_file
-from tests.builders.records import a_running_upload
+from tests.builders.records import a_part, a_running_upload, an_upload, stored
 from tests.builders.scraped import exporter_settings, scrape
 from tests.builders.stores import everything
 from worker.core.change import Change, Entry
+from worker.core.states import PartState, UploadState
 from worker.exporter.server import Exporter
 from worker.host.embedded import EmbeddedServer
 from worker.store.pulse import Pulse, Role
@@ -95,6 +96,24 @@ def test_the_numbers_are_those_of_the_exporter(
     assert document["rows"]["sent"] == page.value("rows_total", provider="ipqs", kind="email", disposition="sent")
     assert document["rows"]["delivered"] == 90
     assert document["processes"]["poller"] == page.value("processes", process="poller")
+
+
+def commands_of_a_frame(command: CommandLine, store: Store) -> int:
+    """How many commands one frame sends, with the one that asks for their number."""
+    before = store.client.info("stats")["total_commands_processed"]
+    assert command("top", "--once").exit_code == 0
+    return int(store.client.info("stats")["total_commands_processed"] - before)
+
+
+def test_a_frame_costs_no_more_where_there_is_more(store: Store, command: CommandLine) -> None:
+    """A thousand more parts in the same states, also in quarantine, cost not one command more."""
+    states = (PartState.SUBMITTED, PartState.QUARANTINED)
+    counted = []
+    for number, parts in enumerate((20, 1_000)):
+        found = [a_part(f"list-{number}", index, states[index % 2], reason="no_control") for index in range(parts)]
+        stored(store, an_upload(f"list-{number}", UploadState.ATTENTION, parts_total=parts), *found)
+        counted.append(commands_of_a_frame(command, store))
+    assert counted[0] == counted[1]
 
 
 def test_without_a_server_one_frame_is_an_error(command: CommandLine) -> None:

@@ -26,7 +26,7 @@ def process_checks(reading: Reading) -> Iterator[Check]:
                 AREA, role, f"{role}: {alive.processes:,} heard within {reading.settings.heartbeat_timeout_seconds:g} s"
             )
             continue
-        last = f"the last one {duration(reading.now - alive.last_at)} ago" if alive.last_at else "and never was"
+        last = f"the last one {duration(reading.now - alive.last_at)} ago" if alive.last_at else "and none ever was"
         # A timekeeper is a thread of every worker and poller.
         process = Role.WORKER if role is Role.TIMEKEEPER else role
         remedy = f"Start it: `bulkverify up` runs everything, `bulkverify run {process}` this alone."

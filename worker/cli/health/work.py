@@ -49,7 +49,7 @@ def _quarantined(reading: Reading) -> Iterator[Check]:
 
 
 def _waits_for_person(part: PartRecord) -> Check:
-    why = part.message.removesuffix(".") or part.reason.replace("_", " ")
+    why = part.message.removesuffix(".") or part.reason.replace("_", " ") or "no reason is recorded"
     command = ways_out(part)[0]
     remedy = f"`bulkverify why {part.upload_id}` shows what is known; then perhaps `{command}`."
     return warning(AREA, "quarantine", f"part {part.part_id} waits for a person: {why}", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -73,12 +74,15 @@ def page_checks(origin: str, ready: Page, metrics: Page) -> Iterator[Check]:
 
 
 def _page(session: requests.Session, url: str) -> Page:
+    until = time.monotonic() + ANSWER_SECONDS_MAX
     with session.get(url, timeout=ANSWER_SECONDS_MAX, allow_redirects=False, stream=True) as answer:
         body = bytearray()
         for piece in answer.iter_content(PIECE_BYTES):
             body += piece
             if len(body) >= PAGE_BYTES_MAX:
                 break
+            if time.monotonic() > until:
+                raise requests.Timeout(f"no whole answer within {ANSWER_SECONDS_MAX:g} s")
         return Page(answer.status_code, body.decode("utf-8", "replace"))
 
 

@@ -132,7 +132,13 @@ def _repaired(context: Context, repair: Repair) -> bool:
         context.metrics.message_stale(Lane.RECONCILE, "raced")
         return False
     except Taken as taken:
-        log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
+        log.warning(
+            "identity_collision",
+            upload_id=part.upload_id,
+            part=part.index,
+            remote_id=taken.remote_id,
+            other=taken.part_id,
+        )
         return False
     if change.claims and part.remote_id is not None and not part.provisional:
         close_found(context.storage, part, part.remote_id)

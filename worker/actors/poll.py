@@ -37,7 +37,7 @@ LEFT_LOOK_SECONDS = 2.0
 
 def run(context: Context, account: str, epoch: int) -> None:
     """Look at the account's due parts and plan the next look."""
-    with structlog.contextvars.bound_contextvars(lane=str(Lane.POLL), item=account):
+    with structlog.contextvars.bound_contextvars(lane=str(Lane.POLL), item=account, account=account):
         try:
             turn = context.store.begin_poll(account, epoch, context.settings.rearm_period_seconds)
             if turn is None:

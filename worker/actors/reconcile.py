@@ -55,7 +55,7 @@ class Looked(NamedTuple):
 
 def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - every hint has an epoch; a walk needs none
     """Sweep the account's remote list once."""
-    with structlog.contextvars.bound_contextvars(lane=str(Lane.RECONCILE), item=account):
+    with structlog.contextvars.bound_contextvars(lane=str(Lane.RECONCILE), item=account, account=account):
         connected = context.accounts.get(account)
         if connected is None:
             context.metrics.message_stale(Lane.RECONCILE, "unknown")

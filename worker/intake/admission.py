@@ -150,7 +150,8 @@ class Admission:
         known: UploadRecord | Tombstone,
         uploads: tuple[UploadRecord, ...] = (),
     ) -> None:
-        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+        given = request.trace.model_dump(include={"correlation_id"}, exclude_none=True)
+        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state} | given)
         connected = self._context.accounts.get(request.account)
         provider: str = connected.account.provider if connected is not None else ""
         self._context.apply(

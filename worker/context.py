@@ -24,6 +24,7 @@ from worker.log_events.decisions import level_of
 from worker.rows.limits import Limits
 from worker.store.errors import StoreError, Unreadable
 from worker.store.lines import Lines
+from worker.tracing.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -125,6 +126,7 @@ class Context:
     hints: Hints
     metrics: Metrics
     leaving: Leaving
+    spans: Spans = field(default_factory=Spans)
     process: str = field(default_factory=process_name)
 
     @property

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard, get_args
 
 import pytest
 
 from worker.cli.event_docs import markdown
 from worker.cli.timeline import DECISIONS
 from worker.core.states import UploadState
-from worker.log_events.catalogue import LOG_EVENTS, TOPICS
+from worker.host.supervisor import EventName
+from worker.log_events.catalogue import LOG_EVENTS, SUPERVISED, TOPICS
 from worker.log_events.decisions import UNSHOWN, WARNED, level_of
 from worker.metric_families import PREFIX
 from worker.metrics import OTHER, WORDS_MAX, Metrics
@@ -95,6 +96,11 @@ def test_the_events_of_drift_are_those_that_sweeps_log() -> None:
     """The two events whose level depends on the class are named where they are logged."""
     source = (ROOT / "worker" / "actors" / "drift.py").read_text(encoding="utf-8")
     assert {word for word in CHOSEN if f'_tell("{word}"' in source} == CHOSEN
+
+
+def test_what_the_supervisor_tells_is_on_the_page() -> None:
+    """Each thing that can happen to a process has a meaning."""
+    assert set(get_args(EventName)) == SUPERVISED.keys()
 
 
 def test_every_decision_has_a_meaning() -> None:

@@ -22,6 +22,7 @@ from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreUnavailable, Unreadable
 from worker.store.findings import read_findings
 from worker.store.sweeps import write_sweep
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from worker.actors.drift import Judged
@@ -61,7 +62,8 @@ def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - e
             context.metrics.message_stale(Lane.RECONCILE, "unknown")
             return
         try:
-            _in_turn(context, connected)
+            with context.spans.step(Step(str(Lane.RECONCILE), account, connected.account.provider)):
+                _in_turn(context, connected)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the list is walked again in the next period")
         except Unreadable as error:

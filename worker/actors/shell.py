@@ -16,6 +16,7 @@ from worker.core.records import PartRecord, UploadRecord
 from worker.core.states import Lane
 from worker.correlation import ids_of, of_producer
 from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,8 @@ def step(context: Context, lane: Lane, item: str, epoch: int, perform: Callable[
             record = fresh(context, lane, item, epoch)
             if record is None:
                 return
-            with structlog.contextvars.bound_contextvars(**of_producer(record)):
+            ids = structlog.contextvars.bound_contextvars(**of_producer(record))
+            with ids, context.spans.step(Step.of(str(lane), record)):
                 _perform(context, record, perform)
         except Stale:
             context.metrics.message_stale(lane, "raced")

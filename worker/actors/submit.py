@@ -248,7 +248,8 @@ def _searched_for(part: PartRecord, known: Remembered, now: float) -> Change:
 def _spend(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
     """One request, and what its outcome means. Raises nothing but `StoreError`."""
     try:
-        accepted = connected.provider.submit(submission)
+        with structlog.contextvars.bound_contextvars(attempt=part.attempts):
+            accepted = connected.provider.submit(submission)
     except Refused as error:
         _close(context, part, Outcome(unspent=error.reason))
         _write(context, part, core.refused(part, context.store.now(), error.reason, str(error)))

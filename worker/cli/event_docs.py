@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from worker.cli.timeline import DECISIONS
-from worker.log_events.catalogue import TOPICS
+from worker.log_events.catalogue import SUPERVISED, TOPICS
 from worker.log_events.decisions import UNSHOWN, WARNED
 
 if TYPE_CHECKING:
@@ -54,6 +54,20 @@ about the account carries its `account`. `bulkverify why UPLOAD` tells the same 
 those of level `debug`; decisions are counted by `bulkverify_decisions_total` too, and a library's lines under the
 library's name. Below `BULKVERIFY_LOG_LEVEL` nothing is written or counted.
 
+## Traces
+
+With the extra `otel` (`pip install 'bulkverify[otel]'`) and `BULKVERIFY_TRACES_URL` the processes send spans, as OTLP
+over HTTP: one for each step (`intake`, `prepare`, `submit`, `poll`, `collect`, `deliver`, `reconcile`) with the seconds
+that its message waited, and one for each call of a provider inside it. They carry words of which there are few (lane,
+account, provider, kind, operation, outcome) and no id, value, address or key; log lines inside carry `trace_id` and
+`span_id`, which lead from the one to the other.
+
+The steps of an upload belong to the trace that its request names in `trace.traceparent`, else to one that intake
+begins. A step more than a day after that begins a trace of its own, with a link to it; so do polls and sweeps, which
+serve many uploads: up to 32 of those that a poll looks at are linked. Headers that a collector asks for are in
+`OTEL_EXPORTER_OTLP_HEADERS`, the share of traces that is kept in `OTEL_TRACES_SAMPLER`. A collector that is slow or
+away holds up nothing: spans that find no room are dropped.
+
 This page is made by `python -m worker.cli.event_docs`; a test compares the two, and the calls in the program with it.
 """
 _TABLE = """\
@@ -66,6 +80,15 @@ _DECISIONS = f"""\
 Whatever is decided about an upload, a part or an account is logged under the decision's own word, which is also that
 of its counter and of the timeline, with `upload_id`, `part`, `account`, `reason` and the decision's details. Level:
 `info`; `warning` for {", ".join(f"`{word}`" for word in sorted(WARNED))}; `debug` where it only says that work goes on.
+
+| event | meaning |
+|---|---|
+"""
+_SUPERVISED = """\
+## Of `bulkverify up`
+
+What it tells of the processes that it runs, with `process` (such as `worker.1`) and `pid`; no metric counts it. Level:
+`info`; `error` for `process_gave_up` and `process_killed`.
 
 | event | meaning |
 |---|---|
@@ -84,7 +107,8 @@ def markdown() -> str:
     """The whole page."""
     topics = (f"## {topic}\n\n{_TABLE}{''.join(map(_row, events))}" for topic, events in TOPICS.items())
     words = "".join(f"| `{word}` | {meaning} |\n" for word, meaning in _decisions())
-    return "\n".join((_HEAD, *topics, _DECISIONS + words, _OTHERS))
+    told = "".join(f"| `process_{word}` | {meaning} |\n" for word, meaning in SUPERVISED.items())
+    return "\n".join((_HEAD, *topics, _DECISIONS + words, _SUPERVISED + told, _OTHERS))
 
 
 def _decisions() -> Iterable[tuple[str, str]]:

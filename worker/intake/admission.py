@@ -102,7 +102,8 @@ class Admission:
         links = has_links(self._context.storage, connected.account.base_url)
         check_wishes(request, connected.account.provider, connected.provider.capabilities, links=links)
         content = self._content_sha256(request, recorded_source(request))
-        return upload_of(request, connected.account.provider, content, self._context.store.now())
+        upload = upload_of(request, connected.account.provider, content, self._context.store.now())
+        return upload.model_copy(update={"trace": self._context.spans.begun(upload.trace)})
 
     def _content_sha256(self, request: UploadRequest, source: dict[str, str]) -> str:
         if request.source.rows is not None:

@@ -83,7 +83,7 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         upload_id=request.upload_id or derive_upload_id(request, content),
         label=request.label,
         producer=request.producer,
-        trace=Trace.model_validate(request.trace.model_dump(exclude_none=True)),
+        trace=trace_of(request),
         source=recorded_source(request),
         options=_recorded_options(request),
         method=request.method,
@@ -95,6 +95,11 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         request_digest=request_digest(request),
         content_digest=content,
     )
+
+
+def trace_of(request: UploadRequest) -> Trace:
+    """What a request tells of its trace, as records keep it."""
+    return Trace.model_validate(request.trace.model_dump(exclude_none=True))
 
 
 def _recorded_options(request: UploadRequest) -> dict[str, str | int | bool]:

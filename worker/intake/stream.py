@@ -10,12 +10,14 @@ import structlog
 
 from producers.contract import UPLOADS_STREAM
 from worker.intake.admission import Admission, LeftForLater
+from worker.intake.judging import trace_of
 from worker.intake.pressure import LOOK_SECONDS, Pressure
 from worker.intake.refusal import NotAcceptable, read_request, rejection
 from worker.outages import OUTAGES
 from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_GROUP
 from worker.store.pulse import Pulse, Role
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from producers.request import UploadRequest
@@ -95,7 +97,8 @@ class Intake:
         request: UploadRequest | None = None
         try:
             request = read_request(fields)
-            with structlog.contextvars.bound_contextvars(**_ids_in(request)):
+            step = Step("intake", request.account, kind=request.kind, trace=trace_of(request))
+            with structlog.contextvars.bound_contextvars(**_ids_in(request)), self._context.spans.step(step):
                 self._admission.admit(entry_id, request)
         except NotAcceptable as refusal:
             self._reject(entry_id, fields, request, refusal)

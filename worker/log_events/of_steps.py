@@ -106,6 +106,18 @@ OF_STEPS = (
         DEFECT_REMEDY,
     ),
     LogEvent(
+        "spending_call",
+        "info",
+        "The call that makes a provider charge has ended: with its `outcome`, and the `attempt` that it belongs to.",
+        ("account", "operation", "outcome", "seconds"),
+    ),
+    LogEvent(
+        "reading_call",
+        "debug",
+        "A call that only reads has ended; it costs nothing.",
+        ("account", "operation", "outcome", "seconds"),
+    ),
+    LogEvent(
         "outcome_not_recorded",
         "warning",
         "Storage did not take the outcome of an attempt.",

@@ -198,7 +198,8 @@ def _attempt(context: Context, part: PartRecord, connected: Connected, submissio
             if is_new:
                 intent = core.intent(part, attempt, now)
                 written = context.apply(intent)
-                _spend(context, intent.parts[0].written(written.txn), connected, submission)
+                with structlog.contextvars.bound_contextvars(attempt=number):
+                    _spend(context, intent.parts[0].written(written.txn), connected, submission)
                 return
     except NotLocked as error:
         log.warning("attempt_not_begun", error=str(error))
@@ -248,8 +249,7 @@ def _searched_for(part: PartRecord, known: Remembered, now: float) -> Change:
 def _spend(context: Context, part: PartRecord, connected: Connected, submission: Submission) -> None:
     """One request, and what its outcome means. Raises nothing but `StoreError`."""
     try:
-        with structlog.contextvars.bound_contextvars(attempt=part.attempts):
-            accepted = connected.provider.submit(submission)
+        accepted = connected.provider.submit(submission)
     except Refused as error:
         _close(context, part, Outcome(unspent=error.reason))
         _write(context, part, core.refused(part, context.store.now(), error.reason, str(error)))

@@ -35,6 +35,7 @@ for people otherwise. A JSON line, here on several:
 | `correlation_id` | the producer's own id, where its request gave one |
 | `lane`, `item` | what kind of step, and on what: an upload, a part, or an account for steps on all of its parts |
 | `message_id` | the queue's message that the step was done for |
+| `attempt` | the attempt to submit, while it is spent |
 | `entry` | the request's entry in the stream, while intake answers it |
 | `trace_id`, `span_id` | where traces are sent: the step's span, see [traces](#traces) |
 | `error`, `exception` | what went wrong; keys are masked in every field, exceptions included |
@@ -43,8 +44,8 @@ for people otherwise. A JSON line, here on several:
 **One upload, from its request to its result**, over the logs of all processes:
 
 ```sh
-grep -hF '"upload_id": "crm-2026-11"' *.log | sort -t'"' -k4
-jq -c 'select(.correlation_id == "req-7f3a")' *.log
+grep -hF '"upload_id": "crm-2026-11"' *.log
+jq -cs 'map(select(.correlation_id == "req-7f3a")) | sort_by(.timestamp)[]' *.log
 ```
 
 Steps on an account (polls, sweeps) serve many uploads: what they decide about one carries its `upload_id`, what is

@@ -43,9 +43,10 @@ LINK_AFTER_SECONDS = 86_400.0
 LINKS_MAX = 32
 #: Spans that wait to be sent, at most; of some hundred bytes each.
 QUEUE_SPANS_MAX = 2_048
-#: Seconds that one sending may take, with all its repetitions, and that the last one has at the end of a process.
-SEND_SECONDS = 5.0
-CLOSE_SECONDS = 3.0
+#: Seconds that one sending may take, with all its repetitions, and that all of them have at the end of a process; both
+#: together are below what a process gets to end its threads.
+SEND_SECONDS = 3.0
+CLOSE_SECONDS = 1.5
 #: Outcomes of a call that are no errors.
 GOOD_OUTCOMES = frozenset({"2xx", "3xx"})
 #: What the spans' attributes are called.

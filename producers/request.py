@@ -111,7 +111,7 @@ class UploadRequest(Checked):
     segments: Annotated[
         list[Segment],
         Field(
-            description="What of the result is wanted as the provider's own files too, besides the CSV with all rows.",
+            description="What of the result is wanted as the provider's own files too, besides that with all rows.",
             max_length=4,
             examples=[["clean"]],
             default_factory=list,

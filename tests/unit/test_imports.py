@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "worker.host": {"config"},
     "worker.log_events": set(),
     "worker.tracing": {"config", "worker.core", "worker.store"},
+    "worker.alerting": {"worker.core"},
     "worker.rows": {
         "config",
         "producers.content",

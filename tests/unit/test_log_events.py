@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -29,6 +30,9 @@ PACKAGES = ("config", "producers", "worker")
 #: The level of a call by the method that it calls; of one that is chosen first, both.
 LEVELS = {name: name for name in ("debug", "info", "warning", "error", "critical")} | {"exception": "error"}
 
+#: A call whose answer has the two fields that name a part.
+IDS = re.compile(r"ids_of\(")
+
 
 @dataclass
 class Written:
@@ -49,7 +53,9 @@ def written() -> dict[str, Written]:
                 event = found[str(call.args[0].value)]
                 event.levels.add(LEVELS[call.func.attr])
                 event.fields |= {keyword.arg for keyword in call.keywords if keyword.arg is not None}
-                event.more |= any(keyword.arg is None for keyword in call.keywords)
+                rest = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is None]
+                event.fields |= {"part", "upload_id"} if any(map(IDS.match, rest)) else set()
+                event.more |= not all(map(IDS.match, rest))
     return dict(found)
 
 

@@ -35,7 +35,7 @@ for people otherwise. A JSON line, here on several:
 | `correlation_id` | the producer's own id, where its request gave one |
 | `lane`, `item` | what kind of step, and on what: an upload, a part, or an account for steps on all of its parts |
 | `message_id` | the queue's message that the step was done for |
-| `attempt` | the attempt to submit, while it is spent |
+| `attempt` | the attempt to submit, while it is made |
 | `entry` | the request's entry in the stream, while intake answers it |
 | `trace_id`, `span_id` | where traces are sent: the step's span, see [traces](#traces) |
 | `error`, `exception` | what went wrong; keys are masked in every field, exceptions included |

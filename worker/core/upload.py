@@ -35,6 +35,7 @@ class Prepared:
     distinct: int
     index_object: str = ""
     pullable: bool = False
+    ragged: int | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -85,6 +86,7 @@ def prepared(
         folded=staged.folded,
         withheld=staged.withheld,
         distinct=staged.distinct,
+        ragged=staged.ragged,
         pullable=staged.pullable,
         parts_total=len(parts),
         reason="",
@@ -237,7 +239,10 @@ def _end(
         if upload.result_place == "rows":
             told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):
-            counters["rows", upload.provider, upload.kind, disposition] = getattr(result.counts, disposition)
+            # Rows of an end that comes twice are counted once.
+            before = 0 if upload.result is None else getattr(upload.result.counts, disposition)
+            rows = max(getattr(result.counts, disposition) - before, 0)
+            counters["rows", upload.provider, upload.kind, disposition] = rows
     return change(
         str(state),
         ended,

@@ -128,9 +128,8 @@ OF_STEPS = (
         "remote_id_not_kept",
         "error",
         "The id of a job at the provider could not be written into the part's record, however often it was tried.",
-        ("how", "remedy", "remote_id"),
+        ("how", "part", "remedy", "remote_id", "upload_id"),
         "None at once: the id is in the attempt's outcome in storage, and the next sweep gives the job to its part.",
-        more_fields=True,
     ),
     LogEvent(
         "search_incomplete",

@@ -89,6 +89,13 @@ OF_SWEEPS = (
         SERVER_REMEDY,
     ),
     LogEvent(
+        "columns_damaged",
+        "warning",
+        "The columns that were known of an account's results cannot be read; those of the next result are known then.",
+        ("account", "kind", "remedy"),
+        "None is needed, unless it happens often: then find out who else writes into the database.",
+    ),
+    LogEvent(
         "reading_damaged",
         "warning",
         "The credits that were kept of the last sweep cannot be read; they are compared from the next sweep on.",

@@ -226,7 +226,7 @@ def close_found(storage: Storage, part: PartRecord, remote_id: str) -> None:
     try:
         close_attempt(storage, part.token, number, Outcome(remote_id=remote_id))
     except (StorageError, Unreadable) as error:
-        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+        log.warning("outcome_not_recorded", upload_id=part.upload_id, part=part.index, error=str(error))
 
 
 def close_followed(storage: Storage, part: PartRecord) -> None:

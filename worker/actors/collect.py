@@ -132,7 +132,9 @@ def _warned(context: Context, connected: Connected, waiting: Change) -> Change:
     if change is not waiting:
         remedy = "remove what keeps it back before then: bulkverify why tells what that is"
         (part,) = change.parts
-        log.warning("result_at_risk", part=part.part_id, ends_at=part.result_ends_at, remedy=remedy)
+        log.warning(
+            "result_at_risk", upload_id=part.upload_id, part=part.index, ends_at=part.result_ends_at, remedy=remedy
+        )
     return change
 
 

@@ -221,6 +221,7 @@ def _manifest(
         provider=upload.provider,
         kind=upload.kind,
         label=upload.label,
+        correlation_id=upload.trace.correlation_id,
         partial=delivered.counts.partial,
         counts=delivered.counts,
         verdicts=dict(delivered.verdicts),

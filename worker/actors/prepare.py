@@ -178,6 +178,7 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
         values_object=values,
         values_sha256=part.sha256,
         token=token,
+        trace=upload.trace,
     )
 
 

@@ -36,6 +36,7 @@ from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.search import UNRESOLVED_REASON, unresolved
 from worker.core.states import Lane, PartState
 from worker.core.token import matching
+from worker.correlation import ids_of
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
@@ -119,7 +120,8 @@ def _submit(context: Context, part: PartRecord) -> None:
         with context.workspace.folder() as folder:
             values = checked_values(context, part, folder)
             submission = submission_of(context, upload, reserved, values, since)
-            _attempt(context, reserved, connected, submission)
+            with structlog.contextvars.bound_contextvars(attempt=reserved.attempts + 1):
+                _attempt(context, reserved, connected, submission)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
@@ -307,7 +309,7 @@ def learn(context: Context, part_id: str, remote_id: str, how: str, *, service: 
         except Stale:
             continue
         return
-    log.error("remote_id_not_kept", part=part_id, remote_id=remote_id, how=how, remedy="it is in the attempt's outcome")
+    log.error("remote_id_not_kept", **ids_of(part_id), remote_id=remote_id, how=how, remedy="it is in the outcome")
 
 
 def _wait(context: Context, part: PartRecord, error: ProviderError) -> None:
@@ -324,7 +326,7 @@ def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
     try:
         close_attempt(context.storage, part.token, part.attempts, outcome)
     except (StorageError, Unreadable) as error:
-        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+        log.warning("outcome_not_recorded", upload_id=part.upload_id, part=part.index, error=str(error))
 
 
 def _write(context: Context, part: PartRecord, change: Change) -> None:

@@ -102,6 +102,7 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "kind", upload.kind
     yield "label", upload.label
     yield "producer", upload.producer
+    yield "correlation id", upload.trace.correlation_id
     yield "state", f"{upload.state} since {moment(upload.since)}"
     yield "reason", upload.reason
     yield "message", upload.message

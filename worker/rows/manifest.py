@@ -109,6 +109,8 @@ class Manifest(_Section):
     provider: str
     kind: str
     label: str
+    #: The producer's own id, empty where it gave none.
+    correlation_id: str = ""
     #: Whether some value has no verdict.
     partial: bool
     counts: RowCounts

@@ -43,7 +43,7 @@ class Sweep:
     ours: int = 0
     #: Jobs that carry one of our tokens and belong to no part.
     orphans: int = 0
-    #: Live jobs that it was to show and has not; the next sweep then finds out whether they are there.
+    #: Jobs that it was to show and has not; the next sweep then finds out whether they are there.
     unseen: int = 0
     #: A word of `SweepOutcome`, empty for a walk that only searched; and how long it took, seconds.
     outcome: str = ""

@@ -103,8 +103,7 @@ def _lose_result(world: World, step: Step, effect: Effect) -> Fate | None:
 
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
-    # WhoisXML's result of a job that is under way again is empty, and looks whole (documented).
-    "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING, loses_rows=True),
+    "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING),
     "job copied": ProviderFault(_to_job(_copy), only_at=WITH_JOB, only_on=IPQS),
     "job miscounted": ProviderFault(_to_job(_miscount), only_at=WAITING),
     "rows missing": ProviderFault(_to_job(_lose_rows), only_at=WAITING, loses_rows=True),

@@ -48,6 +48,9 @@ class Sweep:
     #: A word of `SweepOutcome`, empty for a walk that only searched; and how long it took, seconds.
     outcome: str = ""
     seconds: float = 0.0
+    #: When what it showed was compared with what is known here, by the store's clock, epoch seconds; 0.0 where it was
+    #: not: what the records have learned since then is new to the next sweep.
+    judged_at: float = 0.0
 
     def count(self, status: str) -> None:
         """One more job of this status."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WAITING = frozenset({str(PartState.SUBMITTED), str(PartState.FINISHED)})
 #: Those in which it has a job.
 WITH_JOB = WAITING | {str(PartState.COLLECTED)}
+#: Calls that bring the rows of a result, or some of them.
+DOWNLOADS = frozenset({"download", "completed"})
 #: Credits that somebody else spends.
 FOREIGN_CREDITS = 5_000
 #: How a result is called that is out of reach.
@@ -101,12 +103,35 @@ def _lose_result(world: World, step: Step, effect: Effect) -> Fate | None:
     return Fate.PERFORM
 
 
+def _cut_once(world: World, step: Step, effect: Effect) -> Fate | None:
+    """The present download lacks every other row of a part's result; the next one is whole."""
+    jobs = world.jobs_of(step)
+    if effect.name not in DOWNLOADS or not jobs:
+        return None
+    ((_, job),) = jobs
+    job.missing_row_every = 2
+    world.after_effect = lambda: setattr(job, "missing_row_every", 0)
+    return Fate.PERFORM
+
+
+def _add_column(world: World, step: Step, effect: Effect) -> Fate | None:
+    """Results have a column more from now on, until faults end."""
+    del effect
+    provider = world.provider_of(step)
+    if not hasattr(provider.knobs, "extra_columns"):
+        return None
+    provider.knobs.extra_columns = ("moon",)
+    return Fate.PERFORM
+
+
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
     "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING),
     "job copied": ProviderFault(_to_job(_copy), only_at=WITH_JOB, only_on=IPQS),
     "job miscounted": ProviderFault(_to_job(_miscount), only_at=WAITING),
     "rows missing": ProviderFault(_to_job(_lose_rows), only_at=WAITING, loses_rows=True),
+    "rows missing once": ProviderFault(_cut_once, only_at=frozenset({str(PartState.FINISHED)})),
+    "column added": ProviderFault(_add_column, only_at=WAITING, only_on=IPQS),
     "jobs of others": ProviderFault(_beside(_strangers)),
     "credits spent elsewhere": ProviderFault(_beside(_spend)),
     "result gone": ProviderFault(_lose_result),
@@ -149,14 +174,14 @@ MADE_BY: dict[DriftClass, tuple[str, ...]] = {
     _C.HOLLOW_SUCCESS: ("rows missing",),
     _C.UNCOLLECTED_RESULT: ("job goes back", "expired links"),
     _C.ROW_MISMATCH: ("rows missing",),
+    _C.RESULT_CHANGED: ("rows missing once",),
+    _C.SCHEMA_DRIFT: ("column added",),
     _C.MISSING_ARTIFACT: ("result gone",),
     _C.LEDGER_DRIFT: ("credits spent elsewhere",),
 }
 #: Classes that no run makes, and why.
 NOT_MADE: dict[DriftClass, str] = {
     _C.TERMINAL_DISAGREEMENT: "a simulated job that was given up stays given up",
-    _C.RESULT_CHANGED: "no look at storage compares two downloads",
     _C.RESULT_EXPIRED: "a result is kept for a week, and faults last for hours",
-    _C.SCHEMA_DRIFT: "no look at storage compares the columns of results",
     _C.RESERVATION_LEAK: "no step leaves credits reserved, so that only an altered record shows it",
 }

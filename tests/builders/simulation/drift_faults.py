@@ -105,12 +105,23 @@ def _lose_result(world: World, step: Step, effect: Effect) -> Fate | None:
 
 def _cut_once(world: World, step: Step, effect: Effect) -> Fate | None:
     """The present download lacks every other row of a part's result; the next one is whole."""
-    jobs = world.jobs_of(step)
+    jobs = [job for _, job in world.jobs_of(step) if job.spool.rows > 1]
     if effect.name not in DOWNLOADS or not jobs:
         return None
-    ((_, job),) = jobs
+    (job,) = jobs
     job.missing_row_every = 2
     world.after_effect = lambda: setattr(job, "missing_row_every", 0)
+    return Fate.PERFORM
+
+
+def _give_up(world: World, step: Step, effect: Effect) -> Fate | None:
+    """A job is given up while it is not shown, so that no look sees that before a sweep does."""
+    del effect
+    jobs = [job for provider, job in world.jobs_of(step) if hasattr(provider.knobs, "abort_at")]
+    if not jobs:
+        return None
+    job = world.chance.choice(jobs)
+    job.hidden, job.abort_at = True, 0.0
     return Fate.PERFORM
 
 
@@ -127,6 +138,9 @@ def _add_column(world: World, step: Step, effect: Effect) -> Fate | None:
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
     "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING),
+    "job given up unseen": ProviderFault(
+        _give_up, only_at=frozenset({str(PartState.SUBMITTED)}), only_on=IPQS, loses_rows=True
+    ),
     "job copied": ProviderFault(_to_job(_copy), only_at=WITH_JOB, only_on=IPQS),
     "job miscounted": ProviderFault(_to_job(_miscount), only_at=WAITING),
     "rows missing": ProviderFault(_to_job(_lose_rows), only_at=WAITING, loses_rows=True),
@@ -162,14 +176,14 @@ MADE_BY: dict[DriftClass, tuple[str, ...]] = {
     _C.UNRESOLVED_ATTEMPT: ("answer lost", "gateway 502", "web page"),
     _C.ORPHAN_REMOTE: ("redis flushed", "both flushed", "redis rolled back"),
     _C.FOREIGN_REMOTE: ("jobs of others", "pages shift back"),
-    _C.MISSING_REMOTE: ("job hidden",),
+    _C.MISSING_REMOTE: ("job hidden", "job given up unseen"),
     _C.DUPLICATE_REMOTE: ("job copied", "hidden beyond settle"),
     _C.IDENTITY_COLLISION: ("equal lists joined",),
     _C.SIZE_MISMATCH: ("job miscounted", "wrong counts"),
-    _C.STALE_LOCAL: ("worker frozen", "message lost"),
+    _C.STALE_LOCAL: ("job hidden", "worker frozen"),
     _C.STATUS_REGRESSION: ("job goes back",),
     _C.UNKNOWN_STATUS: ("unknown word",),
-    _C.REMOTE_ABORTED: ("aborted",),
+    _C.REMOTE_ABORTED: ("job given up unseen", "aborted"),
     _C.STALLED_REMOTE: ("stalled", "job goes back"),
     _C.HOLLOW_SUCCESS: ("rows missing",),
     _C.UNCOLLECTED_RESULT: ("job goes back", "expired links"),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.builders.effects import Fate
+from tests.builders.effects import EffectKind, Fate
 from tests.builders.simulation.provider_faults import IPQS, WHOISXML, ProviderFault
 from worker.actors.names import result_name
 from worker.core.drift.classes import DriftClass
-from worker.core.states import PartState
+from worker.core.states import Lane, PartState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,9 +64,18 @@ def _hide(provider: Any, job: Any, chance: Random) -> None:
     job.hidden = True
 
 
-def _set_back(provider: Any, job: Any, chance: Random) -> None:
-    del provider
-    job.stall_at = chance.choice((0.0, 0.5))
+def _set_back(world: World, step: Step, effect: Effect) -> Fate | None:
+    """A job that is done is under way again: while its result is fetched, or right after a call that may show it."""
+    jobs = [job for provider, job in world.jobs_of(step) if job.finished(provider.clock.now())]
+    fetching = step.subject[0] == Lane.COLLECT
+    if not jobs or not (fetching or effect.kind is EffectKind.HTTP):
+        return None
+    job, stands_at = world.chance.choice(jobs), world.chance.choice((0.0, 0.5))
+    if fetching:
+        job.stall_at = stands_at
+    else:
+        world.after_effect = lambda: setattr(job, "stall_at", stands_at)
+    return Fate.PERFORM
 
 
 def _copy(provider: Any, job: Any, chance: Random) -> None:
@@ -137,7 +146,7 @@ def _add_column(world: World, step: Step, effect: Effect) -> Fate | None:
 
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
-    "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING),
+    "job goes back": ProviderFault(_set_back, only_at=WAITING),
     "job given up unseen": ProviderFault(
         _give_up, only_at=frozenset({str(PartState.SUBMITTED)}), only_on=IPQS, loses_rows=True
     ),

@@ -112,6 +112,8 @@ BUSY = Lease(owner="host:1", until=SWEPT + 60.0)
 WAITING = sent(
     due_at=SWEPT + 300.0, observed_at=SWEPT - 60.0, progressed_at=SWEPT - 60.0, progress=0.5, looks=MISSING_LOOKS_MAX
 )
+#: One whose record knows of a second job.
+TWICE = WAITING.model_copy(update={"evidence": (named("77"), named("78", "list"))})
 UNSEEN = WAITING.model_copy(update={"observed_at": None})
 #: A part whose job was done just now.
 JUST_DONE = done(finished_at=SWEPT - 60.0, observed_at=SWEPT - 60.0)
@@ -139,6 +141,7 @@ FOUND: dict[DriftClass, tuple[Snapshot, ...]] = {
     C.DUPLICATE_REMOTE: (
         of_part(WAITING, job=listed(), named=(listed("78", token=TOKEN),)),
         of_part(COLLECTED, job=listed(status="finished"), named=(listed("79"), listed("78", "finished"))),
+        of_part(TWICE, occasion=an_occasion(judged_before=NOW - 60.0), job=listed(), named=(listed("78"),)),
     ),
     C.IDENTITY_COLLISION: (
         of_part(WAITING, job=listed(), rivals=("list-2/0",)),
@@ -226,9 +229,8 @@ NEAR: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(a_part(), named=()),
     ),
     C.DUPLICATE_REMOTE: (
-        of_part(
-            WAITING.model_copy(update={"evidence": (named("77"), named("78"))}), job=listed(), named=(listed("78"),)
-        ),
+        of_part(TWICE, job=listed(), named=(listed("78"),)),
+        of_part(TWICE, occasion=an_occasion(judged_before=NOW), job=listed(), named=(listed("78"),)),
         of_part(a_part(), named=(listed(token=TOKEN),)),
         of_part(
             WAITING.model_copy(update={"provisional": True, "attempt": an_attempt()}),

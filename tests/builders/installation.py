@@ -29,7 +29,7 @@ PROGRAM = (sys.executable, "-m", "worker.cli.main")
 #: The processes that `up` runs.
 PROCESSES = frozenset({"intake", "worker", "poller", "exporter"})
 #: Seconds that processes get to start, and a command to end, on a machine that does other things too.
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 COMMAND_SECONDS = 30.0
 #: Seconds that `up` may take to stop: what its processes get, the supervisor's margin, and a busy machine.
 STOP_SECONDS = 20.0

@@ -126,6 +126,23 @@ def test_a_result_that_stays_so_is_taken_as_it_is(swept: Swept, every: int, drif
     assert swept.part("crm-1").other_digest is None
 
 
+@pytest.mark.parametrize("stands_at", [0.0, 0.5])
+def test_a_result_of_a_job_that_went_back_is_not_believed(swept: Swept, stands_at: float) -> None:
+    """What there is so far may look whole: it waits until the job is done again, and nothing else waits with it."""
+    swept.ask("crm-1", "ann@example.com", "bob@example.com")
+    job = swept.sandbox.jobs[int(swept.until("crm-1", PartState.FINISHED).remote_id or 0)]
+    job.stall_at = stands_at
+    while swept.part("crm-1").tries < 2:
+        swept.line.step()
+    part = swept.part("crm-1")
+    assert (part.state, part.reason, part.verdicts_object) == (PartState.FINISHED, "unfinished", None)
+    delivered(swept, "crm-2")
+    job.stall_at = None
+    swept.line.settle("crm-1")
+    assert (swept.part("crm-1").rows_returned, swept.part("crm-1").again) == (2, 0)
+    assert swept.line.upload("crm-1").reason == ""
+
+
 def test_a_whole_result_is_downloaded_once(swept: Swept) -> None:
     """There is no reason to ask again."""
     delivered(swept, "crm-1", "ann@example.com", "bob@example.com")

@@ -8,8 +8,12 @@ import pytest
 
 from tests.builders.stepping import stepping
 from tests.builders.swept import Swept
+from worker.actors.walk import walk
 from worker.actors.walk_turn import WalkTurn
+from worker.core.observe import MISSING_REASON
+from worker.core.part import quarantine
 from worker.core.states import Lane, PartState
+from worker.core.sweep import Sweep
 from worker.providers.errors import OwnRateReached, Unavailable
 
 if TYPE_CHECKING:
@@ -83,6 +87,38 @@ def test_what_was_not_shown_is_looked_for_page_by_page_twice(swept: Swept) -> No
     assert swept.sweep() == []
     assert (swept.tally()["pages"], swept.tally()["proven"]) == (str(2 * PAGES - 1), "1")
     assert swept.sweep() == ["missing_remote"]
+
+
+@both
+def test_a_job_that_a_look_has_given_up_first_is_found_missing_too(swept: Swept) -> None:
+    """A person is asked about the part, and told of the finding, until the job is shown again: then it goes on."""
+    swept.sandbox.knobs.job_seconds = 10 * 86_400.0
+    swept.ask("crm-1")
+    part = swept.until("crm-1", PartState.SUBMITTED)
+    job = swept.sandbox.jobs.pop(int(part.remote_id or 0))
+    swept.line.store.commit(quarantine(part, swept.line.clock.now(), MISSING_REASON, "Not shown for 1 h."))
+    assert swept.sweep(after_seconds=3_600.0) == []
+    assert swept.tally()["unseen"] == "1"
+    swept.sweep()
+    assert swept.sweep() == swept.sweep() == ["missing_remote"]
+    swept.sandbox.jobs[job.remote_id] = job
+    assert swept.sweep() == ["stale_local"]
+    assert swept.part("crm-1").state is PartState.SUBMITTED
+    assert swept.sweep() == []
+    assert swept.counted("drift", "missing_remote") == swept.counted("drift_repaired", "missing_remote") == 1
+
+
+@pytest.mark.parametrize("swept", ["ipqs-main"], indirect=True)
+def test_a_second_job_that_a_search_has_seen_first_is_found_by_the_next_sweep(swept: Swept) -> None:
+    """It is counted once, by the walk that saw it, and its finding is over with the sweep after that."""
+    assert swept.sweep() == []
+    swept.sandbox.copy_for_others(int(swept.part(EARLIER).remote_id or 0))
+    context = swept.line.process.context
+    walk(context, swept.connected, Sweep(began_at=swept.line.clock.now()))
+    assert len(swept.part(EARLIER).evidence) == 2
+    assert swept.sweep() == ["duplicate_remote"]
+    assert swept.sweep() == []
+    assert swept.counted("drift", "duplicate_remote") == swept.counted("drift_repaired", "duplicate_remote") == 1
 
 
 @pytest.mark.parametrize("error", [OwnRateReached("No call is left."), Unavailable("It does not answer.")])

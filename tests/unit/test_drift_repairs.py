@@ -236,14 +236,22 @@ def test_an_incomplete_sweep_trips_no_breaker() -> None:
     occasion = an_occasion(sweep=replace(an_occasion().sweep, complete=False))
     snapshot = many_missing(9, 0)
     unread = Snapshot(occasion, tuple(replace(case, occasion=occasion) for case in snapshot.parts))
-    assert evaluate(unread).breaker == (9, 0)
+    assert evaluate(unread).breaker == (9, 0, 0)
+
+
+def test_what_a_person_was_asked_about_before_trips_no_breaker() -> None:
+    """Jobs that are missing for long, and that nobody decides about, do not keep all others from being repaired."""
+    occasion = an_occasion()
+    parts = [stopped(C.MISSING_REMOTE, index=index) for index in range(9)]
+    breaker = evaluate(Snapshot(occasion, tuple(PartCase(occasion, part) for part in parts))).breaker
+    assert (breaker.tripped, breaker.unseen) == (False, 9)
 
 
 def test_results_past_their_time_trip_no_breaker() -> None:
     """A provider that has deleted what it keeps no longer leaves it out of its list: that is no mismatch."""
     occasion = an_occasion(retention_seconds=86_400.0)
     snapshot = Snapshot(occasion, tuple(PartCase(occasion, done(index=index)) for index in range(9)))
-    assert evaluate(snapshot).breaker == (9, 0)
+    assert evaluate(snapshot).breaker == (9, 0, 0)
 
 
 def test_a_sweep_makes_so_many_repairs_and_the_worst_first() -> None:

@@ -25,8 +25,8 @@ from worker.core.schedule import backoff_seconds
 from worker.core.search import disown, still_unseen
 from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
-from worker.providers.errors import OwnRateReached, ProviderError, Refused
-from worker.providers.port import Kind
+from worker.providers.errors import OwnRateReached, ProviderError, Refused, Unfinished
+from worker.providers.port import Kind, RemoteStatus
 from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
@@ -161,6 +161,8 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     size_bytes = sum(artifact.size_bytes for artifact in whole)
     with context.storage.write(verdicts_name(part.upload_id, part.index, part.again)) as out:
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
+    if summary.rows < part.rows:
+        _still_done(connected, part, summary.rows)
     if not part.provisional or summary.values_digest == part.digest:
         _keep_raw(context, part, kind, whole)
         return Fetched(summary, segments, size_bytes, first_download(context.storage, part))
@@ -168,6 +170,19 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
     shared = shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows))
     return Fetched(summary, segments, size_bytes, shared=shared)
+
+
+def _still_done(connected: Connected, part: PartRecord, rows: int) -> None:
+    """Have the provider say once more that the job is done whose result is short.
+
+    Of a job that is under way, or is so again, a result may hold what there is so far, or nothing, and look whole
+    (documented for WhoisXML). Raises `Unfinished`.
+    """
+    remote_id = part.remote_id or ""
+    seen = connected.provider.observe([remote_id]).get(remote_id)
+    if seen is not None and seen.status is not RemoteStatus.FINISHED:
+        told = f"{rows:,} of {part.rows:,} rows, and its job says {seen.word or str(seen.status)!r}"
+        raise Unfinished(f"the result of remote job {remote_id} has {told}; it is collected when that is done")
 
 
 def _keep_raw(context: Context, part: PartRecord, kind: Kind, whole: Sequence[Artifact]) -> None:
@@ -268,7 +283,8 @@ def _later(
             )
         )
         return
-    own = isinstance(failure, ProviderError)
+    # A job that is not done says nothing of whether its result can be had.
+    own = isinstance(failure, ProviderError) and not isinstance(failure, Unfinished)
     if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
         own, until = False, max(until, pause_account(context, part.account, part.provider, failure))
 

@@ -102,7 +102,8 @@ def sweep_now(context: Context, connected: Connected, turn: WalkTurn, *, decidin
     sweep.outcome = str(SweepOutcome.COMPLETE if sweep.complete else SweepOutcome.INCOMPLETE)
     if judged is not None:
         sweep.outcome = judged.plan.outcome or sweep.outcome
-        sweep.unseen = judged.evaluation.breaker.missing
+        sweep.unseen = judged.evaluation.breaker.unseen
+        sweep.judged_at = judged.evaluation.snapshot.occasion.now
     sweep.seconds = time.monotonic() - began
     name, provider = connected.account.name, connected.account.provider
     write_sweep(context.store, name, sweep, provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from worker.core.durations import alike, expected_of
 from worker.core.search import Unproven, is_possible
 from worker.core.states import Lane, PartState
 from worker.store.looking import durations
-from worker.store.sweeps import live_parts, owners_of
+from worker.store.sweeps import last_sweep, live_parts, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,7 @@ def snapshot_of(context: Context, connected: Connected, seen: Seen, findings: It
         sweep=seen.worth,
         policy=context.policy,
         bounds=bounds_of(context.settings),
+        judged_before=float(last_sweep(context.store, connected.account.name).get("judged_at") or math.inf),
         retention_seconds=None if retention_seconds is None else float(retention_seconds),
     )
     parts = dict(seen.shown.parts)

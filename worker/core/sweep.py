@@ -43,11 +43,14 @@ class Sweep:
     ours: int = 0
     #: Jobs that carry one of our tokens and belong to no part.
     orphans: int = 0
-    #: Live jobs that it was to show and has not; the next sweep then finds out whether they are there.
+    #: Jobs that it was to show and has not; the next sweep then finds out whether they are there.
     unseen: int = 0
     #: A word of `SweepOutcome`, empty for a walk that only searched; and how long it took, seconds.
     outcome: str = ""
     seconds: float = 0.0
+    #: When what it showed was compared with what is known here, by the store's clock, epoch seconds; 0.0 where it was
+    #: not: what the records have learned since then is new to the next sweep.
+    judged_at: float = 0.0
 
     def count(self, status: str) -> None:
         """One more job of this status."""

@@ -143,7 +143,7 @@ SWEEP_PROVEN = Family(
     _ACCOUNT,
 )
 SWEEP_UNSEEN = Family(
-    "reconcile_unseen_jobs", "gauge", "Live jobs that the last sweep was to show and has not.", "jobs", _ACCOUNT
+    "reconcile_unseen_jobs", "gauge", "Jobs that the last sweep was to show and has not.", "jobs", _ACCOUNT
 )
 SWEEP_MISMATCH = Family(
     "reconcile_account_mismatch",

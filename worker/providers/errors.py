@@ -8,6 +8,7 @@
     │   ├── OwnRateReached    … by our own limit: nothing was sent, and the provider knows nothing of it
     │   └── QuotaUsedUp       … by the account's plan, which takes no more lists for a longer time
     ├── Unavailable           the provider cannot be reached or cannot answer now
+    │   └── Unfinished        … with a result, as its job is not done, or not done any more
     ├── Malformed             an answer that cannot be understood
     ├── NotSent               submit only: the request was provably never fully sent
     └── OutcomeUnknown        submit only: the provider may or may not have accepted (and charged)
@@ -82,6 +83,12 @@ class Unavailable(ProviderError):
 
     reason = "unavailable"
     retryable = True
+
+
+class Unfinished(Unavailable):
+    """The remote job is not done, or not done any more: it has no result now."""
+
+    reason = "unfinished"
 
 
 class Malformed(ProviderError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from worker.providers.answer import failure_of
 from worker.providers.csv_result import read_csv, value_column
-from worker.providers.errors import Malformed, OutOfCredits, Refused, Unavailable
+from worker.providers.errors import Malformed, OutOfCredits, Refused, Unfinished
 from worker.providers.http import ReadClient
 from worker.providers.ipqs_calls import IpqsCalls, secrets_of
 from worker.providers.ipqs_downloads import SEGMENTS, IpqsDownloads
@@ -141,7 +141,7 @@ class Ipqs:
     def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
         """Download `all.csv` and the files of `segments`, see `ipqs_downloads`; one status call if nothing breaks.
 
-        Raises `Refused` for an aborted or unknown job, `Unavailable` for an unfinished one, `Malformed` for a finished
+        Raises `Refused` for an aborted or unknown job, `Unfinished` for one under way, `Malformed` for a finished
         one without a result.
         """
         refuse_unknown_segments(segments, self.capabilities)
@@ -199,7 +199,7 @@ class Ipqs:
         if seen.status is RemoteStatus.ABORTED:
             raise Refused(f"{subject} was aborted by the provider; it has no result")
         if seen.status is not RemoteStatus.FINISHED:
-            raise Unavailable(f"{subject} is not finished (status {seen.word or 'missing'!r}); collect it later")
+            raise Unfinished(f"{subject} is not finished (status {seen.word or 'missing'!r}); collect it later")
         return as_mapping(document.get("downloads"))
 
     def _ask(self, call: Call) -> Mapping[str, object]:

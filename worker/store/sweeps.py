@@ -19,7 +19,7 @@ ASK_IDS = 500
 #: Most parts whose records are read to add up what they hold.
 HELD_PARTS_MAX = 5_000
 #: What a sweep alone tells, so that a walk which only searched leaves it as it was.
-OF_SWEEPS = ("outcome", "seconds", "unseen")
+OF_SWEEPS = ("outcome", "seconds", "unseen", "judged_at")
 
 
 class Held(NamedTuple):
@@ -51,6 +51,7 @@ def write_sweep(store: Store, account: str, sweep: Sweep, provider: str = "") ->
     fields["complete_at"] = fields["at"] if sweep.complete else before.get("complete_at", "")
     if sweep.outcome:
         fields |= {"outcome": sweep.outcome, "seconds": f"{sweep.seconds:.3f}", "unseen": str(sweep.unseen)}
+        fields["judged_at"] = f"{sweep.judged_at:.3f}" if sweep.judged_at else before.get("judged_at", "")
     else:
         fields |= {name: before[name] for name in OF_SWEEPS if name in before}
     pipeline = client.pipeline(transaction=True)

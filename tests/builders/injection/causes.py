@@ -64,13 +64,8 @@ CAUSES: dict[str, Cause] = {
     "result_out_of_reach": Cause((_C.UNCOLLECTED_RESULT,), _of_part(results.uncollected_result)),
     "result_kept_too_long": Cause((_C.RESULT_EXPIRED,), _of_part(results.result_expired, "whoisxml", parts_max=1)),
     "object_lost": Cause((_C.MISSING_ARTIFACT,), results.missing_artifact),
+    "verdicts_lost": Cause((_C.MISSING_ARTIFACT, _C.RESULT_CHANGED), results.result_changed),
+    "columns_added": Cause((_C.SCHEMA_DRIFT,), results.schema_drift),
     "foreign_charge": Cause((_C.LEDGER_DRIFT,), money.ledger_drift),
     "credits_held": Cause((_C.RESERVATION_LEAK,), money.reservation_leak),
-}
-
-_NEVER_COMPARED = "no look at storage compares this, so that no sweep can find it"
-#: Classes that nothing causes from outside, and why.
-NOT_CAUSED: dict[DriftClass, str] = {
-    DriftClass.RESULT_CHANGED: _NEVER_COMPARED,
-    DriftClass.SCHEMA_DRIFT: _NEVER_COMPARED,
 }

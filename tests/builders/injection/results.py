@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
+from tests.builders.chaos.load import TURNS
 from tests.builders.injection.statuses import unfetchable
-from tests.builders.injection.world import is_mended
+from tests.builders.injection.world import ACCOUNTS, is_mended
 from worker.actors.names import result_name
 from worker.core.drift.classes import DriftClass
 from worker.core.states import PartState
@@ -14,7 +16,8 @@ from worker.core.states import PartState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.builders.injection.world import World
+    from tests.builders.chaos.load import Wanted
+    from tests.builders.injection.world import Case, World
     from worker.core.records import PartRecord
 
 #: Seconds since which a job is made to seem done: longer than the documented retention of results, a week.
@@ -66,6 +69,56 @@ def result_expired(world: World, part: PartRecord) -> Iterator[None]:
     world.command("retry", part.upload_id)
     world.undone(case)
     yield from world.until_gone(case)
+
+
+def schema_drift(world: World) -> Iterator[None]:
+    """The provider gives results a column more for a while, whatever kind they are of."""
+    account = ACCOUNTS["ipqs"]
+    kinds = sorted({kind for of_account, kind, _, _ in TURNS if of_account == account})
+    world.sandbox.set_knobs("ipqs", extra_columns=["moon"])
+    cases = [world.caused(DriftClass.SCHEMA_DRIFT, account, kind) for kind in kinds]
+    for case in cases:
+        yield from world.until_found(case)
+    world.sandbox.set_knobs("ipqs", extra_columns=[])
+    for case in cases:
+        world.undone(case)
+    for case in cases:
+        yield from world.until_gone(case)
+
+
+def result_changed(world: World) -> Iterator[None]:
+    """Storage has lost a result and the verdicts that it was made of, and the next download has another order."""
+    yield from world.until(lambda: _in_order(world))
+    wanted = world.chance.choice(_in_order(world))
+    world.taken.add(wanted.upload_id)
+    part = next(iter(world.records.parts(wanted.upload_id)))
+    lost = world.caused(DriftClass.MISSING_ARTIFACT, wanted.account, wanted.upload_id)
+    changed = world.caused(DriftClass.RESULT_CHANGED, wanted.account, part.part_id)
+    world.sandbox.set_knobs("ipqs", reorder_rows=True)
+    for name in (result_name(wanted.upload_id), part.verdicts_object or ""):
+        (world.site.storage / name).unlink()
+    yield from world.until_found(lost)
+    yield from world.until_found(changed)
+    world.sandbox.set_knobs("ipqs", reorder_rows=False)
+    for case in (lost, changed):
+        world.undone(case)
+        yield from world.until_gone(case)
+
+
+def _in_order(world: World) -> list[Wanted]:
+    """Lists whose results were downloaded while none came in another order."""
+    before = [case for case in world.cases if case.drift is DriftClass.RESULT_CHANGED]
+    return [
+        wanted
+        for wanted in world.completed()
+        if wanted.account == ACCOUNTS["ipqs"]
+        if not any(_overlap(wanted, case) for case in before)
+    ]
+
+
+def _overlap(wanted: Wanted, case: Case) -> bool:
+    began_at, ended_at = wanted.first_asked_at, wanted.completed_at or math.inf
+    return case.caused_at <= ended_at and began_at <= (case.undone_at or math.inf)
 
 
 def missing_artifact(world: World) -> Iterator[None]:

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 SETTINGS: dict[str, object] = {
     "settle_seconds": 6.0,
     "settle_unnamed_seconds": 6.0,
-    # Longer than two sweeps take to find it: a part that a look has given to a person before is found by none.
-    "missing_job_seconds": 30.0,
+    "missing_job_seconds": 12.0,
     "drift_late_seconds": 1.0,
     "drift_uncollected_seconds": 3.0,
     "drift_stalled_seconds": 8.0,

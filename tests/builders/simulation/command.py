@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tests.builders.simulation.drift_faults import MADE_BY
 from tests.builders.simulation.drift_told import FOUND, GONE
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.plan import STATES, cells, plan_of
@@ -84,9 +85,14 @@ class Totals:
         """Cells that were struck too seldom for a full run."""
         return [cell for cell in cells() if self.strikes[cell] < STRIKES_MIN]
 
+    @property
+    def unmade(self) -> list[str]:
+        """Classes of drift that faults are said to make, and that no run has found."""
+        return [str(drift) for drift in MADE_BY if not self.drift_seeds[drift]]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 1 when a run failed, or a full run has struck a cell too seldom."""
+    """Exit code 1 when a run failed, or a full run has struck a cell too seldom or never made some drift."""
     parser = argparse.ArgumentParser(prog="make sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds, from --first on")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
@@ -99,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     totals = _many(console, range(chosen.first, chosen.first + chosen.seeds), chosen.processes)
     _tell(console, totals, time.monotonic() - began)
-    too_seldom = totals.seeds >= SEEDS_OF_A_FULL_RUN and bool(totals.rare)
+    too_seldom = totals.seeds >= SEEDS_OF_A_FULL_RUN and bool(totals.rare or totals.unmade)
     return int(bool(totals.failures) or too_seldom)
 
 
@@ -170,6 +176,8 @@ def _tell(console: Console, totals: Totals, seconds: float) -> None:
         f"{totals.charges:,} charges, {sum(totals.strikes.values()):,} strikes in {seconds:.0f} s; "
         f"second charges beyond the protocol: {totals.detected}"
     )
+    if totals.unmade:
+        console.print(f"WARNING  never found, though faults are said to make it: {', '.join(totals.unmade)}")
     if totals.rare:
         console.print(f"struck less than {STRIKES_MIN} times: {len(totals.rare)} of {len(cells())} cells")
     for seed, failure in sorted(totals.failures.items())[:10]:

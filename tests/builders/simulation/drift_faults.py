@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.builders.effects import Fate
+from tests.builders.effects import EffectKind, Fate
 from tests.builders.simulation.provider_faults import IPQS, WHOISXML, ProviderFault
 from worker.actors.names import result_name
 from worker.core.drift.classes import DriftClass
-from worker.core.states import PartState
+from worker.core.states import Lane, PartState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WAITING = frozenset({str(PartState.SUBMITTED), str(PartState.FINISHED)})
 #: Those in which it has a job.
 WITH_JOB = WAITING | {str(PartState.COLLECTED)}
+#: Calls that bring the rows of a result, or some of them.
+DOWNLOADS = frozenset({"download", "completed"})
 #: Credits that somebody else spends.
 FOREIGN_CREDITS = 5_000
 #: How a result is called that is out of reach.
@@ -62,9 +64,18 @@ def _hide(provider: Any, job: Any, chance: Random) -> None:
     job.hidden = True
 
 
-def _set_back(provider: Any, job: Any, chance: Random) -> None:
-    del provider
-    job.stall_at = chance.choice((0.0, 0.5))
+def _set_back(world: World, step: Step, effect: Effect) -> Fate | None:
+    """A job that is done is under way again: while its result is fetched, or right after a call that may show it."""
+    jobs = [job for provider, job in world.jobs_of(step) if job.finished(provider.clock.now())]
+    fetching = step.subject[0] == Lane.COLLECT
+    if not jobs or not (fetching or effect.kind is EffectKind.HTTP):
+        return None
+    job, stands_at = world.chance.choice(jobs), world.chance.choice((0.0, 0.5))
+    if fetching:
+        job.stall_at = stands_at
+    else:
+        world.after_effect = lambda: setattr(job, "stall_at", stands_at)
+    return Fate.PERFORM
 
 
 def _copy(provider: Any, job: Any, chance: Random) -> None:
@@ -101,13 +112,49 @@ def _lose_result(world: World, step: Step, effect: Effect) -> Fate | None:
     return Fate.PERFORM
 
 
+def _cut_once(world: World, step: Step, effect: Effect) -> Fate | None:
+    """The present download lacks every other row of a part's result; the next one is whole."""
+    jobs = [job for _, job in world.jobs_of(step) if job.spool.rows > 1]
+    if effect.name not in DOWNLOADS or not jobs:
+        return None
+    (job,) = jobs
+    job.missing_row_every = 2
+    world.after_effect = lambda: setattr(job, "missing_row_every", 0)
+    return Fate.PERFORM
+
+
+def _give_up(world: World, step: Step, effect: Effect) -> Fate | None:
+    """A job is given up while it is not shown, so that no look sees that before a sweep does."""
+    del effect
+    jobs = [job for provider, job in world.jobs_of(step) if hasattr(provider.knobs, "abort_at")]
+    if not jobs:
+        return None
+    job = world.chance.choice(jobs)
+    job.hidden, job.abort_at = True, 0.0
+    return Fate.PERFORM
+
+
+def _add_column(world: World, step: Step, effect: Effect) -> Fate | None:
+    """Results have a column more from now on, until faults end."""
+    del effect
+    provider = world.provider_of(step)
+    if not hasattr(provider.knobs, "extra_columns"):
+        return None
+    provider.knobs.extra_columns = ("moon",)
+    return Fate.PERFORM
+
+
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
-    # WhoisXML's result of a job that is under way again is empty, and looks whole (documented).
-    "job goes back": ProviderFault(_to_job(_set_back), only_at=WAITING, loses_rows=True),
+    "job goes back": ProviderFault(_set_back, only_at=WAITING),
+    "job given up unseen": ProviderFault(
+        _give_up, only_at=frozenset({str(PartState.SUBMITTED)}), only_on=IPQS, loses_rows=True
+    ),
     "job copied": ProviderFault(_to_job(_copy), only_at=WITH_JOB, only_on=IPQS),
     "job miscounted": ProviderFault(_to_job(_miscount), only_at=WAITING),
     "rows missing": ProviderFault(_to_job(_lose_rows), only_at=WAITING, loses_rows=True),
+    "rows missing once": ProviderFault(_cut_once, only_at=frozenset({str(PartState.FINISHED)})),
+    "column added": ProviderFault(_add_column, only_at=WAITING, only_on=IPQS),
     "jobs of others": ProviderFault(_beside(_strangers)),
     "credits spent elsewhere": ProviderFault(_beside(_spend)),
     "result gone": ProviderFault(_lose_result),
@@ -138,26 +185,26 @@ MADE_BY: dict[DriftClass, tuple[str, ...]] = {
     _C.UNRESOLVED_ATTEMPT: ("answer lost", "gateway 502", "web page"),
     _C.ORPHAN_REMOTE: ("redis flushed", "both flushed", "redis rolled back"),
     _C.FOREIGN_REMOTE: ("jobs of others", "pages shift back"),
-    _C.MISSING_REMOTE: ("job hidden",),
+    _C.MISSING_REMOTE: ("job hidden", "job given up unseen"),
     _C.DUPLICATE_REMOTE: ("job copied", "hidden beyond settle"),
     _C.IDENTITY_COLLISION: ("equal lists joined",),
     _C.SIZE_MISMATCH: ("job miscounted", "wrong counts"),
-    _C.STALE_LOCAL: ("worker frozen", "message lost"),
+    _C.STALE_LOCAL: ("job hidden", "worker frozen"),
     _C.STATUS_REGRESSION: ("job goes back",),
     _C.UNKNOWN_STATUS: ("unknown word",),
-    _C.REMOTE_ABORTED: ("aborted",),
+    _C.REMOTE_ABORTED: ("job given up unseen", "aborted"),
     _C.STALLED_REMOTE: ("stalled", "job goes back"),
     _C.HOLLOW_SUCCESS: ("rows missing",),
     _C.UNCOLLECTED_RESULT: ("job goes back", "expired links"),
     _C.ROW_MISMATCH: ("rows missing",),
+    _C.RESULT_CHANGED: ("rows missing once",),
+    _C.SCHEMA_DRIFT: ("column added",),
     _C.MISSING_ARTIFACT: ("result gone",),
     _C.LEDGER_DRIFT: ("credits spent elsewhere",),
 }
 #: Classes that no run makes, and why.
 NOT_MADE: dict[DriftClass, str] = {
     _C.TERMINAL_DISAGREEMENT: "a simulated job that was given up stays given up",
-    _C.RESULT_CHANGED: "no look at storage compares two downloads",
     _C.RESULT_EXPIRED: "a result is kept for a week, and faults last for hours",
-    _C.SCHEMA_DRIFT: "no look at storage compares the columns of results",
     _C.RESERVATION_LEAK: "no step leaves credits reserved, so that only an altered record shows it",
 }

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.builders.simulation.faults import FAULTS, UNSPLIT
+from tests.builders.simulation.provider_faults import JOINED
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ SEEDS_PER_LOSS = 4
 USED_BEFORE_SHARE = 0.9
 #: Moments at which a fault could strike and that are let pass, one of these numbers of them.
 PASSED_MOMENTS = (0, 0, 0, 1, 2, 4, 7)
+#: Seconds of the providers' time that a job takes: in most runs few, so that much happens; in some so many that sweeps
+#: see it before its own looks do.
+JOB_SECONDS = (120.0, 120.0, 5_400.0)
 #: The accounts of both providers.
 ACCOUNTS = ("ipqs-main", "whoisxml-main")
 
@@ -64,6 +68,7 @@ class Plan:
     #: Whether the first two uploads are lists of the same values.
     alike: bool = False
     workers: int = 2
+    job_seconds: float = JOB_SECONDS[0]
 
 
 @cache
@@ -122,11 +127,16 @@ def plan_of(seed: int) -> Plan:
     chance = Random(seed)
     targets = _targets(seed)
     uploads = _uploads(chance, targets)
+    joined = any(name == JOINED for name, _ in targets)
+    if joined:
+        # The second list is equal to the first, and goes to the same account.
+        uploads = (uploads[0], *uploads)
     return Plan(
         seed=seed,
         injections=tuple(Injection(name, state, _passes(chance, name)) for name, state in targets),
         uploads=uploads,
         used_before=chance.random() < USED_BEFORE_SHARE,
-        alike=len(uploads) > 1 and chance.random() < 0.3,
+        alike=joined or (len(uploads) > 1 and chance.random() < 0.3),
         workers=chance.choice((2, 2, 3)),
+        job_seconds=chance.choice(JOB_SECONDS),
     )

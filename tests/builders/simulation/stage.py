@@ -19,6 +19,7 @@ from tests.builders.redis_copies import copy_of, put_back
 from tests.builders.simulation.aftermath import drift_left, second_charges
 from tests.builders.simulation.drift_told import drift_noted
 from tests.builders.simulation.faults import FAULTS
+from tests.builders.simulation.plan import JOB_SECONDS
 from tests.builders.simulation.provider_faults import JOINED, PAGE_FAULTS
 from tests.builders.simulation.world import World
 from tests.builders.snapshot import state_of
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from tests.builders.redis_copies import RedisCopy
     from tests.builders.simulation.plan import Plan
 
-#: Seconds of the providers' time that a job takes.
-JOB_SECONDS = 120.0
 #: Jobs on a page of both remote lists, and jobs of others on an account whose list has to have several pages.
 PAGE_JOBS = 10
 JOBS_OF_OTHERS = 12
@@ -61,6 +60,7 @@ SETTINGS: dict[str, Any] = {
     "reconcile_period_seconds": 1800.0,
     "drift_uncollected_seconds": 1800.0,
     "drift_stalled_seconds": 1800.0,
+    "missing_job_seconds": 3600.0,
     "crashes_max": 20,
 }
 
@@ -130,7 +130,7 @@ class Stage:
 
     def play(self, plan: Plan) -> Report:
         """Carry out one run, whatever becomes of it."""
-        self._set_back(self._used if plan.used_before else self._unused)
+        self._set_back(self._used if plan.used_before else self._unused, plan.job_seconds)
         if any(injection.fault in PAGE_FAULTS for injection in plan.injections):
             self._add_jobs_of_others()
         report = Report(plan)
@@ -175,15 +175,15 @@ class Stage:
         providers = [state_of(provider) for provider in (self._server.ipqs, self._server.whoisxml)]
         return _Kept(copy_of(self._redis), copied, providers, self.clock.now())
 
-    def _set_back(self, kept: _Kept) -> None:
+    def _set_back(self, kept: _Kept, job_seconds: float = JOB_SECONDS[0]) -> None:
         put_back(self._redis, kept.redis)
         self.clock.turn_to(kept.now)
         shutil.rmtree(self.folder / "storage")
         shutil.copytree(kept.storage, self.folder / "storage")
         for provider, state in zip((self._server.ipqs, self._server.whoisxml), kept.providers, strict=True):
             vars(provider).update(copy.deepcopy(state))
-        self._server.ipqs.knobs = IpqsKnobs(job_seconds=JOB_SECONDS)
-        self._server.whoisxml.knobs = WhoisXmlKnobs(job_seconds=JOB_SECONDS)
+        self._server.ipqs.knobs = IpqsKnobs(job_seconds=job_seconds)
+        self._server.whoisxml.knobs = WhoisXmlKnobs(job_seconds=job_seconds)
 
     def _add_jobs_of_others(self) -> None:
         """Give both lists a second page of jobs that are older than everything of ours."""

@@ -23,11 +23,19 @@ class Breaker(NamedTuple):
 
     live: int
     missing: int
+    #: Besides these, jobs of parts that wait for a person because their job is not shown: they take nothing from what a
+    #: list is worth, however long nobody decides.
+    stopped: int = 0
 
     @property
     def tripped(self) -> bool:
         """Whether so many are missing that nothing of the account is repaired."""
         return self.missing >= MISSING_PARTS_MIN and self.missing > MISSING_FRACTION_MAX * self.live
+
+    @property
+    def unseen(self) -> int:
+        """Jobs that the sweep was to show and has not: the next one has to prove that they are not there."""
+        return self.missing + self.stopped
 
     @property
     def outcome(self) -> str:
@@ -37,9 +45,11 @@ class Breaker(NamedTuple):
 
 def mass_disappearance(cases: Iterable[PartCase]) -> Breaker:
     """Count what one sweep did not show, whether or not it showed a job of ours: another account's list shows none."""
-    live = missing = 0
+    live = missing = stopped = 0
     for case in cases:
         if case.part.state in LIVE and case.part.remote_id is not None:
             live += 1
             missing += not_shown(case) and not case.is_past_retention
-    return Breaker(live, missing)
+        else:
+            stopped += not_shown(case)
+    return Breaker(live, missing, stopped)

@@ -18,6 +18,9 @@ LIVE = frozenset({PartState.SUBMITTED, PartState.FINISHED})
 #: Ends of a part that has no verdicts.
 ENDED_WITHOUT = frozenset({PartState.FAILED, PartState.CANCELLED})
 
+#: How a job is learned that is certainly the part's: its answer named it, or its name in the list carries the token.
+CERTAIN = frozenset({"answer", "list"})
+
 
 def unresolved_attempt(case: PartCase) -> Evidence | None:
     """An attempt whose request is over, and of which nobody knows whether it made a job."""
@@ -79,8 +82,8 @@ def unseen_seconds(case: PartCase) -> float:
 
 
 def duplicate_remote(case: PartCase) -> Evidence | None:
-    """Jobs of the part that are one too many, and that its record does not know of."""
-    more = unknown_jobs(case)
+    """Jobs of the part that are one too many, and that its record did not know of at the last sweep."""
+    more = unknown_jobs(case) or _learned_lately(case)
     if not more or not _has_had_its_job(case.part):
         return None
     return {"jobs": len(more), "remote_id": more[0].remote_id, "first": case.part.remote_id, "rows": case.part.rows}
@@ -90,6 +93,14 @@ def unknown_jobs(case: PartCase) -> tuple[ListedJob, ...]:
     """Jobs with the part's token that its record does not know, the oldest first."""
     known = {found.remote_id for found in case.part.evidence} | {case.part.remote_id}
     return tuple(sorted((job for job in case.named if job.remote_id not in known), key=lambda job: job.order))
+
+
+def _learned_lately(case: PartCase) -> tuple[ListedJob, ...]:
+    """Jobs that something else than a sweep has found to be one too many since the last one, the oldest first."""
+    part, since = case.part, case.occasion.judged_before
+    found = {known.remote_id for known in part.evidence if known.at > since and known.how in CERTAIN}
+    learned = found - {part.remote_id}
+    return tuple(sorted((job for job in case.named if job.remote_id in learned), key=lambda job: job.order))
 
 
 def _has_had_its_job(part: PartRecord) -> bool:

@@ -6,6 +6,7 @@ is not taken for nobody's. It holds the parts that live, those of listed jobs, a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,8 @@ class Occasion:
     sweep: SweepWorth
     policy: PollPolicy
     bounds: Bounds = Bounds()
+    #: When the account was compared last, epoch seconds: what a record has learned since then no sweep has told of.
+    judged_before: float = math.inf
     #: How long the provider keeps a result, seconds; `None`: for as long as is known.
     retention_seconds: float | None = None
 

@@ -32,7 +32,7 @@ ROWS = 10000000
 # The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.
 ONLY =
 
-.PHONY: help demo up test fuzz sim crashpoints mutations chaos rows bench setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test alerts fuzz sim crashpoints mutations chaos rows bench setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -43,6 +43,7 @@ help:
 	@echo 'make lint     ruff: formatting and rules'
 	@echo 'make types    mypy, strict'
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
+	@echo 'make alerts   when each alert fires and ends: by promtool, and with a real Prometheus on an installation'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
 	@echo 'make sim      seeded simulations of several workers under faults, on all cores; SEEDS=1000 is the'
@@ -80,6 +81,11 @@ types: setup-dev
 
 tests: setup-dev
 	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) $(PYTEST_ARGS)
+
+# Rules, alerts and the files they are in; part of `make tests` too.
+alerts: setup-dev
+	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) tests/unit/test_alerts.py tests/unit/test_alert_files.py \
+	  tests/unit/test_recorded_series.py tests/acceptance/test_alerts.py $(PYTEST_ARGS)
 
 # The fuzzers alone, for longer, with other examples each time; `make tests` has a few of theirs.
 fuzz: setup-dev

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
     "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
+    "worker.alerting": {"worker.core"},
     "worker.rows": {
         "config",
         "producers.content",

@@ -1,0 +1,205 @@
+"""Each alert on a real installation: what makes it fire, what does not, and that it ends with its cause."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders.chaos.redis_server import BROKER_DB
+from tests.builders.deadline import wait_until
+from tests.builders.observed.site import BUDGET_ROWS, an_observed_site
+from worker.providers.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.observed.site import Observed
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
+    ),
+]
+
+#: Lists of an account in each scenario.
+LISTS = 4
+
+
+def everything_is_well(site: Observed) -> None:
+    """Lists go through every account, and nobody is called."""
+    accounts = ("calm-ipqs", "calm-whoisxml", "rough-ipqs", "rough-whoisxml")
+    lists = {f"{account}-{number}": account for account in accounts for number in range(LISTS)}
+    uploads = [site.submit(upload_id, account) for upload_id, account in lists.items()]
+    site.records.wait_for_uploads("completed", *uploads)
+    lag = "sum(bulkverify_completion_lag_seconds_count)"
+    wait_until(lambda: site.prometheus.values(lag) == [len(uploads)], what="the lags of all lists in Prometheus")
+    # Before its first scrape Prometheus knows no exporter.
+    site.prometheus.wait_for_the_end_of("BulkVerifyExporterAbsent")
+    site.prometheus.wait_for_evaluations()
+    assert site.prometheus.firing() == []
+
+
+def results_are_odd(site: Observed) -> None:
+    """The provider leaves out every other row of one result, and all rows of another."""
+    knobs = site.rough.ipqs.knobs
+    knobs.missing_row_every = 2
+    half = site.submit("half", "rough-ipqs", *(f"row{number}@example.com" for number in range(6)))
+    site.records.wait_for_uploads("completed", half)
+    knobs.missing_row_every = 1
+    hollow = site.submit("hollow", "rough-ipqs")
+    site.records.wait_for_uploads("completed", hollow)
+    knobs.missing_row_every = 0
+    site.prometheus.wait_for("BulkVerifyRowsMissing", provider="ipqs", kind="email")
+    site.prometheus.wait_for("BulkVerifyDriftSevere", **{"class": "row_mismatch"})
+    site.prometheus.wait_for("BulkVerifyOddResults", **{"class": "hollow_success"})
+
+
+def jobs_do_not_end(site: Observed) -> None:
+    """Jobs take for ever, in a status that nobody knows, and have a row too many."""
+    site.rough.ipqs.knobs.update({"job_seconds": 3_600.0, "processing_word": "PONDERING", "job_rows_error": 1})
+    uploads = [site.submit(f"slow-{number}", "rough-ipqs") for number in range(LISTS)]
+    site.records.wait_for_parts("submitted", LISTS, *uploads)
+
+
+def jobs_end(site: Observed) -> None:
+    """All jobs of that provider are done, and new ones are as they should be."""
+    site.rough.ipqs.knobs.update({"job_seconds": 0.1, "processing_word": "PROCESSING", "job_rows_error": 0})
+    for job in site.rough.ipqs.jobs.values():
+        job.work_seconds = 0.0
+
+
+def downloads_fail(site: Observed) -> None:
+    """The provider has results, and an error for whoever fetches them; and the account is nearly out of credits."""
+    whoisxml = site.rough.whoisxml
+    whoisxml.knobs.faults += [Fault(operation, "http_500", times=10_000) for operation in ("completed", "failed")]
+    uploads = [site.submit(f"late-{number}", "rough-whoisxml") for number in range(LISTS)]
+    site.records.wait_for_parts("finished", LISTS, *uploads)
+    whoisxml.knobs.credits -= whoisxml.balance - 1
+
+
+def downloads_succeed(site: Observed) -> None:
+    """They are fetched, late, and credits were bought."""
+    site.rough.whoisxml.knobs.credits += 10_000
+    site.rough.whoisxml.knobs.faults.clear()
+    late = [f"late-{number}" for number in range(LISTS)]
+    site.installation.told(0, "retry", *late, "--yes")
+    site.records.wait_for_uploads("completed", *late)
+
+
+def a_second_job(site: Observed) -> None:
+    """The provider's list has a second job with the name of one of ours."""
+    ipqs = site.rough.ipqs
+    with ipqs.lock:
+        ours = ipqs.jobs[max(ipqs.jobs)]
+        ipqs.jobs[ours.remote_id + 1] = replace(ours, remote_id=ours.remote_id + 1)
+
+
+def another_accounts_list(site: Observed, *, shown: bool) -> None:
+    """Whether the jobs under way are in the provider's list, and answer to their ids."""
+    for job in site.rough.ipqs.jobs.values():
+        job.list_delay_seconds = job.status_delay_seconds = 0.0 if shown else math.inf
+
+
+def the_days_budget(site: Observed) -> None:
+    """One row less than nearly all is well, and one more is not."""
+    rows = [f"budget{number}@example.com" for number in range(BUDGET_ROWS - 1 - LISTS)]
+    site.records.wait_for_uploads("completed", site.submit("nearly", "calm-ipqs", *rows))
+    wait_until(
+        lambda: site.prometheus.values('bulkverify_account_budget_used_rows{account="calm-ipqs"}') == [BUDGET_ROWS - 1],
+        what="the rows of the day in Prometheus",
+    )
+    site.prometheus.wait_for_evaluations()
+    assert site.prometheus.names_firing(account="calm-ipqs") == set()
+    site.records.wait_for_uploads("completed", site.submit("last", "calm-ipqs"))
+    site.prometheus.wait_for("BulkVerifyBudgetNearlySpent", account="calm-ipqs")
+
+
+def throttling(site: Observed, calls_per_second_max: int | None) -> None:
+    """Whether the provider wants fewer calls."""
+    site.rough.whoisxml.knobs.update({"calls_per_second_max": calls_per_second_max, "retry_after_seconds": 2.0})
+
+
+def test_alerts_on_lists(tmp_path: Path) -> None:
+    """What happens to lists and jobs at a provider calls who it should, and ends when its cause does."""
+    with an_observed_site(tmp_path) as site:
+        told = site.prometheus
+        everything_is_well(site)
+
+        jobs_do_not_end(site)
+        downloads_fail(site)
+        at_one = ("BulkVerifyUnknownStatus", "BulkVerifyJobStuck", "BulkVerifyDriftGrowing")
+        at_the_other = ("BulkVerifyResultAtRisk", "BulkVerifyProviderErrors", "BulkVerifyCreditsLow")
+        told.wait_for(*at_one, account="rough-ipqs")
+        told.wait_for(*at_the_other, account="rough-whoisxml")
+
+        a_second_job(site)
+        told.wait_for("BulkVerifyDoubleSpend", account="rough-ipqs")
+        another_accounts_list(site, shown=False)
+        downloads_succeed(site)
+        told.wait_for("BulkVerifyAccountMismatch", account="rough-ipqs")
+        told.wait_for("BulkVerifyResultsLate", "BulkVerifyResultsSlow", account="rough-whoisxml")
+
+        another_accounts_list(site, shown=True)
+        jobs_end(site)
+        throttling(site, 0)
+        results_are_odd(site)
+        told.wait_for("BulkVerifyProviderThrottled", account="rough-whoisxml")
+        throttling(site, None)
+
+        told.wait_for_the_end_of(*at_one, "BulkVerifyDoubleSpend", "BulkVerifyAccountMismatch", account="rough-ipqs")
+        told.wait_for_the_end_of(*at_the_other, "BulkVerifyProviderThrottled", account="rough-whoisxml")
+        told.wait_for_the_end_of("BulkVerifyRowsMissing", "BulkVerifyDriftSevere", "BulkVerifyOddResults")
+        told.wait_for_the_end_of("BulkVerifyResultsLate", "BulkVerifyResultsSlow")
+        the_days_budget(site)
+
+
+def test_alerts_on_processes_and_redis(tmp_path: Path) -> None:
+    """What everything runs on calls who it should when it fails, and ends when it works again."""
+    with an_observed_site(tmp_path) as site:
+        told = site.prometheus
+        everything_is_well(site)
+
+        with site.frozen("intake", "poller"):
+            site.submit("unanswered", "calm-ipqs")
+            told.wait_for("BulkVerifyRequestsWait")
+            told.wait_for("BulkVerifyWorkerAbsent", process="intake")
+            told.wait_for("BulkVerifyWorkerAbsent", process="poller")
+            assert "BulkVerifyTimekeeperAbsent" not in told.names_firing()
+        with site.frozen("worker", "poller"):
+            told.wait_for("BulkVerifyTimekeeperAbsent")
+            told.wait_for("BulkVerifyReconcileStale", account="calm-whoisxml")
+            site.installation.told(0, "ls")
+        told.wait_for_the_end_of("BulkVerifyRequestsWait", "BulkVerifyWorkerAbsent", "BulkVerifyTimekeeperAbsent")
+        told.wait_for_the_end_of("BulkVerifyReconcileStale")
+
+        with site.redis.client(BROKER_DB) as broker:
+            broker.zadd("dramatiq:submit.XQ", {"a-message": 1.0})
+        told.wait_for("BulkVerifyDeadLetters", queue="submit")
+        damaged = site.installation.home / "metrics" / "counter_1.db"
+        damaged.write_bytes(b"damaged")
+        told.wait_for("BulkVerifyExporterErrors", source="processes")
+        damaged.unlink()
+        with site.redis.client() as server:
+            server.config_set("maxmemory", str(int(server.info("memory")["used_memory"] * 1.02)))
+            server.config_set("maxmemory-policy", "allkeys-lru")
+            told.wait_for("BulkVerifyIntakePaused")
+            told.wait_for("BulkVerifyRedisUnsafe", cause="memory")
+            told.wait_for("BulkVerifyRedisUnsafe", cause="maxmemory-policy")
+            server.config_set("maxmemory", "0")
+            server.config_set("maxmemory-policy", "noeviction")
+        told.wait_for_the_end_of("BulkVerifyIntakePaused", "BulkVerifyRedisUnsafe", "BulkVerifyDeadLetters")
+        told.wait_for_the_end_of("BulkVerifyExporterErrors")
+
+        site.redis.kill()
+        told.wait_for("BulkVerifyRedisDown", database="state")
+        site.redis.start()
+        told.wait_for_the_end_of("BulkVerifyRedisDown")
+        with site.frozen("exporter"):
+            told.wait_for("BulkVerifyExporterAbsent")
+        told.wait_for_the_end_of("BulkVerifyExporterAbsent")

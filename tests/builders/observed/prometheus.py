@@ -1,0 +1,135 @@
+"""A real Prometheus that scrapes one exporter every second, with the rules in a hurry."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any, Self
+
+import requests
+
+from tests.builders.deadline import wait_until
+from tests.builders.observed.shortened import shortened
+from tests.builders.server_process import free_port
+from worker.alerting.files import ALERTS_FILE, RECORDING_FILE, Links, alert_rules, recording_rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Seconds that the server gets to start and to end, and an alert to fire or to clear, on a machine that does other
+#: things too.
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+ALERT_SECONDS = 60.0
+#: Evaluations after which every alert whose cause is there fires, the longest wait among them included.
+EVALUATIONS = 8
+#: Seconds that an answer may take.
+ANSWER_SECONDS = 5.0
+
+
+class Prometheus:
+    """One server on loopback, its data in a folder of its own. Use it as a context manager."""
+
+    def __init__(self, folder: Path, exporter_port: int) -> None:
+        """`exporter_port`: of this machine; nobody needs to listen there yet."""
+        self._folder = folder
+        self._url = f"http://127.0.0.1:{free_port()}"
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True)
+        rules = {RECORDING_FILE: recording_rules(), ALERTS_FILE: alert_rules(Links())}
+        for name, text in rules.items():
+            (folder / name).write_text(shortened(text))
+        pace = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        targets = [{"targets": [f"127.0.0.1:{exporter_port}"]}]
+        scrapes = [{"job_name": "bulkverify", "static_configs": targets}]
+        configuration = {"global": pace, "rule_files": list(rules), "scrape_configs": scrapes}
+        (folder / "prometheus.yml").write_text(json.dumps(configuration))
+
+    def __enter__(self) -> Self:
+        """Start it; returns when it answers."""
+        command = [
+            "prometheus",
+            f"--config.file={self._folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--web.listen-address={self._url.removeprefix('http://')}",
+            "--log.level=warn",
+        ]
+        with (self._folder / "prometheus.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._ready, seconds=START_SECONDS, what="an answer of Prometheus")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+    def values(self, expression: str) -> list[float]:
+        """The values of an expression now."""
+        answer = self._ask("query", query=expression)
+        return [float(sample["value"][1]) for sample in answer["result"]]
+
+    def firing(self) -> list[dict[str, str]]:
+        """The labels of every alert that fires now."""
+        return [alert["labels"] for alert in self._ask("alerts")["alerts"] if alert["state"] == "firing"]
+
+    def names_firing(self, **labels: str) -> set[str]:
+        """The names of the alerts that fire now and have these labels."""
+        return {alert["alertname"] for alert in self.firing() if labels.items() <= alert.items()}
+
+    def wait_for_evaluations(self) -> None:
+        """Return when the rules have been evaluated `EVALUATIONS` times more: what is to fire by now does."""
+        done = self._evaluations()
+        wait_until(
+            lambda: self._evaluations() >= done + EVALUATIONS, seconds=ALERT_SECONDS, what="evaluations of the rules"
+        )
+
+    def wait_for(self, *names: str, **labels: str) -> None:
+        """Return when all of these alerts fire, with these labels."""
+        wait_until(
+            lambda: set(names) <= self.names_firing(**labels),
+            seconds=ALERT_SECONDS,
+            what=f"{', '.join(names)} {labels} firing",
+        )
+        log_phase("fires", names)
+
+    def wait_for_the_end_of(self, *names: str, **labels: str) -> None:
+        """Return when none of these alerts fires any more, with these labels."""
+        wait_until(
+            lambda: not set(names) & self.names_firing(**labels),
+            seconds=ALERT_SECONDS,
+            what=f"the end of {', '.join(names)} {labels}",
+        )
+        log_phase("ends", names)
+
+    def _evaluations(self) -> float:
+        """How often the group of rules that was evaluated least has been."""
+        page = requests.get(f"{self._url}/metrics", timeout=ANSWER_SECONDS).text
+        return min(
+            float(number) for number in re.findall(r"(?m)^prometheus_rule_group_iterations_total\S* (\S+)$", page)
+        )
+
+    def _ready(self) -> bool:
+        try:
+            return requests.get(f"{self._url}/-/ready", timeout=ANSWER_SECONDS).ok
+        except requests.ConnectionError:
+            return False
+
+    def _ask(self, what: str, **parameters: str) -> Any:
+        answer = requests.get(f"{self._url}/api/v1/{what}", params=parameters, timeout=ANSWER_SECONDS)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+
+def log_phase(*words: object) -> None:
+    import time, sys
+
+    print(time.strftime("%H:%M:%S"), words, file=open("/tmp/alerts8.phases", "a"))

@@ -29,6 +29,13 @@ MAY_IMPORT = {
     "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
     "worker.alerting": {"worker.core"},
+    "worker.dashboards": {
+        "worker.alerting",
+        "worker.core",
+        "worker.exporter.families",
+        "worker.exporter.server_families",
+        "worker.metric_families",
+    },
     "worker.rows": {
         "config",
         "producers.content",

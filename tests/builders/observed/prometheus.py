@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import requests
@@ -15,6 +16,7 @@ from tests.builders.server_process import free_port
 from worker.alerting.files import ALERTS_FILE, RECORDING_FILE, Links, alert_rules, recording_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: Seconds that the server gets to start and to end, and an alert to fire or to clear, on a machine that does other
@@ -36,6 +38,7 @@ class Prometheus:
         self._folder = folder
         self._url = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._quiet_at = time.monotonic()
         folder.mkdir(parents=True)
         rules = {RECORDING_FILE: recording_rules(), ALERTS_FILE: alert_rules(Links())}
         for name, text in rules.items():
@@ -72,6 +75,11 @@ class Prometheus:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self._url
+
     def values(self, expression: str) -> list[float]:
         """The values of an expression now."""
         answer = self._ask("query", query=expression)
@@ -85,6 +93,20 @@ class Prometheus:
         """The names of the alerts that fire now and have these labels."""
         return {alert["alertname"] for alert in self.firing() if labels.items() <= alert.items()}
 
+    def names_fired(self, **labels: str) -> set[str]:
+        """The names of the alerts that fire, or have fired since `nobody_was_called`, and have these labels."""
+        window = max(int(time.monotonic() - self._quiet_at), 1)
+        answer = self._ask("query", query=f'last_over_time(ALERTS{{alertstate="firing"}}[{window}s])')
+        return {s["metric"]["alertname"] for s in answer["result"] if labels.items() <= s["metric"].items()}
+
+    def nobody_was_called(self) -> None:
+        """Return when the rules were evaluated often enough and no alert fires; fail if any does."""
+        # Before its first scrape Prometheus knows no exporter.
+        self.wait_for_the_end_of("BulkVerifyExporterAbsent")
+        self.wait_for_evaluations()
+        assert self.firing() == []
+        self._quiet_at = time.monotonic()
+
     def wait_for_evaluations(self) -> None:
         """Return when the rules have been evaluated `EVALUATIONS` times more: what is to fire by now does."""
         done = self._evaluations()
@@ -93,22 +115,18 @@ class Prometheus:
         )
 
     def wait_for(self, *names: str, **labels: str) -> None:
-        """Return when all of these alerts fire, with these labels."""
-        wait_until(
-            lambda: set(names) <= self.names_firing(**labels),
-            seconds=ALERT_SECONDS,
-            what=f"{', '.join(names)} {labels} firing",
-        )
-        log_phase("fires", names)
+        """Return when all of these alerts fire, or have fired since `nobody_was_called`, with these labels."""
+        self._wait(lambda: set(names) <= self.names_fired(**labels), f"{', '.join(names)} {labels} firing")
 
     def wait_for_the_end_of(self, *names: str, **labels: str) -> None:
         """Return when none of these alerts fires any more, with these labels."""
-        wait_until(
-            lambda: not set(names) & self.names_firing(**labels),
-            seconds=ALERT_SECONDS,
-            what=f"the end of {', '.join(names)} {labels}",
-        )
-        log_phase("ends", names)
+        self._wait(lambda: not set(names) & self.names_firing(**labels), f"the end of {', '.join(names)} {labels}")
+
+    def _wait(self, holds: Callable[[], bool], what: str) -> None:
+        try:
+            wait_until(holds, seconds=ALERT_SECONDS, what=what)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; what fires: {self.firing()}") from None
 
     def _evaluations(self) -> float:
         """How often the group of rules that was evaluated least has been."""
@@ -127,9 +145,3 @@ class Prometheus:
         answer = requests.get(f"{self._url}/api/v1/{what}", params=parameters, timeout=ANSWER_SECONDS)
         answer.raise_for_status()
         return answer.json()["data"]
-
-
-def log_phase(*words: object) -> None:
-    import time, sys
-
-    print(time.strftime("%H:%M:%S"), words, file=open("/tmp/alerts8.phases", "a"))

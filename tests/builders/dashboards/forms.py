@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -109,7 +109,7 @@ def _scales(axes: Axes, unit: str) -> None:
 
 def _times(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, prune="both"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{datetime.fromtimestamp(time):%H:%M:%S}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{datetime.fromtimestamp(time, UTC):%H:%M:%S}"))
     axes.tick_params(labelsize=SMALL, colors=GREY, length=0)
     axes.margins(x=0)
     for spine in axes.spines.values():

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: Grafana's names of colours, as its light theme has them.
 COLOURS = {"blue": "#3274d9", "green": "#37872d", "orange": "#e5780b", "red": "#d0021b"}
@@ -19,22 +19,8 @@ _BYTES = ((2**30, " GiB"), (2**20, " MiB"), (2**10, " KiB"))
 def shown(value: float, unit: str) -> str:
     """A value as Grafana would write it, or nearly so."""
     if not math.isfinite(value):
-        return "–"
-    match unit:
-        case "percentunit":
-            return f"{_short(100 * value)}%"
-        case "s":
-            return _span(value)
-        case "bytes" | "Bps":
-            return _scaled(value, _BYTES, " B") + ("/s" if unit == "Bps" else "")
-        case "cps":
-            return f"{_scaled(value, _THOUSANDS)} c/s"
-        case "cpm":
-            return f"{_scaled(value, _THOUSANDS)} c/m"
-        case "bool_yes_no":
-            return "Yes" if value else "No"
-        case _:
-            return _scaled(value, _THOUSANDS)
+        return "none"
+    return _WRITTEN.get(unit, _number)(value)
 
 
 def colour(value: float, thresholds: Mapping[str, Any]) -> str:
@@ -62,3 +48,18 @@ def _short(value: float) -> str:
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _number(value: float) -> str:
+    return _scaled(value, _THOUSANDS)
+
+
+_WRITTEN: Mapping[str, Callable[[float], str]] = {
+    "percentunit": lambda share: f"{_short(100 * share)}%",
+    "s": _span,
+    "bytes": lambda size: _scaled(size, _BYTES, " B"),
+    "Bps": lambda rate: f"{_scaled(rate, _BYTES, ' B')}/s",
+    "cps": lambda rate: f"{_number(rate)} c/s",
+    "cpm": lambda rate: f"{_number(rate)} c/m",
+    "bool_yes_no": lambda truth: "Yes" if truth else "No",
+}

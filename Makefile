@@ -22,9 +22,10 @@ SEED =
 # Crash points that are looked at in `make crashpoints`: all, or those of the effect with one number.
 POINTS = all
 
-# Minutes of `make chaos`, the seed that decides its faults (empty: another one each time), and a file for its figures.
+# Minutes of `make chaos` and `make drift`, the seed that decides what happens (empty: another one each time), and a
+# file for the figures.
 MINUTES = 5
-REPORT = build/chaos.json
+REPORT = build/$@.json
 
 # Rows of the list that `make rows` sends through everything; ten million take some 20 GB of disk.
 ROWS = 10000000
@@ -32,7 +33,7 @@ ROWS = 10000000
 # The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.
 ONLY =
 
-.PHONY: help demo up test alerts fuzz sim crashpoints mutations chaos rows bench setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test alerts fuzz sim crashpoints mutations chaos drift rows bench setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -54,6 +55,8 @@ help:
 	@echo '              ONLY=NAME breaks that one alone'
 	@echo 'make chaos    faults at random moments for MINUTES=5: see docs/faults.md; SEED=N strikes with the same'
 	@echo '              faults again, REPORT=FILE gets the figures'
+	@echo 'make drift    differences between here and the providers, caused at random moments for MINUTES=5, each'
+	@echo '              to be found and to come to its end; SEED and REPORT as above'
 	@echo 'make rows     one list of ROWS=10000000 rows through everything, and each row of its result compared'
 	@echo 'make bench    measure calls, lag, memory, throughput, recovery and rows anew for docs/performance.md;'
 	@echo '              ONLY=NAME measures that one alone'
@@ -108,6 +111,10 @@ mutations: setup-dev
 # Real processes, Redis and disk, and every fault of docs/faults.md, again and again.
 chaos: setup-dev
 	@$(BIN)/python -m tests.builders.chaos.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
+
+# Drift under a real installation, class by class, until every finding has come to its end.
+drift: setup-dev
+	@$(BIN)/python -m tests.builders.injection.run --minutes $(MINUTES) $(SEED:%=--seed %) --report $(REPORT)
 
 # One long list from end to end, each row compared; `make tests` has a short one.
 rows: setup-dev

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.builders.core_records import POLICY
 from tests.builders.drift_cases import FOUND, NEAR, SWEPT, TOKEN, named
 from tests.builders.records import NOW, a_part, an_attempt
+from worker.core.columns import KnownColumns
 from worker.core.drift.classes import DriftClass
 from worker.core.drift.views import (
     ListedJob,
@@ -57,6 +58,9 @@ PART_FIELDS: dict[str, st.SearchStrategy[object]] = {
     "credits_reserved": st.sampled_from([0, 100]),
     "credits_committed": st.sampled_from([0, 100]),
     "rows_returned": COUNTS,
+    "verdicts_digest": st.none() | st.sampled_from("ab"),
+    "other_digest": st.none() | st.sampled_from("ab"),
+    "again": st.integers(0, 3),
     "looks": COUNTS,
     "tries": COUNTS,
     "due_at": TIMES,
@@ -95,10 +99,9 @@ OBJECTS = st.builds(
     found=st.booleans(),
     sha256=st.none() | st.sampled_from("ab"),
     recorded_sha256=st.none() | st.sampled_from("ab"),
-    again_sha256=st.none() | st.sampled_from("ab"),
-    columns=st.none() | st.frozensets(st.text(max_size=3), max_size=3),
-    columns_before=st.none() | st.frozensets(st.text(max_size=3), max_size=3),
 )
+NAMES = st.lists(st.text(max_size=3), max_size=3).map(tuple)
+COLUMNS = st.builds(KnownColumns, known=NAMES, other=NAMES, since=TIMES)
 READINGS = st.builds(Reading, balance=AMOUNTS, usage=st.none() | AMOUNTS, spent=AMOUNTS)
 MONEY = st.builds(
     Money,
@@ -142,4 +145,5 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         tuple(draw(st.lists(JOBS, max_size=2))),
         tuple(draw(st.lists(OBJECTS, max_size=2))),
         draw(st.none() | MONEY),
+        draw(st.dictionaries(st.just("email"), COLUMNS)),
     )

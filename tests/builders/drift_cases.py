@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.builders.core_records import POLICY, attempted, sent
 from tests.builders.records import NOW, a_part, an_attempt
+from worker.core.columns import NEWS_SECONDS, KnownColumns
 from worker.core.drift.classes import DriftClass
 from worker.core.drift.views import (
     ListedJob,
@@ -65,6 +66,11 @@ def of_object(**fields: object) -> Snapshot:
     known: dict[str, object] = {"subject": "list-1/0", "name": "verdicts", "found": True}
     kept = StoredObject(**(known | {"sha256": "a", "recorded_sha256": "a"} | fields))  # type: ignore[arg-type]  # a builder
     return Snapshot(an_occasion(), stored=(kept,))
+
+
+def of_columns(**fields: object) -> Snapshot:
+    """A snapshot with what is known of the columns of results on email addresses."""
+    return Snapshot(an_occasion(), columns={"email": KnownColumns.model_validate(fields)})
 
 
 def of_money(taken: int = 1_000, spent: int = 1_000, *, used: int | None = None, **fields: int | None) -> Snapshot:
@@ -182,9 +188,12 @@ FOUND: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(done(finished_at=SWEPT - 86_500.0, tries=3), occasion=KEPT_SHORTLY, job=listed(status="finished")),
     ),
     C.ROW_MISMATCH: (of_part(ended(P.COLLECTED, rows_returned=99, reason="row_mismatch")),),
-    C.RESULT_CHANGED: (of_object(again_sha256="b"),),
+    C.RESULT_CHANGED: (
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="b", other_object="verdicts-again-1.jsonl")),
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="b")),
+    ),
     C.RESULT_EXPIRED: (of_part(done(tries=3), occasion=KEPT_SHORTLY), of_part(stopped(C.RESULT_EXPIRED), job=listed())),
-    C.SCHEMA_DRIFT: (of_object(columns=frozenset({"a", "b"}), columns_before=frozenset({"a"})),),
+    C.SCHEMA_DRIFT: (of_columns(known=("a",), other=("a", "b"), since=SWEPT - 60.0),),
     C.MISSING_ARTIFACT: (of_object(found=False), of_object(sha256="b")),
     C.LEDGER_DRIFT: (
         of_money(taken=1_101),
@@ -271,14 +280,17 @@ NEAR: dict[DriftClass, tuple[Snapshot, ...]] = {
         of_part(done(finished_at=SWEPT - 3_800.0), job=listed(status="finished")),
     ),
     C.ROW_MISMATCH: (of_part(ended(P.COLLECTED, rows_returned=99)),),
-    C.RESULT_CHANGED: (of_object(again_sha256="a"), of_object(recorded_sha256=None, again_sha256="b")),
+    C.RESULT_CHANGED: (
+        of_part(ended(P.COLLECTED, verdicts_digest="a", other_digest="a")),
+        of_part(ended(P.COLLECTED, verdicts_digest="a", again=1)),
+    ),
     C.RESULT_EXPIRED: (
         of_part(done(finished_at=SWEPT - 86_500.0, lease=BUSY), occasion=KEPT_SHORTLY, job=listed(status="finished")),
         of_part(JUST_DONE, occasion=KEPT_SHORTLY, job=listed(status="finished")),
     ),
     C.SCHEMA_DRIFT: (
-        of_object(columns=frozenset({"a"}), columns_before=frozenset({"a"})),
-        of_object(columns=frozenset({"a"})),
+        of_columns(known=("a",)),
+        of_columns(known=("a",), other=("b",), since=SWEPT - NEWS_SECONDS),
     ),
     C.MISSING_ARTIFACT: (of_object(), of_object(sha256=None), of_object(recorded_sha256=None)),
     C.LEDGER_DRIFT: (

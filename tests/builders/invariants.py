@@ -10,7 +10,7 @@ Known limitation: when the attempt records of purged uploads are gone, their job
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.builders.charges import Charges
@@ -107,26 +107,34 @@ def broken_invariants(
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What had ended at one moment: the record's id -> its kind, and the facts that may never change again."""
+    """What had ended at one moment: the record's id -> its kind, and the facts that may never change again.
+
+    Unless it was taken up again for what had been paid for, which each record counts.
+    """
 
     facts: Mapping[str, tuple[str, tuple[object, ...]]]
+    #: How often each of them had been taken up again.
+    taken_up: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, seen: Seen) -> Ends:
         """The ends among everything that was read."""
         ended: dict[str, tuple[str, tuple[object, ...]]] = {}
+        taken_up = {_id(item): _taken_up(item) for item in seen.items()}
         for upload in seen.uploads:
             if upload.terminal:
                 ended[upload.upload_id] = ("upload", (str(upload.state), upload.result and upload.result.counts))
         for part in seen.parts:
             if part.terminal:
                 ended[part.part_id] = ("part", (str(part.state), part.remote_id, part.verdicts_digest))
-        return cls(ended)
+        return cls(ended, taken_up)
 
     def changed(self, later: Ends, store: Store) -> Iterator[str]:
         """What had ended here and is otherwise at a later moment, or gone without a trace."""
         for name, known in self.facts.items():
             record_kind, facts = known
+            if later.taken_up.get(name, 0) > self.taken_up.get(name, 0):
+                continue
             if name in later.facts and later.facts[name] != known:
                 yield f"{record_kind} {name} had ended as {facts}, and now as {later.facts[name][1]}"
             elif name not in later.facts:
@@ -166,6 +174,10 @@ def _spent_twice(seen: Seen) -> Iterator[str]:
             yield f"{part.part_id} is paid for and has no remote job"
         if part.attempt is not None and part.attempt.number < part.attempts:
             yield f"{part.part_id} has attempt {part.attempts} while attempt {part.attempt.number} is open"
+
+
+def _taken_up(item: UploadRecord | PartRecord) -> int:
+    return item.again if isinstance(item, PartRecord) else item.reopened
 
 
 def _id(item: UploadRecord | PartRecord) -> str:

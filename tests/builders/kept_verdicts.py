@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def read_verdicts(source: BinaryIO, name: str) -> Iterator[Verdict]:
     """The verdicts in a file that `write_verdicts` wrote; `name` is the object's name for messages."""
-    for _, verdicts in read_placed(source, name):
-        for value, word, columns in verdicts:
+    for _, values, said in read_placed(source, name):
+        for value, (word, columns) in zip(values, said, strict=True):
             yield Verdict(value, VerdictWord(word), columns)

@@ -101,7 +101,7 @@ class Stepping:
         self.ipqs: IpqsSandbox = server.ipqs
         self.whoisxml: WhoisXmlSandbox = server.whoisxml
         self.messages = Messages(clock.now)
-        self._accounts = accounts
+        self.accounts = accounts
         self._numbers = count(1)
         #: Every process's connections are these, and those of whoever looks in from outside.
         self.redis = connect(settings.redis_url or "", settings.redis_timeout_seconds)
@@ -126,7 +126,7 @@ class Stepping:
             storage=WatchedStorage(open_storage(self.settings.storage_url), effects),
             workspace=Workspace(self.settings.home),
             spending=Spending(self.settings.home / FOLDER),
-            accounts={name: self._connected(account, store, effects) for name, account in self._accounts.items()},
+            accounts={name: self._connected(account, store, effects) for name, account in self.accounts.items()},
             hints=WatchedHints(self.messages, effects),
             metrics=metrics,
             leaving=Leaving(metrics),

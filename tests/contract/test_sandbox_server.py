@@ -241,3 +241,34 @@ def test_nothing_is_logged(served: Bench, capfd: pytest.CaptureFixture[str]) -> 
     served.account()
     served.session.get(base_url(served) + "/nothing")
     assert not re.search(r".", "".join(capfd.readouterr()))
+
+
+def test_single_jobs_are_changed_from_outside(served: Bench) -> None:
+    """A job is hidden from list and status and shown again; an unknown job, or a bad field, changes nothing."""
+    remote_id = served.upload(["ann@gmail.com", "bob@gmail.com"])["id"]
+    url = f"{base_url(served)}/_sandbox/jobs"
+    change = {"ipqs": {str(remote_id): {"hidden": True}}}
+    assert served.session.post(url, json=change).json() == {"ipqs": [remote_id]}
+    assert (served.status(remote_id)["success"], served.listing()["total_csvs"]) == (False, 0)
+    assert served.session.get(url).json()["ipqs"][str(remote_id)]["hidden"] is True
+    for bad in ({"7": {"hidden": False}}, {str(remote_id): {"hidden": False, "colour": 1}}):
+        assert served.session.post(url, json={"ipqs": bad}).status_code == 400
+    served.session.post(url, json={"ipqs": {str(remote_id): {"hidden": False, "missing_row_every": 2}}})
+    assert served.listing()["total_csvs"] == 1
+    link = served.status(remote_id)["downloads"]["all"]
+    assert len(served.session.get(link).text.splitlines()) == 2
+    served.session.post(url, json={"ipqs": {str(remote_id): {"work_seconds": 1e9}}})
+    assert served.status(remote_id)["status"] == "PROCESSING"
+
+
+def test_others_add_jobs_and_copies(served: Bench) -> None:
+    """Jobs of others are listed and not charged; a copy has the name and the rows of the job that it was made of."""
+    remote_id = served.upload(["ann@gmail.com", "bob@gmail.com"])["id"]
+    url = f"{base_url(served)}/_sandbox/others"
+    (stranger,) = served.session.post(url, json={"ipqs": {"jobs": 1}}).json()["ipqs"]
+    (copy,) = served.session.post(url, json={"ipqs": {"copy_of": remote_id}}).json()["ipqs"]
+    assert served.session.post(url, json={"ipqs": {"copy_of": 7}}).status_code == 400
+    told = served.session.get(f"{base_url(served)}/_sandbox/jobs").json()["ipqs"]
+    assert (told[str(copy)]["rows"], told[str(copy)]["name"]) == (2, told[str(remote_id)]["name"])
+    assert [job["id"] for job in served.listing()["csvs"]] == [copy, stranger, remote_id]
+    assert len(served.ipqs.ledger) == 1

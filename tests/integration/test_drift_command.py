@@ -100,7 +100,7 @@ def test_one_class_alone(swept: Swept, command: SteppingCommands) -> None:
     document = command.parsed("drift", swept.account, "--class", "missing_artifact", code=2)
     (found,), (account,) = document["findings"], document["accounts"]
     assert (found["class"], found["severity"], found["subject"]) == ("missing_artifact", "page", EARLIER)
-    assert (found["believed"], found["becomes"], found["runbook"]) == (True, "person", "docs/drift.md#missing_artifact")
+    assert (found["believed"], found["becomes"], found["runbook"]) == (True, "mended", "docs/drift.md#missing_artifact")
     assert (account["account"], account["outcome"]) == (swept.account, "complete")
     assert account["complete_at"] is not None
 

@@ -9,12 +9,13 @@ from hypothesis import given
 
 from tests.builders.any_drift import snapshots
 from tests.builders.core_records import POLICY, finished, sent
-from tests.builders.drift_cases import FOUND, NEAR, listed, of_jobs, of_object
+from tests.builders.drift_cases import FOUND, NEAR, SWEPT, listed, of_columns, of_jobs
 from tests.builders.records import NOW
+from worker.core.columns import KnownColumns, digests_of
 from worker.core.drift.classes import COUNTED_AT_ONCE, DriftClass
 from worker.core.drift.evaluate import evaluate
 from worker.core.drift.evidence import EVIDENCE_CHARACTERS_MAX, EVIDENCE_VALUES_MAX, bounded
-from worker.core.drift.predicates import OF_ACCOUNTS, OF_JOBS, OF_PARTS, OF_STORAGE
+from worker.core.drift.predicates import OF_ACCOUNTS, OF_COLUMNS, OF_JOBS, OF_PARTS, OF_STORAGE
 from worker.core.drift.repairs import REPAIRS
 from worker.core.drift.rules import RULES
 from worker.core.observe import Seen, observed
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from worker.core.change import Change
     from worker.core.drift.views import Snapshot
 
-TABLES = (OF_PARTS, OF_JOBS, OF_STORAGE, OF_ACCOUNTS)
+TABLES = (OF_PARTS, OF_JOBS, OF_STORAGE, OF_COLUMNS, OF_ACCOUNTS)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,13 @@ def test_an_orphan_is_told_with_what_its_import_needs() -> None:
 
 def test_columns_are_counted_and_never_named() -> None:
     """A header that is really a row must not carry its values into a finding."""
-    changed = of_object(columns=frozenset({"jane@example.com"}), columns_before=frozenset({"status"}))
-    (finding,) = evaluate(changed).findings
-    assert finding.evidence == {"object": "verdicts", "columns_new": 1, "columns_gone": 1}
+    known = KnownColumns(known=digests_of(["status"])).after(digests_of(["jane@example.com"]), SWEPT)
+    (finding,) = evaluate(of_columns(**dict(known))).findings
+    assert (finding.subject, finding.evidence) == (
+        "email",
+        {"columns_new": 1, "columns_gone": 1, "begun_at": SWEPT},
+    )
+    assert "jane" not in known.dump()
 
 
 @pytest.mark.parametrize("drift", DriftClass)

@@ -27,6 +27,7 @@ from worker.core.drift.classes import DriftClass, Handling
 from worker.core.drift.evaluate import Merged, evaluate, merge
 from worker.core.drift.repairs import Plan, plan
 from worker.core.drift.rules import RULES
+from worker.core.drift.salvaging import SALVAGES
 from worker.core.part import quarantine
 from worker.core.sweep import Sweep
 from worker.store.findings import Kept
@@ -70,7 +71,9 @@ def test_each_class_has_a_fate(drift: DriftClass) -> None:
             (raced,) = carried_out(found, [], written(found))
             assert raced.fate is Fate.MOVED_ON
         else:
-            handling = Handling.PERSON if drift is C.ORPHAN_REMOTE else RULES[drift].handling
+            # What could have been imported or fetched would have been.
+            given_up = drift in {C.ORPHAN_REMOTE, *SALVAGES}
+            handling = Handling.PERSON if given_up else RULES[drift].handling
             expected = {Handling.PERSON: Fate.PERSON, Handling.TOLD: Fate.TOLD}.get(handling, Fate.WATCHED)
             assert item.fate is expected
             assert [one.fate for one in carried_out(found, [], [])] == [expected]

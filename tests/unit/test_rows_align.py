@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.providers.port import Kind, Verdict, VerdictWord
-from worker.rows import align_by_keys, collected
+from worker.rows import align_by_keys, collected, engine_join, verdict_places
 from worker.rows.align import Alignment, align
-from worker.rows.align_by_keys import NO_PLACE
 from worker.rows.collected import CollectedPart, SentPart, read_placed, write_verdicts
 from worker.rows.errors import CollectedUnreadable, ScratchFailed
 from worker.rows.part_files import COLUMNS_MAX
 from worker.rows.values import fold_key, loose_key
+from worker.rows.verdict_places import NO_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def answers_to(part: SentPart, places: Sequence[int]) -> list[int | None]:
     if part.collected is None:
         return [None if place == NO_PLACE else -1 for place in places]
     with part.collected.path.open("rb") as file:
-        found = chain.from_iterable(places for places, _ in read_placed(file, "verdicts"))
+        found = chain.from_iterable(places for places, _, _ in read_placed(file, "verdicts"))
         lines = {place: number for number, place in enumerate(found)}
     return [lines[place] if place != NO_PLACE else None for place in places]
 
@@ -99,31 +99,38 @@ def misbehaving(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return sent, answers
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     parts=st.lists(misbehaving(), min_size=1, max_size=3),
     kind=st.sampled_from([Kind.EMAIL, Kind.EMAIL, Kind.LEAKED_PASSWORD]),
-    bucket_values=st.sampled_from([1, 3, 1_000]),
-    block_places=st.sampled_from([1, 2, 1_000]),
-    read_bytes=st.sampled_from([1, 100, 10_000]),
+    sizes=st.tuples(
+        st.sampled_from([0, 1_000, 1_000, 1_000]),
+        st.sampled_from([1, 3, 1_000]),
+        st.sampled_from([1, 2, 1_000]),
+        st.sampled_from([1, 100, 10_000]),
+    ),
 )
 def test_however_a_provider_answers_each_value_finds_its_own_verdict(
-    parts: list[tuple[list[str], list[str]]], kind: Kind, bucket_values: int, block_places: int, read_bytes: int
+    parts: list[tuple[list[str], list[str]]],
+    kind: Kind,
+    sizes: tuple[int, int, int, int],
 ) -> None:
     """In whatever order, case and number answers come: the same as when all is compared with all in memory."""
+    in_memory_values, share_values, block_places, read_bytes = sizes
     with (
         TemporaryDirectory() as made,
-        patch.object(align_by_keys, "BUCKET_VALUES", bucket_values),
-        patch.object(align_by_keys, "BLOCK_PLACES", block_places),
+        patch.object(align_by_keys, "IN_MEMORY_VALUES_MAX", in_memory_values),
+        patch.object(engine_join, "SHARE_VALUES", share_values),
+        patch.object(verdict_places, "BLOCK_PLACES", block_places),
         patch.object(collected, "READ_BYTES", read_bytes),
     ):
         folder = Path(made)
         sent = [part_of(folder, index, *part, kind) for index, part in enumerate(parts)]
         alignment = align(sent, kind, folder)
-        places = iter(places_in(alignment))
-        found = [answers_to(part, [next(places) for _ in range(part.rows)]) for part in sent]
-        assert next(places, None) is None
-        assert not list(folder.glob("answered-*")), "buckets are left behind"
+        of_all = iter(places_in(alignment))
+        found = [answers_to(part, [next(of_all) for _ in range(part.rows)]) for part in sent]
+        assert next(of_all, None) is None
+        assert not (folder / "join").exists(), "intermediate files are left behind"
     wanted = [expected(kind, *part) for part in parts]
     assert found == [answers for answers, _, _ in wanted]
     assert alignment.extra_verdicts == sum(extra for _, extra, _ in wanted)

@@ -32,6 +32,7 @@ from worker.rows.result_text import result_delimiter
 from worker.rows.staging import Staged, stage
 from worker.rows.values import fold_key, row_value
 from worker.rows.verdict_lines import OPEN_FILES_MAX
+from worker.rows.verdict_rests import KEPT_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -221,6 +222,31 @@ def test_columns_may_differ_between_verdicts(tmp_path: Path) -> None:
         [verdict("a@x.example", p="1", q="2"), verdict("b@x.example", q="3", p="4")], [verdict("c@x.example", r="5")]
     )
     assert [row[5:] for row in delivery.result] == [["p", "q", "r"], ["1", "2", ""], ["4", "3", ""], ["", "", "5"]]
+
+
+@pytest.mark.parametrize("length", [1, KEPT_BYTES_MAX])
+def test_verdicts_that_say_the_same_keep_their_own_state_and_day(tmp_path: Path, length: int) -> None:
+    """What is made once for many verdicts, or each time for long ones, has each row's state and its part's day."""
+    delivery = Delivery(tmp_path, "a@x.example\nb@x.example\na@x.example\nc@x.example\n", rows_per_part=2)
+    said = "," * length
+    delivery.deliver([verdict("a@x.example", q=said), verdict("b@x.example", q=said)], [verdict("c@x.example", q=said)])
+    first, second = "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"
+    assert [row[1:] for row in delivery.result[1:]] == [
+        ["matched", "ok", "ipqs", first, said],
+        ["matched", "ok", "ipqs", first, said],
+        ["folded", "ok", "ipqs", first, said],
+        ["matched", "ok", "ipqs", second, said],
+    ]
+
+
+def test_twins_with_answers_in_conflict_are_missing(tmp_path: Path) -> None:
+    """Two values that differ in case, answered twice in small letters, differently and in another order."""
+    delivery = Delivery(tmp_path, "Jo@x.example\njo@x.example\nal@x.example\n")
+    answers = [verdict("al@x.example"), verdict("jo@x.example"), verdict("jo@x.example", BAD)]
+    delivered = delivery.deliver(answers)
+    assert [row[1:3] for row in delivery.result[1:]] == [["missing", ""], ["missing", ""], ["matched", "ok"]]
+    assert delivered.counts.missing == 2
+    assert delivered.verdicts == {"ok": 1}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.builders.fuzzing import fuzzing
 from worker.providers.port import Kind
-from worker.rows import fold_engine, key_file, staging
+from worker.rows import engine, fold_engine, key_file, staging
 from worker.rows.dialect import Options, plain_values
 from worker.rows.errors import FoldTooLarge, InputError, NoValues, ScratchFailed
 from worker.rows.fold_engine import engine_repeats
@@ -70,7 +70,7 @@ def test_the_longest_key_is_folded(tmp_path: Path) -> None:
 def test_long_values_fold_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value_bytes: int) -> None:
     """Of values that are together larger than the engine's memory, each is sent once and whole, whatever its length."""
     monkeypatch.setattr(staging, "IN_MEMORY_BYTES_MAX", 0)
-    monkeypatch.setattr(fold_engine, "MEMORY_BYTES_MAX", 24 * 1024 * 1024)
+    monkeypatch.setattr(engine, "MEMORY_BYTES_MAX", 24 * 1024 * 1024)
     monkeypatch.setattr(key_file, "_VALUES_BYTES", 100_000)
     values = [f"http://X.example/{'x' * value_bytes}{number}" for number in range(30_000_000 // value_bytes)]
     path = tmp_path / "list.csv"
@@ -99,7 +99,8 @@ def test_keys_around_the_longest_that_stands_for_itself_differ(tmp_path: Path, i
 
 def test_a_list_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory that is used up is no trouble with the disk, and trying again would not help: the list has to be split."""
-    monkeypatch.setattr(fold_engine, "MEMORY_BYTES_MAX", 2 * 1024 * 1024)
+    for module in (engine, fold_engine):
+        monkeypatch.setattr(module, "MEMORY_BYTES_MAX", 2 * 1024 * 1024)
     keys = keys_in(tmp_path, Kind.LEAKED_PASSWORD, [f"hunter{number % 60_000}" for number in range(120_000)])
     with (
         pytest.raises(FoldTooLarge, match=r"120,000 values cannot .* 2 MiB of memory .* split the list") as caught,

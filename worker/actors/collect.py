@@ -9,6 +9,7 @@ import structlog
 
 from worker.actors.accounts import kept_back, pause_account
 from worker.actors.attempts import close_found
+from worker.actors.first_download import first_download
 from worker.actors.kept import keep_collected
 from worker.actors.names import raw_name, result_raw_name, segment_name, sent_values, verdicts_name
 from worker.actors.shell import keeping, lease, step
@@ -16,11 +17,13 @@ from worker.core import part as core
 from worker.core.at_risk import warned
 from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
+from worker.core.columns import digests_of
 from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
 from worker.core.records import PartRecord, SegmentFile
+from worker.core.salvage import Download, choose, noted, once_more, unfetched
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown, still_unseen
-from worker.core.states import Lane
+from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError, Refused
 from worker.providers.port import Kind
@@ -28,6 +31,7 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.store.columns import note_columns
 from worker.store.errors import Full
 
 if TYPE_CHECKING:
@@ -57,6 +61,8 @@ class Fetched(NamedTuple):
     segments: tuple[SegmentFile, ...]
     #: Of the provider's own files, without segments.
     size_bytes: int
+    #: An earlier download, where the part has one and it is intact.
+    first: Download | None = None
     #: Where the job was found by its time and the values differ: the fraction that is the part's all the same.
     shared: float | None = None
 
@@ -100,6 +106,8 @@ def _collect(context: Context, part: PartRecord) -> None:
             failure = error
     if failure is None:
         _collected(context, keeper, connected, part, fetched)
+        if fetched.shared is None and fetched.summary.rows:
+            note_columns(context.store, part.account, part.kind, digests_of(fetched.summary.columns), now)
     else:
         _later(context, connected, keeper, part, failure)
 
@@ -145,22 +153,22 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
     # The rows are accounted for by the whole result alone: segments only repeat what is in it.
     whole = [artifact for artifact in artifacts if artifact.segment is None]
     size_bytes = sum(artifact.size_bytes for artifact in whole)
-    with context.storage.write(verdicts_name(part.upload_id, part.index)) as out:
+    with context.storage.write(verdicts_name(part.upload_id, part.index, part.again)) as out:
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
     if not part.provisional or summary.values_digest == part.digest:
         _keep_raw(context, part, kind, whole)
-        return Fetched(summary, segments, size_bytes)
+        return Fetched(summary, segments, size_bytes, first_download(context.storage, part))
     sent = read_values(local_file(context.storage, sent_values(part), folder))
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
     shared = shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows))
-    return Fetched(summary, segments, size_bytes, shared)
+    return Fetched(summary, segments, size_bytes, shared=shared)
 
 
 def _keep_raw(context: Context, part: PartRecord, kind: Kind, whole: Sequence[Artifact]) -> None:
     """Keep the provider's own files of a job that is the part's for certain; those of secrets never for long."""
     named = result_raw_name if context.settings.keep_raw and not kind.secret else raw_name
     for artifact in whole:
-        context.storage.put_file(named(part.upload_id, part.index, artifact.name), artifact.path)
+        context.storage.put_file(named(part.upload_id, part.index, artifact.name, part.again), artifact.path)
 
 
 def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Artifact | None) -> SegmentFile:
@@ -181,7 +189,6 @@ def _keep_segment(storage: Storage, part: PartRecord, segment: str, artifact: Ar
 def _collected(
     context: Context, keeper: Keeper[PartRecord], connected: Connected, before: PartRecord, fetched: Fetched
 ) -> None:
-    summary = fetched.summary
     now = context.store.now()
     if fetched.shared is not None:
         shared = fetched.shared
@@ -190,26 +197,16 @@ def _collected(
         if change.parts[0].lane is None:
             context.nudge(change.upload_id)
         return
-    change = keeper.conclude(
-        lambda record: core.collected(
-            record,
-            now,
-            rows_returned=summary.rows,
-            verdicts_object=verdicts_name(record.upload_id, record.index),
-            verdicts_digest=summary.sha256,
-            same_values=summary.values_digest == record.digest,
-            segments=fetched.segments,
-            account_rules=sum(rule.kind == record.kind for rule in connected.account.verdicts),
-            reuse_key=connected.reuse_key(record.kind, record.rows, record.digest),
-        )
-    )
+    change = keeper.conclude(lambda record: _outcome(connected, record, fetched, now))
     part = change.parts[0]
+    names = {"provider": part.provider, "account": part.account}
+    outcome = "verified" if fetched.summary.values_digest == part.digest else "mismatch"
+    context.metrics.result_fetched(outcome, size_bytes=fetched.size_bytes, **names)
+    if part.state is PartState.FINISHED:
+        return
     keep_collected(context.storage, part)
     if before.provisional:
         close_found(context.storage, before, part.remote_id or "")
-    outcome = "verified" if summary.values_digest == part.digest else "mismatch"
-    names = {"provider": part.provider, "account": part.account}
-    context.metrics.result_fetched(outcome, size_bytes=fetched.size_bytes, **names)
     lag_seconds = max(now - (part.remote_finished_at or now), 0.0)
     context.metrics.result_verified(lag_seconds=lag_seconds, **names)
     run_seconds = max(now - (part.submitted_at or now), 0.0)
@@ -217,6 +214,27 @@ def _collected(
     if part.finished_at is not None:
         context.metrics.stage_finished("collect", kind=part.kind, seconds=max(now - part.finished_at, 0.0), **names)
     context.nudge(part.upload_id)
+
+
+def _outcome(connected: Connected, part: PartRecord, fetched: Fetched, now: float) -> Change:
+    """The part is collected; one whose result does not hold what was sent is downloaded once more first."""
+    name, summary = verdicts_name(part.upload_id, part.index, part.again), fetched.summary
+    download = Download(name, summary.sha256, summary.rows, same_values=summary.values_digest == part.digest)
+    if not download.same_values and not part.again:
+        return once_more(part, download, now)
+    kept, other = choose(fetched.first, download)
+    collected = core.collected(
+        part,
+        now,
+        rows_returned=kept.rows,
+        verdicts_object=kept.object,
+        verdicts_digest=kept.sha256,
+        same_values=kept.same_values,
+        segments=fetched.segments,
+        account_rules=sum(rule.kind == part.kind for rule in connected.account.verdicts),
+        reuse_key=connected.reuse_key(part.kind, part.rows, part.digest),
+    )
+    return noted(collected, part, other)
 
 
 def _later(
@@ -244,8 +262,14 @@ def _later(
             )
         )
         return
+    own = isinstance(failure, ProviderError)
     if isinstance(failure, ProviderError) and failure.reason in PAUSING_REASONS:
-        until = max(until, pause_account(context, part.account, part.provider, failure))
-    keeper.conclude(
-        lambda record: _warned(context, connected, core.collect_later(record, now, failure.reason, str(failure), until))
-    )
+        own, until = False, max(until, pause_account(context, part.account, part.provider, failure))
+
+    def later(record: PartRecord) -> Change:
+        given_up = unfetched(record, now, str(failure)) if own else None
+        waiting = core.collect_later(record, now, failure.reason, str(failure), until)
+        return given_up or _warned(context, connected, waiting)
+
+    if keeper.conclude(later).parts[0].lane is None:
+        context.nudge(part.upload_id)

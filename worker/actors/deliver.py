@@ -168,7 +168,7 @@ def _deliver(context: Context, upload: UploadRecord, found: Sequence[PartRecord]
 
 def _sent(context: Context, part: PartRecord, folder: Path) -> SentPart:
     """What delivery has to know of a part."""
-    if part.verdicts_object is None:
+    if part.state is not PartState.COLLECTED or part.verdicts_object is None:
         return SentPart(part.index, part.rows, None)
     collected = CollectedPart(
         path=local_file(context.storage, part.verdicts_object, folder),

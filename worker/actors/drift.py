@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from worker.actors.attempts import close_found
+from worker.actors.left import uploads_left
 from worker.actors.money import compare
 from worker.actors.orphans import import_orphan
 from worker.actors.snapshot import renewed, snapshot_of
@@ -22,6 +23,7 @@ from worker.core.drift.counting import counted
 from worker.core.drift.evaluate import Evaluation, Merged, evaluate, merge
 from worker.core.drift.repairs import Plan, Repair, plan
 from worker.core.states import Lane
+from worker.store.columns import known_columns
 from worker.store.errors import Stale, Taken
 from worker.store.findings import Kept, Replacement, open_counts, replace_findings
 from worker.store.rotation import keep_turn
@@ -66,7 +68,7 @@ def judge_sweep(context: Context, connected: Connected, seen: Seen, before: Kept
     """
     bare = snapshot_of(context, connected, seen, before.findings)
     turn = look_at_stored(context, connected, before.findings)
-    snapshot = replace(bare, stored=turn.stored)
+    snapshot = replace(bare, stored=turn.stored, columns=known_columns(context.store, connected.account.name))
     compared = None if credits_ is None else compare(context, connected, snapshot, credits_)
     if compared is not None:
         snapshot = replace(snapshot, money=compared.money)
@@ -74,6 +76,7 @@ def judge_sweep(context: Context, connected: Connected, seen: Seen, before: Kept
     reading = None if compared is None else compared.to_keep(evaluation)
     merged = merge(before.findings, evaluation)
     fresh = renewed(context, snapshot, [finding.subject for finding in merged.open if "/" in finding.subject])
+    fresh = replace(fresh, uploads=uploads_left(context, connected, fresh, merged.open))
     planned = plan(merged.open, replace(evaluation, snapshot=fresh))
     return Judged(merged, planned, evaluation, before, reading, turn.cursor)
 
@@ -122,20 +125,21 @@ def _import(context: Context, connected: Connected, findings: Iterable[Finding])
 
 
 def _repaired(context: Context, repair: Repair) -> bool:
-    """Write one repair, which its upload's timeline tells; False when the part has moved on meanwhile."""
+    """Write one repair, which its upload's timeline tells; False when what it changes has moved on meanwhile."""
     details = dict(repair.change.details or {}) | {"drift": str(repair.finding.drift)}
     change = replace(repair.change, details=details)
-    part = change.parts[0]
     try:
         context.apply(change)
     except Stale:
         context.metrics.message_stale(Lane.RECONCILE, "raced")
         return False
     except Taken as taken:
-        log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
+        subject = repair.finding.subject
+        log.warning("identity_collision", part=subject, remote_id=taken.remote_id, other=taken.part_id)
         return False
-    if change.claims and part.remote_id is not None and not part.provisional:
-        close_found(context.storage, part, part.remote_id)
-    if part.lane is None:
-        context.nudge(part.upload_id)
+    for part in change.parts:
+        if change.claims and part.remote_id is not None and not part.provisional:
+            close_found(context.storage, part, part.remote_id)
+    if any(part.lane is None for part in change.parts):
+        context.nudge(change.upload_id)
     return True

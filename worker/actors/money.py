@@ -69,9 +69,12 @@ def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_
     """The last reading that agreed, the present one, and what is known of the time between.
 
     Without an earlier one, only what is reserved is compared; `None` where the parts are too many to add that up, and
-    where a newer program has kept the reading.
+    where a newer program has kept the reading. So it is after a sweep that is not complete: strangers may have spent
+    what is missing, and a reading that took the place of the one before would hide it for good.
     """
     name, occasion = connected.account.name, snapshot.occasion
+    if not occasion.sweep.complete:
+        return None
     held = held_now(context.store, name)
     if held is None:
         return None
@@ -87,7 +90,7 @@ def compare(context: Context, connected: Connected, snapshot: Snapshot, credits_
         before=first.reading,
         after=after.reading,
         under_way=first.under_way + after.under_way,
-        foreign_rows=_rows_begun(snapshot.unowned, since) if occasion.sweep.complete else None,
+        foreign_rows=_rows_begun(snapshot.unowned, since),
         reserved=held.outstanding,
         reserved_by_parts=held.reserved_by_parts,
     )

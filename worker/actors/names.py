@@ -71,19 +71,19 @@ def sent_values(part: PartRecord) -> str:
     return part.values_object or values_name(part.upload_id, part.index)
 
 
-def verdicts_name(upload_id: str, index: int) -> str:
-    """The verdicts of a part."""
-    return f"uploads/{upload_id}/parts/{index:05d}/verdicts.jsonl"
+def verdicts_name(upload_id: str, index: int, again: int = 0) -> str:
+    """The verdicts of a part; those of a download that was asked for again do not replace the ones before."""
+    return f"uploads/{upload_id}/parts/{index:05d}/verdicts{_again(again)}.jsonl"
 
 
-def raw_name(upload_id: str, index: int, name: str) -> str:
-    """A file as the provider gave it, kept as long as everything that is staged."""
-    return f"uploads/{upload_id}/parts/{index:05d}/raw/{name}"
+def raw_name(upload_id: str, index: int, name: str, again: int = 0) -> str:
+    """A file as the provider gave it, kept as long as everything that is staged; `again` as of `verdicts_name`."""
+    return f"uploads/{upload_id}/parts/{index:05d}/raw{_again(again)}/{name}"
 
 
-def result_raw_name(upload_id: str, index: int, name: str) -> str:
+def result_raw_name(upload_id: str, index: int, name: str, again: int = 0) -> str:
     """A file as the provider gave it, beside the result and kept as long."""
-    return f"results/{upload_id}/raw/part-{index:05d}.{name}"
+    return f"results/{upload_id}/raw/part-{index:05d}{_again(again)}.{name}"
 
 
 def result_name(upload_id: str, form: str = "csv") -> str:
@@ -99,6 +99,10 @@ def segment_name(upload_id: str, index: int, segment: str, suffix: str) -> str:
 def manifest_name(upload_id: str) -> str:
     """The manifest: a result exists when its manifest exists."""
     return f"results/{upload_id}/manifest.json"
+
+
+def _again(number: int) -> str:
+    return f"-again-{number}" if number else ""
 
 
 def _told_apart(sha256: str) -> str:

@@ -10,7 +10,7 @@ import structlog
 from worker.actors.names import manifest_name
 from worker.core.drift.classes import Basis
 from worker.core.drift.views import StoredObject
-from worker.core.states import Lane, PartState, UploadState
+from worker.core.states import UPLOAD_TERMINAL, Lane, PartState, UploadState
 from worker.rows.errors import ManifestUnreadable
 from worker.rows.manifest import MANIFEST_BYTES_MAX, Manifest
 from worker.storage import NotFound, StorageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from worker.context import Connected, Context
     from worker.core.drift.findings import Finding
-    from worker.core.records import UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
     from worker.storage import Storage
 
 log = structlog.get_logger()
@@ -50,19 +50,22 @@ class Turn(NamedTuple):
 def look_at_stored(context: Context, connected: Connected, findings: Iterable[Finding]) -> Turn:
     """Look at the next uploads' objects, and at those of open findings. What storage refuses is not told of."""
     name = connected.account.name
-    upload_ids, cursor = next_uploads(context.store, name, (*NEEDING, UploadState.COMPLETED), UPLOADS_MAX)
+    upload_ids, cursor = next_uploads(context.store, name, (*NEEDING, *UPLOAD_TERMINAL), UPLOADS_MAX)
     subjects = [finding.subject for finding in findings if finding.rule.basis is Basis.STORAGE]
     again = [subject.partition("/")[0] for subject in subjects]
-    looks = _Looks(context.storage)
+    looks = Looks(context.storage)
     found: list[StoredObject] = []
     for upload_id in dict.fromkeys([*again, *upload_ids]):
         try:
-            found += _of_upload(context, upload_id, looks)
+            objects = _of_upload(context, upload_id, looks)
         except Unreadable as error:
             context.leave(Lane.RECONCILE, upload_id, error)
         except (StorageError, ManifestUnreadable) as error:
             log.warning("storage_not_compared", upload_id=upload_id, error=str(error))
         else:
+            if objects is None:
+                continue
+            found += objects
             told = {kept.subject for kept in found}
             mine = [subject for subject in subjects if subject.partition("/")[0] == upload_id]
             # Nothing should be there any more: what was found before is over.
@@ -70,26 +73,36 @@ def look_at_stored(context: Context, connected: Connected, findings: Iterable[Fi
     return Turn(tuple(found), cursor)
 
 
-def _of_upload(context: Context, upload_id: str, looks: _Looks) -> list[StoredObject]:
+def _of_upload(context: Context, upload_id: str, looks: Looks) -> list[StoredObject] | None:
+    """The upload's objects, `None` where nothing can be told of them: somebody is at them."""
     before = context.store.upload(upload_id)
     if before is None:
         return []
+    if before.state is UploadState.DELIVERING and before.result is not None:
+        # Its result is being replaced.
+        return None
     found = list(_objects(context, before, looks))
     after = context.store.upload(upload_id)
     # Its objects may have been removed because its state changed meanwhile.
-    return found if after is not None and after.state is before.state else []
+    return found if after is not None and after.state is before.state else None
 
 
-def _objects(context: Context, upload: UploadRecord, looks: _Looks) -> Iterator[StoredObject]:
-    if upload.state is UploadState.COMPLETED:
+def _objects(context: Context, upload: UploadRecord, looks: Looks) -> Iterator[StoredObject]:
+    if upload.result is not None:
         yield from _result(upload, looks)
-    elif upload.state in NEEDING:
-        for part in context.store.parts([f"{upload.upload_id}/{i}" for i in range(min(upload.parts_total, PARTS_MAX))]):
-            if part.state is PartState.COLLECTED and part.verdicts_object is not None:
-                yield looks.look(part.part_id, part.verdicts_object, part.verdicts_digest)
+    if upload.state in NEEDING:
+        part_ids = [f"{upload.upload_id}/{index}" for index in range(min(upload.parts_total, PARTS_MAX))]
+        yield from verdicts_of(context.store.parts(part_ids), looks)
 
 
-def _result(upload: UploadRecord, looks: _Looks) -> Iterator[StoredObject]:
+def verdicts_of(parts: Iterable[PartRecord], looks: Looks) -> Iterator[StoredObject]:
+    """The verdicts of those parts that have been collected. Raises `StorageError`."""
+    for part in parts:
+        if part.state is PartState.COLLECTED and part.verdicts_object is not None:
+            yield looks.look(part.part_id, part.verdicts_object, part.verdicts_digest)
+
+
+def _result(upload: UploadRecord, looks: Looks) -> Iterator[StoredObject]:
     """The manifest, and the result that it names."""
     name = manifest_name(upload.upload_id)
     manifest = looks.manifest(name)
@@ -98,7 +111,7 @@ def _result(upload: UploadRecord, looks: _Looks) -> Iterator[StoredObject]:
         yield looks.look(upload.upload_id, manifest.result.object, manifest.result.sha256)
 
 
-class _Looks:
+class Looks:
     """Reads objects, within the bytes of one sweep. Every method raises `StorageError`."""
 
     def __init__(self, storage: Storage) -> None:

@@ -14,6 +14,8 @@ ALERTED_ALONE = {
     DriftClass.DUPLICATE_REMOTE: money.DOUBLE_SPEND,
     DriftClass.UNKNOWN_STATUS: provider.UNKNOWN_STATUS,
 }
+#: Classes that nothing but time ends: that they are new is what counts, as with those that are only told.
+NEWS = {DriftClass.SCHEMA_DRIFT}
 
 _WHERE = "{{ $labels.account }} ({{ $labels.provider }})"
 
@@ -23,7 +25,9 @@ def _classes(severity: DriftSeverity, *, told: bool) -> str:
     return among(
         found
         for found, rule in RULES.items()
-        if found not in ALERTED_ALONE and rule.severity is severity and (rule.handling is Handling.TOLD) is told
+        if found not in ALERTED_ALONE
+        and rule.severity is severity
+        and (rule.handling is Handling.TOLD or found in NEWS) is told
     )
 
 

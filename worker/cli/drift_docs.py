@@ -8,7 +8,7 @@ import click
 
 from worker.core.drift.breaker import MISSING_FRACTION_MAX, MISSING_PARTS_MIN
 from worker.core.drift.classes import ACCOUNT_MISMATCH, Handling
-from worker.core.drift.predicates import OF_JOBS
+from worker.core.drift.predicates import OF_COLUMNS, OF_JOBS
 from worker.core.drift.repairs import REPAIRS_MAX
 from worker.core.drift.rules import RULES
 from worker.core.drift.views import Bounds
@@ -83,7 +83,7 @@ def _section(drift: DriftClass, rule: Rule) -> str:
 
 def _called(drift: DriftClass) -> dict[str, str]:
     """What a finding's subject, its upload and its account are called."""
-    subject = "JOB" if drift in OF_JOBS else "UPLOAD/PART"
+    subject = "JOB" if drift in OF_JOBS else "KIND" if drift in OF_COLUMNS else "UPLOAD/PART"
     return {"subject": subject, "upload": "UPLOAD", "account": "ACCOUNT"}
 
 

@@ -18,10 +18,12 @@ from worker.core.schema import SCHEMA_VERSION
 from worker.core.states import (
     PART_LANES,
     PART_MOVES,
+    PART_SALVAGES,
     PART_TERMINAL,
     PROVISIONAL_MOVES,
     UPLOAD_LANES,
     UPLOAD_MOVES,
+    UPLOAD_SALVAGES,
     UPLOAD_TERMINAL,
     Lane,
     PartState,
@@ -134,6 +136,8 @@ class WorkItem(Record):
     """An upload or a part at a stage, with the time when it must next be looked at."""
 
     moves: ClassVar[dict[str, frozenset[str]]]
+    #: The ways out of an end.
+    salvages: ClassVar[dict[str, frozenset[str]]]
     lanes: ClassVar[dict[str, Lane]]
 
     account: str
@@ -163,6 +167,17 @@ class WorkItem(Record):
         present = str(getattr(self, "state", ""))
         if state != present and state not in self.may_follow(present):
             raise IllegalMove(f"{type(self).__name__} cannot move from {present} to {state}.")
+        return self._placed(state, now, due_at, changes)
+
+    def salvaged(self, state: str, now: float, **changes: object) -> Self:
+        """A copy of a record at its end that is taken up again, due at once. Raises `IllegalMove` for any other."""
+        present = str(getattr(self, "state", ""))
+        if state not in self.salvages.get(present, frozenset()):
+            raise IllegalMove(f"{type(self).__name__} cannot be taken up again from {present} to {state}.")
+        return self._placed(state, now, None, changes)
+
+    def _placed(self, state: str, now: float, due_at: float | None, changes: dict[str, object]) -> Self:
+        present = str(getattr(self, "state", ""))
         lane = self.lanes.get(state)
         since = self.since if state == present else now
         changes.setdefault("crashes", 0)
@@ -216,6 +231,7 @@ class UploadRecord(WorkItem):
 
     record_kind = "upload"
     moves = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_MOVES.items()}
+    salvages = {str(k): frozenset(map(str, v)) for k, v in UPLOAD_SALVAGES.items()}
     lanes = {str(k): v for k, v in UPLOAD_LANES.items()}
 
     upload_id: str
@@ -261,6 +277,8 @@ class UploadRecord(WorkItem):
     finished_at: float | None = None
     #: When the record may be purged.
     retain_until: float | None = None
+    #: Times that it was taken up again after its end, to deliver what had been paid for.
+    reopened: int = 0
 
     @property
     def terminal(self) -> bool:
@@ -278,6 +296,7 @@ class PartRecord(WorkItem):
 
     record_kind = "part"
     moves = {str(k): frozenset(map(str, v)) for k, v in PART_MOVES.items()}
+    salvages = {str(k): frozenset(map(str, v)) for k, v in PART_SALVAGES.items()}
     lanes = {str(k): v for k, v in PART_LANES.items()}
 
     upload_id: str
@@ -330,6 +349,12 @@ class PartRecord(WorkItem):
     rows_returned: int = 0
     verdicts_object: str | None = None
     verdicts_digest: str | None = None
+    #: Downloads of its result that were asked for besides the first one.
+    again: int = 0
+    #: Where one of two downloads that brought different verdicts is kept (`None`: it is lost), and its digest; the
+    #: other one is the part's.
+    other_object: str | None = None
+    other_digest: str | None = None
     segments: tuple[SegmentFile, ...] = ()
     #: What its verdicts answer, see `worker.core.reuse.reuse_key`; empty before it was submitted or taken over,
     #: and where that was changed before they were decided.

@@ -33,7 +33,16 @@ _FOLLOW_UP = re.compile(r"(.+)\.r[1-9][0-9]{0,3}")
 SOURCES_KEPT = frozenset({"path", "url", "remote_url"})
 #: Why a part is in quarantine whose job was not what it should be: it goes on with that job, and with no other.
 _JOB_REASONS = frozenset(
-    map(str, (DriftClass.IDENTITY_COLLISION, DriftClass.STATUS_REGRESSION, DriftClass.RESULT_EXPIRED))
+    map(
+        str,
+        (
+            DriftClass.IDENTITY_COLLISION,
+            DriftClass.STATUS_REGRESSION,
+            DriftClass.RESULT_EXPIRED,
+            DriftClass.TERMINAL_DISAGREEMENT,
+            DriftClass.MISSING_ARTIFACT,
+        ),
+    )
 )
 #: Why a part is in quarantine that was made again after Redis was lost, and that nothing was ever spent for.
 UNSENT_REASON = "recovered_unsent"

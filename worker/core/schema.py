@@ -1,10 +1,10 @@
 """The version of everything that is stored, and the rules by which one version reads what another has written.
 
 One number counts for all of it. Uploads, parts, accounts, attempts, outcomes, manifests, what is kept of uploads,
-findings and readings of credits carry it as `schema_version`, messages as the option `v`. What has no version of its
-own (indexes, the due set, timelines, ledger, counters) is covered by `bulkverify:schema`, the highest number that any
-process of the installation has written. Requests, events and rejected requests belong to applications and carry the
-version of their contract.
+findings, columns and readings of credits carry it as `schema_version`, messages as the option `v`. What has no version
+of its own (indexes, the due set, timelines, ledger, counters) is covered by `bulkverify:schema`, the highest number
+that any process of the installation has written. Requests, events and rejected requests belong to applications and
+carry the version of their contract.
 
 A program of version N
 
@@ -37,9 +37,9 @@ SCHEMA_VERSION = 1
 #: The version of what carries none.
 FIRST_VERSION = 1
 
-#: How fields of a kind (`upload`, `part`, `account`, `attempt`, `outcome`, `manifest`, `kept`, `finding`, `reading`,
-#: `acceptance`) go from a version to the next. A kind without an entry for a version has the same shape in the next
-#: one. Entries stay for ever, and are pure.
+#: How fields of a kind (`upload`, `part`, `account`, `attempt`, `outcome`, `manifest`, `kept`, `finding`, `columns`,
+#: `reading`, `acceptance`) go from a version to the next. A kind without an entry for a version has the same shape in
+#: the next one. Entries stay for ever, and are pure.
 MIGRATIONS: Mapping[tuple[str, int], Migration] = {}
 
 

@@ -94,6 +94,9 @@ PART_MOVES: dict[PartState, frozenset[PartState]] = {
     _P.FAILED: frozenset(),
     _P.CANCELLED: frozenset(),
 }
+#: The ways out of an end, for what was paid for and is not here; see `worker.core.salvage`. Nothing else takes them.
+UPLOAD_SALVAGES: dict[UploadState, frozenset[UploadState]] = {end: frozenset({_U.RUNNING}) for end in UPLOAD_TERMINAL}
+PART_SALVAGES: dict[PartState, frozenset[PartState]] = {end: frozenset({_P.FINISHED}) for end in PART_TERMINAL}
 #: What may follow besides for a part whose job was adopted by its time alone: it may turn out to be another's.
 PROVISIONAL_MOVES: dict[PartState, frozenset[PartState]] = {
     _P.SUBMITTED: frozenset({_P.INTENT}),

@@ -237,7 +237,10 @@ def _end(
         if upload.result_place == "rows":
             told["rows_in_redis"] = result.rows_in_redis
         for disposition in ("matched", "missing"):
-            counters["rows", upload.provider, upload.kind, disposition] = getattr(result.counts, disposition)
+            # Rows of an end that comes twice are counted once.
+            before = 0 if upload.result is None else getattr(upload.result.counts, disposition)
+            rows = max(getattr(result.counts, disposition) - before, 0)
+            counters["rows", upload.provider, upload.kind, disposition] = rows
     return change(
         str(state),
         ended,

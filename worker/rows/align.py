@@ -1,25 +1,28 @@
 """Alignment: for every value that was sent, the place of the verdict that speaks of it.
 
-A value finds the verdict with its own fold key; failing that, the only verdict that differs from it in nothing but
-case, since providers answer in lower case as they like (not so for passwords). A verdict on one value is never given to
-another: values that differ in case only share one that came as often as they were sent. Otherwise the first of several
-counts. A part's verdicts speak of that part's values; of any other they are extra.
+A value finds the verdict with its own fold key; failing that, one that differs from it in nothing but case, since
+providers answer in lower case as they like (not so for passwords). A verdict on one value is never given to another:
+`worker.rows.twins` says what becomes of values that differ in case only. Otherwise the first of several counts. A
+part's verdicts speak of that part's values; of any other they are extra.
 
 Providers mostly answer in the order in which they were asked, and leave nothing out but at the end: such an answer is
-aligned by going through both files once. Any other is aligned by keys, in buckets of which one at a time is in memory.
+aligned by going through both files once. Any other is aligned by keys.
 """
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from worker.rows.align_by_keys import BLOCK_PLACES, NO_PLACE, TYPECODE, ByKeys
+from worker.rows.align_by_keys import ByKeys
 from worker.rows.part_files import ColumnNames, read_answers, read_sent
 from worker.rows.plain import fold_keys
 from worker.rows.scratch import scratch_errors
+from worker.rows.values import loose_key
+from worker.rows.verdict_places import TYPECODE, write_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +36,23 @@ if TYPE_CHECKING:
 class Alignment:
     """Where the verdicts of an upload are."""
 
-    #: A place for every value of every part, in order: numbers of 64 bits in the machine's own order of bytes.
+    #: A place for every value of every part, in order (see `worker.rows.verdict_places`).
     path: Path
     #: The provider's columns in the order they were first seen.
     columns: tuple[str, ...]
-    #: Verdicts on values that were not sent.
+    #: Verdicts on values that were not sent, or on some of which nobody knows which.
     extra_verdicts: int
     #: Further verdicts on a value that had one.
     duplicate_verdicts: int
+
+
+class _Order(Enum):
+    """How the verdicts of a part came."""
+
+    AS_SENT = "as sent"
+    #: In the order of the values, which they spell in another case.
+    RECASED = "recased"
+    ANY = "any"
 
 
 def align(parts: Sequence[SentPart], kind: Kind, folder: Path) -> Alignment:
@@ -54,36 +66,45 @@ def align(parts: Sequence[SentPart], kind: Kind, folder: Path) -> Alignment:
     with scratch_errors(path), path.open("wb+") as out:
         for part in parts:
             if part.collected is None:
-                _write_none(out, part.rows)
-            elif not _align_in_order(part, part.collected, kind, columns, out):
-                by_keys = ByKeys(part, part.collected, kind, folder)
-                by_keys.align(columns, out)
+                write_none(out, part.rows)
+                continue
+            order = _align_in_order(part, part.collected, kind, columns, out)
+            if order is not _Order.AS_SENT:
+                by_keys = ByKeys(part, part.collected, kind, recased=order is _Order.RECASED)
+                by_keys.align(columns, folder, out)
                 extra += by_keys.extra
                 duplicate += by_keys.duplicate
     return Alignment(path, columns.names, extra, duplicate)
 
 
-def _align_in_order(part: SentPart, found: CollectedPart, kind: Kind, columns: ColumnNames, out: BinaryIO) -> bool:
-    """Write a part's places when its verdicts came in the order of its values; else return False and write none.
+def _align_in_order(part: SentPart, found: CollectedPart, kind: Kind, columns: ColumnNames, out: BinaryIO) -> _Order:
+    """Write a part's places when its verdicts came in the order of its values, as these are; else write none.
 
     From some value on there may be no verdicts. Keys differ, so each of them is the only one on its value, and no value
     without one may share another's.
     """
     start = out.tell()
     sent = read_sent(part, found)
+    order = _Order.AS_SENT
     for places, values in read_answers(part, found, columns):
         mine = list(islice(sent, len(values)))
-        if values != mine and fold_keys(kind, values) != fold_keys(kind, mine):
-            out.seek(start)
-            out.truncate()
-            return False
-        array(TYPECODE, places).tofile(out)
-    _write_none(out, sum(1 for _ in sent))
-    return True
+        if values != mine:
+            order = _order(kind, fold_keys(kind, values), fold_keys(kind, mine), order)
+        if order is _Order.ANY:
+            break
+        if order is _Order.AS_SENT:
+            array(TYPECODE, places).tofile(out)
+    if order is _Order.AS_SENT:
+        write_none(out, sum(1 for _ in sent))
+    else:
+        out.seek(start)
+        out.truncate()
+    return order
 
 
-def _write_none(out: BinaryIO, values: int) -> None:
-    """Write that some values have no verdict."""
-    none = array(TYPECODE, [NO_PLACE])
-    for first in range(0, values, BLOCK_PLACES):
-        (none * min(BLOCK_PLACES, values - first)).tofile(out)
+def _order(kind: Kind, answered: Sequence[str], sent: Sequence[str], order: _Order) -> _Order:
+    """How some more verdicts came, and all before them, by their keys and those of the values in their places."""
+    if answered == sent:
+        return order
+    loose = [[loose_key(kind, key) for key in keys] for keys in (answered, sent)]
+    return _Order.RECASED if loose[0] == loose[1] else _Order.ANY

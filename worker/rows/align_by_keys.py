@@ -1,132 +1,104 @@
-"""The alignment of a part whose verdicts came in any order: by keys, in bounded memory.
-
-Values and verdicts go into buckets by a digest of their loose key, so that all that may belong together is in one
-bucket, and one bucket at a time is worked on in memory. Measured against the same join in SQLite (twice the CPU time)
-and in DuckDB (half the CPU time, four times the memory; out of 96 MB from some millions of values on).
-"""
+"""The alignment of a part whose verdicts came in any order, or in another case: by keys, in bounded memory."""
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from contextlib import ExitStack
-from hashlib import blake2b
+from contextlib import ExitStack, closing
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from worker.rows.buckets import Buckets
+from worker.rows.engine_join import EngineJoin
+from worker.rows.memory_join import MemoryJoin
 from worker.rows.part_files import read_answers, read_sent
 from worker.rows.plain import fold_keys
+from worker.rows.twins import settle
 from worker.rows.values import loose_key
+from worker.rows.verdict_lines import LineFile, unreadable
+from worker.rows.verdict_places import TYPECODE, write_found
+from worker.rows.verdict_rests import parse_rest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from worker.providers.port import Kind
     from worker.rows.collected import CollectedPart, SentPart
     from worker.rows.part_files import ColumnNames
+    from worker.rows.twins import Settle, Settled, Twins
 
-#: The place of a verdict that is not there, and the array type of places.
-NO_PLACE = 2**64 - 1
-TYPECODE = "Q"
-#: Values of a part for which there is one bucket, on average, and the most buckets.
-BUCKET_VALUES = 64 * 1024
-BUCKETS_MAX = 256
-#: Places held in memory at a time.
-BLOCK_PLACES = 256 * 1024
+#: Values of a part, and bytes of its verdicts, that are joined in memory: an engine that joins any part would take
+#: longer to start.
+IN_MEMORY_VALUES_MAX = 64 * 1024
+IN_MEMORY_BYTES_MAX = 24 * 1024 * 1024
 #: Values that are keyed at a time.
-SENT_TOGETHER = 1_024
-#: Bytes of a key's digest: so many that no two keys ever share one.
-_DIGEST_BYTES = 16
-#: What a bucket holds of a value or verdict: digests of its loose key and its key, and its number or place.
-_KEYED = "<16s16sQ"
-#: What a bucket holds of a match: the value's number, and the place of its verdict.
-_MATCHED = "<QQ"
+SENT_TOGETHER = 4_096
+
+
+class Join(Protocol):
+    """Finds the verdict on each value: told all verdicts by place, all values by number, then asked once for both."""
+
+    #: Verdicts, and further verdicts, that no value has; known once the last match was given.
+    extra: int
+    duplicate: int
+
+    def answered(self, keys: Sequence[str], loose: Sequence[str], places: Sequence[int]) -> None:
+        """Take in verdicts: the keys and loose keys of what they are about, and their places, which ascend."""
+
+    def sent(self, keys: Sequence[str], loose: Sequence[str]) -> None:
+        """Take in the next values by their keys and loose keys."""
+
+    def matches(self, settle: Settle) -> Generator[tuple[int, int], None, None]:
+        """Number and place of each value that has a verdict, by number; `settle` decides on twins."""
 
 
 class ByKeys:
-    """A part whose verdicts came in any order; what lies in one bucket has its loose key in no other."""
+    """A part whose verdicts are joined to its values; `recased` where they came in order, and differ but in case."""
 
-    def __init__(self, part: SentPart, found: CollectedPart, kind: Kind, folder: Path) -> None:
+    def __init__(self, part: SentPart, found: CollectedPart, kind: Kind, *, recased: bool) -> None:
         self._part = part
         self._found = found
         self._kind = kind
-        self._folder = folder
-        self._count = min(part.rows // BUCKET_VALUES + 1, BUCKETS_MAX)
+        self._recased = recased
         self.extra = 0
         self.duplicate = 0
 
-    def align(self, columns: ColumnNames, out: BinaryIO) -> None:
-        """Write the part's places and count the verdicts that have none."""
-        blocks = self._part.rows // BLOCK_PLACES + 1
+    def align(self, columns: ColumnNames, folder: Path, out: BinaryIO) -> None:
+        """Write the part's places and count the verdicts that have none. Raises `CollectedUnreadable`, `OSError`."""
         with ExitStack() as stack:
-            answered = stack.enter_context(Buckets(self._folder, "answered", self._count, _KEYED))
-            for at, values in read_answers(self._part, self._found, columns):
-                self._add(answered, values, at)
-            sent = stack.enter_context(Buckets(self._folder, "sent", self._count, _KEYED))
-            sent_values, first = read_sent(self._part, self._found), 0
-            while values := list(islice(sent_values, SENT_TOGETHER)):
-                self._add(sent, values, range(first, first + len(values)))
-                first += len(values)
-            # In the order of buckets numbers come in no order at all, and places are to be written in that of numbers.
-            matched = stack.enter_context(Buckets(self._folder, "matched", blocks, _MATCHED))
-            for bucket in range(self._count):
-                matches = list(self._matches(answered, sent, bucket))
-                matched.add([number // BLOCK_PLACES for number, _ in matches], matches)
-            for block in range(blocks):
-                first = block * BLOCK_PLACES
-                places = array(TYPECODE, [NO_PLACE]) * min(BLOCK_PLACES, self._part.rows - first)
-                for number, place in matched.read(block):
-                    places[number - first] = place
-                places.tofile(out)
+            join: Join = MemoryJoin() if self._is_small() else stack.enter_context(EngineJoin(folder))
+            for places, values in read_answers(self._part, self._found, columns):
+                join.answered(*self._keys(values), places)
+            sent = read_sent(self._part, self._found)
+            while values := list(islice(sent, SENT_TOGETHER)):
+                join.sent(*self._keys(values))
+            try:
+                lines = stack.enter_context(closing(LineFile(self._found.path)))
+            except OSError as error:
+                raise unreadable(self._part, error) from error
+            found = stack.enter_context(closing(join.matches(lambda twins: self._settled(twins, lines))))
+            write_found(out, self._part.rows, found)
+            self.extra, self.duplicate = join.extra, join.duplicate
 
-    def _add(self, buckets: Buckets, values: Sequence[str], where: Sequence[int]) -> None:
+    def _is_small(self) -> bool:
+        if self._part.rows > IN_MEMORY_VALUES_MAX:
+            return False
+        try:
+            return self._found.path.stat().st_size <= IN_MEMORY_BYTES_MAX
+        except OSError as error:
+            raise unreadable(self._part, error) from error
+
+    def _keys(self, values: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The fold key and the loose key of each value."""
         keys = fold_keys(self._kind, values)
-        digests = loose_digests = [_digest(key) for key in keys]
-        loose = [loose_key(self._kind, key) for key in keys]
-        if loose != keys:
-            loose_digests = [_digest(key) for key in loose]
-        chosen = [digest[0] * buckets.count >> 8 for digest in loose_digests]
-        buckets.add(chosen, zip(loose_digests, digests, where, strict=True))
+        return keys, [loose_key(self._kind, key) for key in keys]
 
-    def _matches(self, answered: Buckets, sent: Buckets, bucket: int) -> Iterator[tuple[int, int]]:
-        """Number and place of each value in a bucket that has a verdict; counts the verdicts on none."""
-        first: dict[bytes, int] = {}
-        verdicts = 0
-        for _, key, place in answered.read(bucket):
-            verdicts += 1
-            first.setdefault(key, place)
-        without = []
-        used = 0
-        for loose, key, number in sent.read(bucket):
-            if key in first:
-                used += 1
-                yield number, first[key]
-            else:
-                without.append((loose, number))
-        if without:
-            shared = self._shared(answered, sent, bucket, {loose for loose, _ in without})
-            exact = {key for _, key, _ in sent.read(bucket) if key in first}
-            used += len(set(shared.values()) - exact)
-            yield from ((number, first[shared[loose]]) for loose, number in without if loose in shared)
-        self.duplicate += verdicts - len(first)
-        self.extra += len(first) - used
+    def _settled(self, twins: Twins, lines: LineFile) -> Settled:
+        def agree(places: Sequence[int]) -> bool:
+            try:
+                rests = set(lines.rests(array(TYPECODE, places)))
+                first, *others = (parse_rest(rest) for rest in rests if rest is not None)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise unreadable(self._part, error) from error
+            return all(other == first for other in others)
 
-    @staticmethod
-    def _shared(answered: Buckets, sent: Buckets, bucket: int, wanted: set[bytes]) -> dict[bytes, bytes]:
-        """For loose keys, the key of the only verdict on them, where it came as often as values with them were sent."""
-        keys: dict[bytes, bytes] = {}
-        several: set[bytes] = set()
-        times: Counter[bytes] = Counter()
-        for loose, key, _ in answered.read(bucket):
-            if loose in wanted:
-                times[loose] += 1
-                if keys.setdefault(loose, key) != key:
-                    several.add(loose)
-        asked = Counter(loose for loose, _, _ in sent.read(bucket) if loose in wanted)
-        return {loose: key for loose, key in keys.items() if loose not in several and times[loose] >= asked[loose]}
-
-
-def _digest(key: str) -> bytes:
-    return blake2b(key.encode(), digest_size=_DIGEST_BYTES).digest()
+        return settle(twins, in_order=self._recased, agree=agree)

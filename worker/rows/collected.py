@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
-from worker.providers.port import Verdict, VerdictWord
 from worker.rows.digest import MeasuredOutput
 from worker.rows.errors import CollectedUnreadable
 from worker.rows.plain import fold_keys
 from worker.rows.scratch import write_whole
 from worker.rows.values import ValuesDigest
+from worker.rows.verdict_rests import LINE_EXTRA_BYTES, parse_rest, parsed_once, plain_values, split_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from worker.providers.port import Kind
+    from worker.providers.port import Kind, Verdict
+    from worker.rows.verdict_rests import Said
 
-#: Value, verdict word and columns.
-ParsedVerdict = tuple[str, str, dict[str, str]]
 #: Bytes of one line: a value and all columns of its verdict.
 LINE_BYTES_MAX = 4 * 1024 * 1024
 #: Verdicts that are written together.
@@ -36,8 +35,6 @@ READ_BYTES = 128 * 1024
 
 #: How JSON spells a NUL. A line that has it may still spell something else: a backslash before these characters.
 _ENCODED_NUL = b"\\u0000"
-
-_WORDS = frozenset(word.value for word in VerdictWord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,54 +104,43 @@ def _without_nul(verdict: Verdict) -> Verdict:
     return replace(verdict, columns=own)
 
 
-def read_placed(source: BinaryIO, name: str) -> Iterator[tuple[list[int], list[ParsedVerdict]]]:
-    """The verdicts in a file that `write_verdicts` wrote, block by block and not yet objects, and the place of each.
+def read_placed(source: BinaryIO, name: str) -> Iterator[tuple[list[int], list[str], list[Said]]]:
+    """The verdicts in a file that `write_verdicts` wrote, block by block: places, values, and what is said of these.
 
     The place is that of the verdict's line: bytes from the beginning of the file. `name` is the object's name for
     messages. Raises `CollectedUnreadable` with the line.
     """
     place = number = 0
+    parsed = parsed_once()
     for lines in _blocks_of_lines(source):
         try:
-            verdicts = parse_verdicts(lines)
+            found = split_lines(lines)
+            values = plain_values([value for value, _ in found])
+            said = parsed([rest for _, rest in found])
         except (ValueError, KeyError, TypeError):
-            number += next(at for at, line in enumerate(lines, 1) if not _is_verdict(line))
+            every = lines.splitlines(keepends=True)
+            number += next(at for at, line in enumerate(every, 1) if not _is_verdict(line))
             raise CollectedUnreadable(
                 f"{name}: line {number} is not a collected verdict; the object is damaged, collect the part again",
             ) from None
-        ends = list(accumulate(map(len, lines), initial=place))
+        ends = list(accumulate((len(value) + len(rest) + LINE_EXTRA_BYTES for value, rest in found), initial=place))
         place = ends.pop()
-        number += len(lines)
-        yield ends, verdicts
+        number += len(found)
+        yield ends, values, said
 
 
-def _blocks_of_lines(source: BinaryIO) -> Iterator[list[bytes]]:
+def _blocks_of_lines(source: BinaryIO) -> Iterator[bytes]:
     """All lines with their line breaks; one that is too long in pieces, none of which is a verdict."""
     rest = b""
     while block := source.read(READ_BYTES):
         whole, line_break, rest = (rest + block).rpartition(b"\n")
         if line_break:
-            yield (whole + line_break).splitlines(keepends=True)
+            yield whole + line_break
         elif len(rest) > LINE_BYTES_MAX:
-            yield [rest]
+            yield rest
             rest = b""
     if rest:
-        yield [rest]
-
-
-def parse_verdicts(lines: Sequence[bytes]) -> list[ParsedVerdict]:
-    """Value, verdict word and columns in each line. Raises `ValueError`, `KeyError` or `TypeError` for another line.
-
-    All are parsed in one call, which takes much less time than one call for each.
-    """
-    records = orjson.loads(b"[%b]" % b",".join(lines))
-    if len(records) != len(lines):
-        raise ValueError
-    verdicts = [(record["value"], record["verdict"], record["columns"]) for record in records]
-    for value, word, columns in verdicts:
-        if word not in _WORDS or not isinstance(value, str) or not isinstance(columns, dict):
-            raise ValueError
-    return verdicts
+        yield rest
 
 
 def _line(verdict: Verdict) -> bytes:
@@ -164,7 +150,9 @@ def _line(verdict: Verdict) -> bytes:
 
 def _is_verdict(line: bytes) -> bool:
     try:
-        parse_verdicts([line])
+        ((value, rest),) = split_lines(line)
+        plain_values([value])
+        parse_rest(rest)
     except (ValueError, KeyError, TypeError):
         return False
     return True

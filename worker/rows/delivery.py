@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,6 +26,7 @@ from worker.rows.raw_rows import RawRows, input_changed
 from worker.rows.result_form import ResultForm
 from worker.rows.result_text import TooManyCells, result_text
 from worker.rows.verdict_lines import VerdictLines
+from worker.rows.verdict_rests import KEPT_BYTES_MAX, KEPT_RESTS, parse_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,13 +121,17 @@ def deliver(
             raise input_changed(staged.path.name)
     return Delivered(
         counts=joiner.counts(),
-        verdicts=dict(joiner.words),
+        verdicts={word: rows for word, rows in joiner.words.items() if word},
         sha256=measured.sha256,
         bytes=measured.bytes,
         columns=columns,
         extra_verdicts=alignment.extra_verdicts,
         duplicate_verdicts=alignment.duplicate_verdicts,
     )
+
+
+#: State, verdict word ("" without one) and what is added to the row.
+Addition = tuple[str, str, str]
 
 
 class _Added:
@@ -138,31 +144,42 @@ class _Added:
         self._text = text
         self._provider = provider
         self._columns = list(alignment.columns)
-        #: By state, what rows get that have no verdict.
-        self.without = {state: text.added([state, *[""] * (3 + len(self._columns))]) for state in _STATES}
-        #: Verdict word and what is added to the first row of each value, in order; no word without a verdict.
+        self._kept = lru_cache(KEPT_RESTS)(self._made)
+        #: By what the index has in place of a number, what rows get that have no value.
+        self.without = {number: self._without(state) for number, state in _WITHOUT_VALUE.items()}
+        self._missing = self._without(_MISSING)
+        #: What is added to the first row of each value, in order.
         self.first = self._of(range(values), _MATCHED)
 
-    def again(self, numbers: Sequence[int]) -> dict[int, tuple[str | None, str]]:
-        """The same for further rows with those values, by their numbers."""
+    def again(self, numbers: Sequence[int]) -> dict[int, Addition]:
+        """What is added to further rows with those values, by their numbers."""
         different = sorted(set(numbers))
         return dict(zip(different, self._of(different, _FOLDED), strict=True))
 
-    def _of(self, numbers: Sequence[int], state: str) -> Iterator[tuple[str | None, str]]:
-        for number, found in zip(numbers, self._verdicts.of(numbers), strict=True):
-            if found is None:
-                yield None, self.without[_MISSING]
-                continue
-            checked_at, word, columns = found
+    def _of(self, numbers: Sequence[int], state: str) -> Iterator[Addition]:
+        kept = self._kept
+        for checked_at, rests in self._verdicts.of(numbers):
+            for rest in rests:
+                if rest is None:
+                    yield self._missing
+                else:
+                    short = len(rest) <= KEPT_BYTES_MAX
+                    yield kept(state, checked_at, rest) if short else self._made(state, checked_at, rest)
+
+    def _made(self, state: str, checked_at: str, rest: bytes) -> Addition:
+        try:
+            word, columns = parse_rest(rest)
             # Most verdicts bring all columns, in the same order.
             usual = list(columns) == self._columns
             own = columns.values() if usual else [columns.get(name, "") for name in self._columns]
-            try:
-                yield word, self._text.added([state, word, self._provider, checked_at, *own])
-            except TypeError:
-                raise CollectedUnreadable(
-                    f"the verdict on value {number} has a column that is no text; collect its part again",
-                ) from None
+            return state, word, self._text.added([state, word, self._provider, checked_at, *own])
+        except (ValueError, KeyError, TypeError):
+            raise CollectedUnreadable(
+                "a collected verdict is damaged, or has a column that is no text; collect its part again",
+            ) from None
+
+    def _without(self, state: str) -> Addition:
+        return state, "", self._text.added([state, *[""] * (3 + len(self._columns))])
 
 
 class _Joiner:
@@ -204,27 +221,19 @@ class _Joiner:
 
     def _added_to(self, numbers: Sequence[int]) -> list[str]:
         """What is added to some rows, by the numbers of their values; counts what becomes of them."""
-        again = self._added.again(self._repeats(numbers))
-        ends, words, added = [], [], []
+        other = self._added.again(self._repeats(numbers)) | self._added.without
+        first, following = self._added.first, self._next
+        added = []
         for number in numbers:
-            if number < self._values:
-                if number == self._next:
-                    self._next += 1
-                    end, (word, text) = _MATCHED, next(self._added.first)
-                else:
-                    end, (word, text) = _FOLDED, again[number]
-                if word is None:
-                    end = _MISSING
-                else:
-                    words.append(word)
+            if number == following:
+                following += 1
+                added.append(next(first))
             else:
-                end = _WITHOUT_VALUE[number]
-                text = self._added.without[end]
-            ends.append(end)
-            added.append(text)
-        self.ends.update(ends)
-        self.words.update(words)
-        return added
+                added.append(other[number])
+        self._next = following
+        self.ends.update([state for state, _, _ in added])
+        self.words.update([word for _, word, _ in added])
+        return [text for _, _, text in added]
 
     def _repeats(self, numbers: Sequence[int]) -> list[int]:
         """The numbers of values that an earlier row has. Raises `RowIndexDamaged` for a number that none may have."""

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from worker.rows.errors import FoldTooLarge, ScratchFailed
+from worker.rows.engine import BUFFER_BYTES, MEMORY_BYTES_MAX, WAIT_SECONDS, engine, engine_error, in_shares, loaded
+from worker.rows.errors import FoldTooLarge
 from worker.rows.long_keys import KEY_BYTES_MAX
 from worker.rows.repeats import Repeats
 
@@ -21,23 +22,13 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-#: Memory of the engine, beyond which it writes to its folder. The whole process takes about 90 MiB more.
-MEMORY_BYTES_MAX = 100 * 1024 * 1024
-#: Threads of the engine: a second one shortens nothing that reading and writing in Python does not wait for.
-THREADS = 1
-#: The setting that the library names when that is used up, whatever it was about to do; it names it, too, when what it
-#: writes out has no room on the disk, with the other setting.
-_MEMORY_SETTING, _DISK_SETTING = "memory_limit", "max_temp_directory_size"
-#: Bytes of the key file that the engine holds at once; at least two lines.
-_BUFFER_BYTES = 4 * 1024 * 1024
-#: Rows whose keys are folded together at first, and the most shares that the keys are folded in: where many repeat, a
-#: share takes more memory, and is made smaller when that is used up.
+#: Rows whose keys are folded together at first: where many repeat, a share takes more memory, and is made smaller when
+#: that is used up.
 SHARE_ROWS = 15_000_000
-SHARES_MAX = 64
+#: What this is in messages.
+_WORK = "fold"
 #: Repeats fetched at a time.
 _FETCH_ROWS = 20_000
-#: Seconds between two calls of `on_wait`.
-WAIT_SECONDS = 1.0
 
 # No key has a control character, so none splits a line into columns; nothing is quoted, escaped or null.
 _LOAD = """
@@ -70,64 +61,33 @@ def engine_repeats(keys: Path, folder: Path, rows: int, on_wait: Callable[[], No
     the end. `on_wait` is called every `WAIT_SECONDS` while the engine works; what it raises interrupts the engine.
     Raises `ScratchFailed`, and `FoldTooLarge` when it needs more than `MEMORY_BYTES_MAX`.
     """
-    import duckdb  # noqa: PLC0415 - most processes never stage a long list, and the library takes 60 MB of memory
+    import duckdb  # noqa: PLC0415 - see `worker.rows.engine`
 
     try:
-        with duckdb.connect(folder / "fold.duckdb", config=_settings(folder)) as database:
+        with engine(folder, _WORK, on_wait) as database:
             _run(database, lambda: _find(database, keys, rows), on_wait)
             (found,) = database.execute("SELECT count(*) FROM repeat").fetchone() or (0,)
             found_rows = database.execute("SELECT row, first FROM repeat ORDER BY row")
             yield Repeats(found, chain.from_iterable(iter(lambda: found_rows.fetchmany(_FETCH_ROWS), [])))
     except duckdb.Error as error:
-        failed, text = type(error).__name__, str(error)
+        failed = engine_error(_WORK, error, _too_large(rows))
     else:
         return
-    if _MEMORY_SETTING in text and _DISK_SETTING not in text:
-        raise FoldTooLarge(
-            f"the {rows:,} values cannot be folded within the {MEMORY_BYTES_MAX // 2**20} MiB of memory that there are "
-            "for it, and trying again would not change that; split the list"
-        )
-    # Never with the library's text, nor chained to it: that repeats keys.
-    raise ScratchFailed(
-        f"the intermediate database of the fold failed ({failed}); check free space and permissions of its folder, "
-        "and the machine's free memory",
+    raise failed
+
+
+def _too_large(rows: int) -> FoldTooLarge:
+    return FoldTooLarge(
+        f"the {rows:,} values cannot be folded within the {MEMORY_BYTES_MAX // 2**20} MiB of memory that there are "
+        "for it, and trying again would not change that; split the list"
     )
 
 
-def _settings(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "memory_limit": f"{MEMORY_BYTES_MAX}B",
-        "threads": THREADS,
-        "temp_directory": str(folder / "spilled"),
-        # Rows of a table are numbered in the order of the file's lines.
-        "preserve_insertion_order": True,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-
-
 def _find(database: DuckDBPyConnection, keys: Path, rows: int) -> None:
-    # Compressing takes three times as long as writing out, for a file that lives for minutes.
-    database.execute("SET force_compression = 'uncompressed'")
-    options = {"path": str(keys), "line_bytes": KEY_BYTES_MAX + 1, "buffer_bytes": _BUFFER_BYTES}
+    options = {"path": str(keys), "line_bytes": KEY_BYTES_MAX + 1, "buffer_bytes": BUFFER_BYTES}
     database.execute(_LOAD, options)
-    (loaded,) = database.execute("SELECT count(*) FROM keyed").fetchone() or (0,)
-    if loaded != rows:
-        raise ScratchFailed(
-            f"the intermediate database of the fold took in {loaded} of {rows} rows; check free space of its folder"
-        )
-    from duckdb import OutOfMemoryException  # noqa: PLC0415 - as above
-
-    shares = -(-rows // SHARE_ROWS)
-    while True:
-        try:
-            _find_in(database, shares)
-        except OutOfMemoryException as error:
-            if shares >= SHARES_MAX or _DISK_SETTING in str(error):
-                raise
-            shares *= 2
-        else:
-            return
+    loaded(database, "keyed", rows, _WORK)
+    in_shares(-(-rows // SHARE_ROWS), lambda shares: _find_in(database, shares))
 
 
 def _find_in(database: DuckDBPyConnection, shares: int) -> None:

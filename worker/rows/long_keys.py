@@ -21,8 +21,13 @@ def shortened(lines: bytes) -> tuple[bytes, list[int]]:
     keys = lines.split(b"\n")
     long = [at for at, key in enumerate(keys) if len(key) > KEY_BYTES_MAX]
     for at in long:
-        keys[at] = sha256(keys[at]).hexdigest().encode() + _MARK
+        keys[at] = stand_in(keys[at])
     return b"\n".join(keys), long
+
+
+def stand_in(key: bytes) -> bytes:
+    """The line that stands for a key that cannot be a line itself."""
+    return sha256(key).hexdigest().encode() + _MARK
 
 
 def is_stand_in(line: bytes) -> bool:

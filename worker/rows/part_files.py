@@ -11,7 +11,8 @@ from worker.rows.errors import CollectedUnreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from worker.rows.collected import CollectedPart, ParsedVerdict, SentPart
+    from worker.rows.collected import CollectedPart, SentPart
+    from worker.rows.verdict_rests import Said
 
 #: Different columns that verdicts may bring in all.
 COLUMNS_MAX = 1_000
@@ -29,11 +30,13 @@ class ColumnNames:
         """All of them."""
         return tuple(self._names)
 
-    def see(self, verdicts: Iterable[ParsedVerdict]) -> None:
+    def see(self, verdicts: Iterable[Said]) -> None:
         """Take in the columns of verdicts; most bring those of the one before. Raises `CollectedUnreadable`."""
-        for _, _, columns in verdicts:
-            if [*columns] != self._latest:
+        seen = None
+        for _, columns in verdicts:
+            if columns is not seen and [*columns] != self._latest:
                 self._see(columns)
+            seen = columns
 
     def _see(self, columns: dict[str, str]) -> None:
         self._latest = [*columns]
@@ -49,9 +52,9 @@ def read_answers(part: SentPart, found: CollectedPart, columns: ColumnNames) -> 
     """Places and values of all verdicts on a part, block by block; `columns` sees all. Raises `CollectedUnreadable`."""
     try:
         with found.path.open("rb") as file:
-            for places, verdicts in read_placed(file, found.path.name):
-                columns.see(verdicts)
-                yield places, [value for value, _, _ in verdicts]
+            for places, values, said in read_placed(file, found.path.name):
+                columns.see(said)
+                yield places, values
     except OSError as error:
         raise CollectedUnreadable(
             f"{found.path.name}, the verdicts of part {part.index}, cannot be read ({error.strerror}); "

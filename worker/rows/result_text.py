@@ -69,6 +69,7 @@ class _OwnCsv:
         self._columns = columns
         #: What every row has to have of them that needs no padding, and no parsing to be sure of that.
         self._delimiters = self._width - 1 if dialect.delimiter else -1
+        self._is_whole = _whole_row(dialect.delimiter, self._width).fullmatch if dialect.delimiter else None
 
     def header(self, header: str | None, first_row: str) -> str:
         if header is None:
@@ -98,8 +99,10 @@ class _OwnCsv:
         """The characters of a row's cells, how many cells they are, and the line break. Raises `TooManyCells`."""
         body = row.rstrip(LINE_BREAKS)
         line_break = row[len(body) :] or LINE_FEED
-        if self._dialect.delimiter is None:
+        if self._is_whole is None:
             return _as_cell(body), 1, line_break
+        if self._is_whole(body):
+            return body, self._width, line_break
         cells = _cells_in(body, self._delimiter)
         if cells > self._width:
             raise TooManyCells
@@ -156,6 +159,13 @@ class _JsonLines:
         """The members of an object without its braces."""
         texts = map(self._as_text, cells) if self._as_text else cells
         return orjson.dumps(dict(zip(names, texts, strict=True)))[1:-1].decode()
+
+
+def _whole_row(delimiter: str, width: int) -> re.Pattern[str]:
+    """Matches rows of so many cells, none of which has a quote but around it, and in pairs inside of these."""
+    cell = rf'(?:"[^"]*+(?:""[^"]*+)*"|[^"{re.escape(delimiter)}]*+)'
+    rest = rf"(?:{re.escape(delimiter)}{cell}){{{width - 1}}}"
+    return re.compile(cell + rest)
 
 
 def _cells_in(body: str, delimiter: str) -> int:

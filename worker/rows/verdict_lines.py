@@ -6,12 +6,13 @@ import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from itertools import accumulate, chain, repeat
+from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
-from worker.rows.align_by_keys import NO_PLACE, TYPECODE
-from worker.rows.collected import LINE_BYTES_MAX, parse_verdicts
+from worker.rows.collected import LINE_BYTES_MAX
 from worker.rows.errors import CollectedUnreadable, ScratchFailed
+from worker.rows.verdict_places import NO_PLACE, TYPECODE
+from worker.rows.verdict_rests import REST_BEGINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,8 @@ OPEN_FILES_MAX = 16
 #: Bytes of verdicts that are in memory at a time, on average: they are taken out of their file in the order in which
 #: they lie there, by one pass over it, whatever the order of their values.
 RUN_BYTES = 24 * 1024 * 1024
-#: Verdicts that are parsed together.
-_PARSED_TOGETHER = 256
+#: Values without a verdict that are told together.
+NONE_TOGETHER = 64 * 1024
 #: Bytes read of a file at once in such a pass; and for a line by itself, since most are shorter.
 _READ_BYTES = 256 * 1024
 _READ_ALONE_BYTES = 1024
@@ -34,8 +35,8 @@ _SCATTERED_BYTES = 16 * 1024
 #: Bytes of a place.
 _PLACE_BYTES = 8
 
-#: When a value was checked, the verdict word, and the provider's columns.
-Found = tuple[str, str, dict[str, str]]
+#: When some values were checked, and the rest of the line on each (see `worker.rows.verdict_rests`); None without one.
+Rests = tuple[str, list[bytes | None]]
 
 
 class VerdictLines:
@@ -57,8 +58,8 @@ class VerdictLines:
         for file in self._open.values():
             file.close()
 
-    def of(self, numbers: Sequence[int]) -> Iterator[Found | None]:
-        """When each of the values `numbers`, which ascend, was checked, and the verdict on it; None without one.
+    def of(self, numbers: Sequence[int]) -> Iterator[Rests]:
+        """What is said of each of the values `numbers`, which ascend, some of them at a time.
 
         Raises `CollectedUnreadable`, `ScratchFailed`.
         """
@@ -68,30 +69,21 @@ class VerdictLines:
             part = self._parts[which]
             stop = bisect_left(numbers, self._ends[which], start)
             if part.collected is None:
-                yield from repeat(None, stop - start)
+                yield "", [None] * min(stop - start, NONE_TOGETHER)
+                start += min(stop - start, NONE_TOGETHER)
             else:
                 file = self._file(which, part, part.collected.path)
                 stop = min(stop, start + max(RUN_BYTES * part.rows // max(file.bytes, 1), 1))
-                yield from self._run(part, file, part.collected.checked_at, numbers[start:stop])
-            start = stop
+                yield part.collected.checked_at, self._run(part, file, numbers[start:stop])
+                start = stop
 
-    def _run(self, part: SentPart, file: LineFile, checked_at: str, numbers: Sequence[int]) -> Iterator[Found | None]:
-        """The same for values of one part, so few that all their verdicts fit into memory."""
+    def _run(self, part: SentPart, file: LineFile, numbers: Sequence[int]) -> list[bytes | None]:
+        """What is said of values of one part, so few that all of that fits into memory."""
         places = self._places_of(numbers)
         try:
-            lines = file.lines([place for place in places if place != NO_PLACE])
-            verdicts = chain.from_iterable(
-                parse_verdicts(lines[first : first + _PARSED_TOGETHER])
-                for first in range(0, len(lines), _PARSED_TOGETHER)
-            )
-            for place in places:
-                if place == NO_PLACE:
-                    yield None
-                else:
-                    _, word, columns = next(verdicts)
-                    yield checked_at, word, columns
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _unreadable(part, error) from error
+            return file.rests(places)
+        except (OSError, ValueError) as error:
+            raise unreadable(part, error) from error
 
     def _places_of(self, numbers: Sequence[int]) -> array[int]:
         file = self._places.fileno()
@@ -111,7 +103,7 @@ class VerdictLines:
             try:
                 self._open[which] = LineFile(path)
             except OSError as error:
-                raise _unreadable(part, error) from error
+                raise unreadable(part, error) from error
         self._open.move_to_end(which)
         return self._open[which]
 
@@ -122,38 +114,42 @@ class LineFile:
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
         self.bytes = os.fstat(self._file.fileno()).st_size
-        #: Bytes of the file that were read last, and the place of the first of them.
-        self._read = b""
-        self._first = 0
 
     def close(self) -> None:
         """Close it."""
         self._file.close()
 
-    def lines(self, places: Sequence[int]) -> list[bytes]:
-        """The lines at some places with their line breaks; of one that is too long, the first `LINE_BYTES_MAX`."""
+    def rests(self, places: array[int]) -> list[bytes | None]:
+        """The rests of the lines at some places; None for `NO_PLACE`. Raises `ValueError` where there is no line."""
         order = sorted(range(len(places)), key=places.__getitem__)
-        scattered = order and places[order[-1]] - places[order[0]] >= len(places) * _SCATTERED_BYTES
-        read_bytes = _READ_ALONE_BYTES if scattered else _READ_BYTES
-        lines = [b""] * len(places)
+        while order and places[order[-1]] == NO_PLACE:
+            order.pop()
+        if not order:
+            return [None] * len(places)
+        span_bytes = places[order[-1]] - places[order[0]]
+        read_bytes = _READ_ALONE_BYTES if span_bytes >= len(order) * _SCATTERED_BYTES else _READ_BYTES
+        rests: list[bytes | None] = [None] * len(places)
+        read, first, whole = b"", 0, 0
         for at in order:
-            lines[at] = self._line(places[at], read_bytes)
-        return lines
+            place = places[at]
+            if place >= whole:
+                read, first = self._lines_from(place, read_bytes), place
+                whole = place + len(read)
+            start = read.index(REST_BEGINS, place - first)
+            rests[at] = read[start : read.index(b"\n", start)]
+        return rests
 
-    def _line(self, place: int, read_bytes: int) -> bytes:
-        start = place - self._first
-        end = self._read.find(b"\n", start) + 1 if start >= 0 else 0
-        if end:
-            return self._read[start:end]
-        self._first = place
+    def _lines_from(self, place: int, read_bytes: int) -> bytes:
+        """Whole lines from a place on, at least one. Raises `ValueError` where there is none."""
         for size in (read_bytes, LINE_BYTES_MAX):
-            self._read = os.pread(self._file.fileno(), size, place)
-            if end := self._read.find(b"\n") + 1:
-                return self._read[:end]
-        return self._read
+            read = os.pread(self._file.fileno(), size, place)
+            if end := read.rfind(b"\n") + 1:
+                return read[:end]
+        raise ValueError
 
 
-def _unreadable(part: SentPart, error: Exception) -> CollectedUnreadable:
+def unreadable(part: SentPart, error: Exception) -> CollectedUnreadable:
+    """The error for verdicts that cannot be read a second time."""
     return CollectedUnreadable(
         f"verdicts of part {part.index} cannot be read any more ({type(error).__name__}); collect the part again",
     )

@@ -66,13 +66,8 @@ class Store(PollTurns):
 
     def __init__(self, client: redis.Redis, limits: Limits | None = None, *, clock_offset_seconds: float = 0.0) -> None:
         """`clock_offset_seconds` shifts the store's time and is for tests only."""
-        super().__init__(
-            client,
-            (
-                *("commit", "claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up", "findings", "held"),
-                "pulse",
-            ),
-        )
+        polling = ("claim_overdue", "arm_poll", "begin_poll", "take_token", "call_up")
+        super().__init__(client, ("commit", *polling, "findings", "held", "columns", "pulse"))
         self.limits = limits or Limits()
         self.clock_offset_seconds = clock_offset_seconds
         self._repeat: Retry = Retry(

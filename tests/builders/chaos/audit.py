@@ -64,7 +64,8 @@ class Audit:
     def _judge(self, wanted: Wanted, records: Records) -> None:
         manifest = _manifest(self._site.storage, wanted.upload_id)
         if manifest is not None:
-            self._own(manifest.provider, *(part.remote_id for part in manifest.parts))
+            given_up = {None} if wanted.gives_up_rows else set()
+            self._own(manifest.provider, *(part.remote_id for part in manifest.parts if part.remote_id not in given_up))
             judge_rows(wanted, _result(self._site.storage, wanted.upload_id), self.findings)
             if len(manifest.parts) != wanted.parts:
                 self.findings.lost_rows.append(f"{wanted.upload_id} has {len(manifest.parts)} of {wanted.parts} parts.")
@@ -73,7 +74,7 @@ class Audit:
             self._judge_waiting(wanted, records)
         if upload is None and manifest is None:
             self.findings.not_ended.append(f"Nobody knows of {wanted.upload_id}, and it has no result.")
-        elif upload is not None and upload.state not in {"completed", "attention"}:
+        elif upload is not None and upload.state not in _ends_of(wanted):
             self.findings.not_ended.append(
                 f"{wanted.upload_id} is {upload.state} ({upload.reason or 'no reason'}: {upload.message})."
             )
@@ -118,11 +119,18 @@ def judge_charges(
 
 
 def judge_rows(wanted: Wanted, rows: Sequence[Mapping[str, str]], findings: Findings) -> None:
-    """Each row of the list is in the result, in its place, with a verdict."""
+    """Each row of the list is in the result, in its place, with a verdict where the provider has given one."""
     if [next(iter(row.values())) for row in rows] != list(wanted.rows):
         findings.lost_rows.append(f"The result of {wanted.upload_id} does not have its list's rows.")
+    if wanted.gives_up_rows:
+        return
     if bare := [row for row in rows if row["bv_row"] not in ANSWERED_ROWS or not row["bv_verdict"]]:
         findings.lost_rows.append(f"{len(bare)} rows of {wanted.upload_id} have no verdict.")
+
+
+def _ends_of(wanted: Wanted) -> set[str]:
+    """The states in which an upload may be left: one whose rows were given up ends as failed, with the others."""
+    return {"completed", "attention", "failed"} if wanted.gives_up_rows else {"completed", "attention"}
 
 
 def _result(storage: Path, upload_id: str) -> list[dict[str, str]]:

@@ -54,6 +54,8 @@ class Wanted:
     settled: bool = False
     #: When it was first seen completed; what is forgotten afterwards the application already has.
     completed_at: float | None = None
+    #: Whether the provider was made to lose rows of it, or a person gave some up: they have no verdict.
+    gives_up_rows: bool = False
 
     @property
     def parts(self) -> int:
@@ -115,6 +117,10 @@ class Load:
             threading.Event().wait(STEP_SECONDS)
         return held
 
+    def wait_longer(self, wanted: Wanted, seconds: float) -> None:
+        """Ask for it again only after that long, though nobody knows of it."""
+        wanted.asked_at = time.monotonic() + seconds
+
     def ask_again(self, wanted: Wanted) -> None:
         """Ask once more, be it for what is completed already: an application may have forgotten that."""
         self.repeats += 1
@@ -152,10 +158,15 @@ class Load:
         account, kind, method, values = next(self._turns)
         number = len(self.wanted)
         rows = tuple(_value(kind, number, index) for index in range(values))
-        wanted = Wanted(f"chaos-{number:05d}", account, kind, method, (*rows, rows[0]))
+        self.ask_for(account, kind, method, (*rows, rows[0]))
+
+    def ask_for(self, account: str, kind: str, method: str, rows: tuple[str, ...]) -> Wanted:
+        """Ask for a list now; its last row repeats the first."""
+        wanted = Wanted(f"chaos-{len(self.wanted):05d}", account, kind, method, rows)
         (self.lists / f"{wanted.upload_id}.txt").write_text("".join(f"{row}\n" for row in wanted.rows))
         self.wanted.append(wanted)
         self._ask(wanted)
+        return wanted
 
     def _ask(self, wanted: Wanted) -> None:
         """Put the request into the stream; one that is not confirmed is sent again when nobody knows of it."""

@@ -67,6 +67,27 @@ class SandboxProcess:
         """Queued faults that no call has met yet."""
         return len(self._control("knobs")[provider]["faults"])
 
+    def set_knobs(self, provider: str, **knobs: object) -> None:
+        """Change what goes for the provider as a whole; see `worker.providers.sandbox.knobs`."""
+        self._control("knobs", {provider: knobs})
+
+    def job(self, provider: str, remote_id: str) -> dict[str, Any]:
+        """What the provider itself knows of a job; empty where it has none of that id."""
+        found: dict[str, Any] = self._control("jobs")[provider].get(remote_id, {})
+        return found
+
+    def change_job(self, provider: str, remote_id: str, **fields: object) -> None:
+        """Change one job; see `worker.providers.sandbox.tampering`."""
+        self._control("jobs", {provider: {remote_id: fields}})
+
+    def others(self, provider: str, **more: object) -> list[str]:
+        """Add jobs that somebody else makes; their ids."""
+        return [str(remote_id) for remote_id in self._control("others", {provider: more})[provider]]
+
+    def credits(self, provider: str) -> int:
+        """Credits with which the account has begun."""
+        return int(self._control("knobs")[provider]["credits"])
+
     def _control(self, what: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
         body = None if changes is None else json.dumps(changes).encode()
         with urlopen(Request(f"{self.base_url}/_sandbox/{what}", data=body), timeout=CONTROL_SECONDS) as answer:

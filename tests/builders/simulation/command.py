@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tests.builders.simulation.drift_told import FOUND, GONE
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.plan import STATES, cells, plan_of
 from tests.builders.simulation.provider_faults import JOINED
 from tests.builders.simulation.stage import Report, Stage
+from worker.core.drift.classes import DriftClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,6 +57,9 @@ class Totals:
     #: By reason, and by whether evidence was lacking because of a fault, or because the account was new.
     quarantines: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: dict[int, str] = field(default_factory=dict)
+    #: Findings that have begun and ended, by event and class, and the seeds that had one of a class.
+    drift: Counter[tuple[str, str]] = field(default_factory=Counter)
+    drift_seeds: Counter[str] = field(default_factory=Counter)
 
     def add(self, report: Report) -> None:
         """One more run."""
@@ -64,6 +69,8 @@ class Totals:
         self.detected += report.detected
         self.virtual_seconds += report.virtual_seconds
         self.strikes.update(report.struck)
+        self.drift.update(report.drift)
+        self.drift_seeds.update({drift for event, drift in report.drift if event == FOUND})
         lacking = sorted({name for name, _ in report.struck if not FAULTS[name].leaves_evidence})
         why = ", ".join(lacking) if lacking else "an account without jobs of its own" * (not report.plan.used_before)
         for _, reason, _ in report.quarantines:
@@ -155,6 +162,7 @@ def memory_folder() -> tempfile.TemporaryDirectory[str]:
 
 def _tell(console: Console, totals: Totals, seconds: float) -> None:
     console.print(_coverage(totals))
+    console.print(_drift(totals))
     for (reason, why), count in totals.quarantines.most_common():
         console.print(f"quarantine {reason}: {count}; what takes the evidence: {why}")
     console.print(
@@ -167,6 +175,14 @@ def _tell(console: Console, totals: Totals, seconds: float) -> None:
     for seed, failure in sorted(totals.failures.items())[:10]:
         console.print(f"FAILED  make sim SEED={seed}\n        {failure}", markup=False)
     console.print(f"{len(totals.failures)} of {totals.seeds} seeds failed")
+
+
+def _drift(totals: Totals) -> Table:
+    table = Table("class", "seeds", "found", "over", title="findings by class", box=SIMPLE, padding=(0, 1))
+    for drift in DriftClass:
+        counts = (totals.drift_seeds[drift], totals.drift[FOUND, drift], totals.drift[GONE, drift])
+        table.add_row(str(drift), *(f"{count:,}" for count in counts))
+    return table
 
 
 def _coverage(totals: Totals) -> Table:

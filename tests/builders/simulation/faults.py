@@ -1,6 +1,6 @@
 """The faults of the simulation by name: at which effects each can strike, and what it then does.
 
-Those of the providers are in `provider_faults`.
+Those of the providers are in `provider_faults`, and those that make drift in `drift_faults`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import redis
 import requests
 
 from tests.builders.effects import EffectKind, Fate
+from tests.builders.simulation.drift_faults import DRIFT_FAULTS
 from tests.builders.simulation.provider_faults import PROVIDER_FAULTS
 from worker.core.states import PartState
 from worker.providers.errors import NotSent
@@ -55,8 +56,14 @@ class FaultKind:
     beyond_protocol: bool = False
     #: Whether rows may end without a verdict because of it: the provider gave the job up.
     loses_rows: bool = False
+    #: The only states of parts at which it can; none: at any.
+    only_at: frozenset[str] = frozenset()
     #: The only account whose provider can do it; empty: both can.
     only_on: str = ""
+
+    def can_strike_at(self, state: str) -> bool:
+        """Whether it can strike while a part is in this state."""
+        return state not in self.never_at and (not self.only_at or state in self.only_at)
 
     def can_strike(self, effect: Effect) -> bool:
         """Whether it can strike at this effect."""
@@ -159,7 +166,8 @@ FAULTS: dict[str, FaultKind] = {
         leaves_evidence=fault.leaves_evidence,
         beyond_protocol=fault.beyond_protocol,
         loses_rows=fault.loses_rows,
+        only_at=fault.only_at,
         only_on=fault.only_on,
     )
-    for name, fault in PROVIDER_FAULTS.items()
+    for name, fault in (PROVIDER_FAULTS | DRIFT_FAULTS).items()
 }

@@ -69,7 +69,7 @@ class Plan:
 @cache
 def cells() -> list[tuple[str, str]]:
     """Every fault at every state at which it can strike."""
-    return [(name, state) for name, fault in FAULTS.items() for state in STATES if state not in fault.never_at]
+    return [(name, state) for name, fault in FAULTS.items() for state in STATES if fault.can_strike_at(state)]
 
 
 def _targets(seed: int) -> list[tuple[str, str]]:

@@ -37,6 +37,8 @@ class ProviderFault:
     beyond_protocol: bool = False
     loses_rows: bool = False
     only_on: str = ""
+    #: States of parts at which alone it can strike; none: at any.
+    only_at: frozenset[str] = frozenset()
 
 
 #: Turns knobs of one simulator; False when this provider has no such fault.

@@ -104,7 +104,7 @@ class Scene(Stepping):
         head: Any = self.redis.zrange(self.store.key("due"), 0, 0, withscores=True)
         late = bool(head) and head[0][1] + self.settings.rearm_grace_seconds <= now
         period = str(int(now // self.settings.reconcile_period_seconds))
-        ticked = self.store.key("tick", f"reconcile:{next(iter(self._accounts))}", period)
+        ticked = self.store.key("tick", f"reconcile:{next(iter(self.accounts))}", period)
         self.may_be_overdue = late or not self.redis.exists(ticked)
         return self.may_be_overdue
 
@@ -122,6 +122,17 @@ class Scene(Stepping):
         }
         name = self.chance.choice(sorted(accounts)) if accounts else "ipqs-main"
         return self.ipqs if name.startswith("ipqs") else self.whoisxml
+
+    def jobs_of(self, step: Step) -> list[tuple[Any, Any]]:
+        """The jobs that the parts have which a step is about, each with its simulator."""
+        found = []
+        for part in self._concerned(step):
+            provider: Any = self.ipqs if part["account"].startswith("ipqs") else self.whoisxml
+            job = provider.jobs.get(int(part.get("remote_id") or 0))
+            # One that was found by its time alone may be another's.
+            if job is not None and not part.get("provisional"):
+                found.append((provider, job))
+        return found
 
     def states_concerned(self, step: Step) -> set[str]:
         """The states of the parts that a step is about."""

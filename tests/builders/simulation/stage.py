@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
 import shutil
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
-import structlog
-
 from config.accounts import load_accounts
 from config.settings import Settings
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, accounts_file
 from tests.builders.redis_copies import copy_of, put_back
+from tests.builders.simulation.aftermath import drift_left, second_charges
+from tests.builders.simulation.drift_told import drift_noted
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.provider_faults import JOINED, PAGE_FAULTS
 from tests.builders.simulation.world import World
@@ -59,6 +59,8 @@ SETTINGS: dict[str, Any] = {
     "work_lease_seconds": 300.0,
     "safety_look_seconds": 900.0,
     "reconcile_period_seconds": 1800.0,
+    "drift_uncollected_seconds": 1800.0,
+    "drift_stalled_seconds": 1800.0,
     "crashes_max": 20,
 }
 
@@ -77,6 +79,8 @@ class Report:
     detected: int = 0
     charges: int = 0
     effects: int = 0
+    #: Findings that have begun and ended, by event and class.
+    drift: Counter[tuple[str, str]] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
     trail: list[str] = field(default_factory=list)
 
@@ -91,7 +95,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         enter = self._exit.enter_context
-        enter(_quiet())
+        self._noted = enter(drift_noted())
         enter(mock.patch.object(ipqs_module, "PAGE_JOBS", PAGE_JOBS))
         enter(watched_files())
         url = enter(EmbeddedServer(self.folder / "redis")).url(0)
@@ -130,6 +134,7 @@ class Stage:
         if any(injection.fault in PAGE_FAULTS for injection in plan.injections):
             self._add_jobs_of_others()
         report = Report(plan)
+        self._noted.clear()
         with self._world() as world:
             world.begin(plan)
             try:
@@ -140,6 +145,7 @@ class Stage:
                 report.failure = _told(defect)
             report.struck = world.struck
             report.trail = world.trail
+            report.drift = Counter(self._noted)
             report.effects = world.effects
             report.charges = len(world.ipqs.ledger) + len(world.whoisxml.ledger)
             report.virtual_seconds = self.clock.now() - MANUAL_START_SECONDS
@@ -212,7 +218,9 @@ def _judge(world: World, report: Report) -> None:
     """Raise `AssertionError` where a run ended otherwise than it must."""
     kinds = [FAULTS[name] for name, _ in world.struck]
     if any(kind.beyond_protocol for kind in kinds):
-        report.detected = world.second_charges_detected()
+        report.detected = second_charges(world)
+    left = drift_left(world)
+    assert not left, "; ".join(left)
     world.check()
     for upload_id, asked in world.asked.items():
         upload = world.upload(upload_id)
@@ -237,14 +245,3 @@ def _told(defect: Exception) -> str:
     if isinstance(defect, AssertionError):
         return str(defect)
     return "".join(traceback.format_exception(defect))
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Log nothing: a run writes some hundred lines, and its trail tells more."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker.cli.finding_words import in_order, is_concern
 from worker.core.drift.classes import DriftClass, Handling
+from worker.core.drift.salvaging import SALVAGES, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,9 @@ DEEDS: Mapping[str, str] = {
     "retry": "have it tried again at once",
     "release": "release its reserved credits",
     "collected": "take its verdicts from storage",
+    "salvage": "collect its verdicts, which are paid for, and deliver the upload anew",
+    "collect_again": "download the verdicts once more, and deliver the upload anew",
+    "deliver_again": "write the result once more",
 }
 _FROZEN = "nothing of the account is repaired while its list leaves out so many live jobs"
 _NO_HOME = "storage does not know its upload, so that nothing is imported: `bulkverify recover` tells more"
@@ -70,10 +74,12 @@ class Item:
 def planned(judged: Judged, homes: Mapping[str, str | None]) -> list[Item]:
     """What would become of each finding; `homes`: the parts that orphans belong to, by token, where there are any."""
     repairs = {repair.finding.key: repair.change for repair in judged.plan.repairs}
+    salvages = {change.upload_id: change for change in repairs.values() if change.uploads}
 
     def fate(finding: Finding) -> Item | None:
-        if finding.key in repairs:
-            return Item(finding, Fate.REPAIR, _deed(repairs[finding.key]))
+        change = repairs.get(finding.key) or (salvages.get(upload_of(finding)) if finding.drift in SALVAGES else None)
+        if change is not None:
+            return Item(finding, Fate.REPAIR, _deed(change))
         home = homes.get(str(finding.evidence.get("token")))
         if finding.drift is DriftClass.ORPHAN_REMOTE and home is not None:
             return Item(finding, Fate.IMPORT, f"import it for part {home}")
@@ -92,7 +98,9 @@ def carried_out(judged: Judged, written: Sequence[Change], moved_on: Sequence[Ch
         if finding.drift is DriftClass.ORPHAN_REMOTE:
             part_id = _importer(finding.subject, written)
             return None if part_id is None else Item(finding, Fate.IMPORT, f"import it for part {part_id}")
-        deeds = [_deed(change) for change in done.get(finding.subject, ()) if _mends(change, finding)]
+        # One salvage serves all findings about its upload.
+        changes = done.get(finding.subject) or (done.get(upload_of(finding), []) if finding.drift in SALVAGES else [])
+        deeds = [_deed(change) for change in changes if _mends(change, finding)]
         if deeds:
             return Item(finding, Fate.REPAIR, "; ".join(dict.fromkeys(deeds)))
         return Item(finding, Fate.MOVED_ON, _MOVED_ON) if finding.subject in too_late else None
@@ -129,8 +137,8 @@ def moved_by_the_way(items: Sequence[Item], written: Sequence[Change]) -> int:
 
 
 def _told(changes: Iterable[Change]) -> list[Change]:
-    """The changes of parts that a timeline tells."""
-    return [change for change in changes if change.parts and change.details is not None]
+    """The changes of uploads and parts that a timeline tells."""
+    return [change for change in changes if change.upload_id and change.details is not None]
 
 
 def _mends(change: Change, finding: Finding) -> bool:
@@ -142,8 +150,8 @@ def _mends(change: Change, finding: Finding) -> bool:
 def _by_subject(changes: Iterable[Change]) -> dict[str, list[Change]]:
     found: dict[str, list[Change]] = {}
     for change in _told(changes):
-        for part in change.parts:
-            found.setdefault(part.part_id, []).append(change)
+        for subject in (change.upload_id, *(part.part_id for part in change.parts)):
+            found.setdefault(subject, []).append(change)
     return found
 
 
@@ -168,6 +176,9 @@ def _left(finding: Finding) -> Item:
     """A finding for which nothing is done now."""
     if finding.drift is DriftClass.ORPHAN_REMOTE:
         return Item(finding, Fate.PERSON, _NO_HOME)
+    if finding.drift in SALVAGES:
+        # It would be among the repairs if anything could be fetched.
+        return Item(finding, Fate.PERSON, finding.next)
     fates = {Handling.PERSON: Fate.PERSON, Handling.TOLD: Fate.TOLD}
     return Item(finding, fates.get(finding.action, Fate.WATCHED), finding.next)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from worker.core.drift.breaker import Breaker, mass_disappearance
 from worker.core.drift.classes import Basis, DriftClass
 from worker.core.drift.findings import Finding
-from worker.core.drift.predicates import OF_ACCOUNTS, OF_JOBS, OF_PARTS, OF_STORAGE
-from worker.core.drift.views import AccountCase, JobCase, StoredCase
+from worker.core.drift.predicates import OF_ACCOUNTS, OF_COLUMNS, OF_JOBS, OF_PARTS, OF_STORAGE
+from worker.core.drift.views import AccountCase, ColumnsCase, JobCase, StoredCase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,6 +77,9 @@ def _findings(snapshot: Snapshot) -> Iterator[Finding]:
     account = AccountCase(occasion, foreign, snapshot.money)
     for drift, of_account in OF_ACCOUNTS.items():
         yield from _found(drift, occasion, occasion.account, of_account(account))
+    for kind, columns in snapshot.columns.items():
+        for drift, of_columns in OF_COLUMNS.items():
+            yield from _found(drift, occasion, kind, of_columns(ColumnsCase(occasion, columns)))
     for case in snapshot.parts:
         for drift, of_part in OF_PARTS.items():
             yield from _found(drift, occasion, case.part.part_id, of_part(case))

@@ -21,7 +21,7 @@ class Finding(BaseModel):
     schema_version: int = SCHEMA_VERSION
     drift: DriftClass
     account: str
-    #: What it is about: `<upload_id>/<index>` of a part, an upload id, a remote id, or the account itself.
+    #: What it is about: `<upload_id>/<index>` of a part, an upload id, a remote id, a kind, or the account.
     subject: str
     #: What was seen last.
     evidence: Annotated[dict[str, Plain], AfterValidator(bounded)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from worker.core.drift.evidence import Evidence
-    from worker.core.drift.views import AccountCase, JobCase, ListedJob, PartCase, StoredCase
+    from worker.core.drift.views import AccountCase, ColumnsCase, JobCase, ListedJob, PartCase, StoredCase
     from worker.core.records import PartRecord
 
 _C = DriftClass
@@ -23,7 +23,7 @@ _C = DriftClass
 
 def is_settled(part: PartRecord, job: ListedJob) -> bool:
     """Whether nothing can differ about a part and its own job: of the many that are, no sweep keeps anything."""
-    whole = part.state is PartState.COLLECTED and part.rows_returned > 0 and not part.reason
+    whole = part.state is PartState.COLLECTED and part.rows_returned > 0 and not part.reason and not part.other_digest
     return whole and not part.credits_reserved and part.remote_id == job.remote_id
 
 
@@ -43,6 +43,7 @@ OF_PARTS: Mapping[DriftClass, Callable[[PartCase], Evidence | None]] = {
     _C.HOLLOW_SUCCESS: results.hollow_success,
     _C.UNCOLLECTED_RESULT: results.uncollected_result,
     _C.ROW_MISMATCH: results.row_mismatch,
+    _C.RESULT_CHANGED: results.result_changed,
     _C.RESULT_EXPIRED: results.result_expired,
     _C.RESERVATION_LEAK: money.reservation_leak,
 }
@@ -52,9 +53,11 @@ OF_JOBS: Mapping[DriftClass, Callable[[JobCase], Evidence | None]] = {
 }
 #: Of an object in storage.
 OF_STORAGE: Mapping[DriftClass, Callable[[StoredCase], Evidence | None]] = {
-    _C.RESULT_CHANGED: results.result_changed,
-    _C.SCHEMA_DRIFT: results.schema_drift,
     _C.MISSING_ARTIFACT: results.missing_artifact,
+}
+#: Of the columns of one kind of results.
+OF_COLUMNS: Mapping[DriftClass, Callable[[ColumnsCase], Evidence | None]] = {
+    _C.SCHEMA_DRIFT: results.schema_drift,
 }
 #: Of the account as a whole.
 OF_ACCOUNTS: Mapping[DriftClass, Callable[[AccountCase], Evidence | None]] = {

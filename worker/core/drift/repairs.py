@@ -14,6 +14,7 @@ from worker.core import part as parts
 from worker.core.drift.classes import DriftClass
 from worker.core.drift.existence import unknown_jobs, unseen_seconds
 from worker.core.drift.predicates import OF_PARTS
+from worker.core.drift.salvaging import SALVAGES, upload_of
 from worker.core.drift.statuses import done_job
 from worker.core.observe import MISSING_LOOKS_MAX, not_shown_message, observed
 from worker.core.retry import part_again
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from worker.core.change import Change, Entry
     from worker.core.drift.evaluate import Evaluation
     from worker.core.drift.findings import Finding
-    from worker.core.drift.views import ListedJob, PartCase
+    from worker.core.drift.views import ListedJob, PartCase, Snapshot
 
 #: Most repairs of one account in one sweep: what is more waits for the next one.
 REPAIRS_MAX = 100
@@ -53,21 +54,35 @@ class Plan:
 
 
 def plan(found: Iterable[Finding], evaluation: Evaluation) -> Plan:
-    """The repairs of believed findings, the most severe first; one for each part, since each changes its record."""
+    """The repairs of believed findings, the most severe first; each record is changed by one of them."""
     if evaluation.breaker.tripped:
         return Plan(outcome=evaluation.breaker.outcome)
     cases = {case.part.part_id: case for case in evaluation.snapshot.parts}
     ordered = sorted(found, key=lambda finding: (-finding.severity, finding.first_seen_at, finding.subject))
-    repairs: dict[str, Repair] = {}
+    repairs: list[Repair] = []
+    written: set[str] = set()
     left = 0
     for finding in ordered:
         case = cases.get(finding.subject)
-        change = None if case is None else repair(finding, case)
-        if change is not None and finding.subject not in repairs and len(repairs) < REPAIRS_MAX:
-            repairs[finding.subject] = Repair(finding, change)
+        change = salvage(finding, evaluation.snapshot) or (None if case is None else repair(finding, case))
+        if change is None:
+            continue
+        records = {*(upload.upload_id for upload in change.uploads), *(part.part_id for part in change.parts)}
+        if written.isdisjoint(records) and len(repairs) < REPAIRS_MAX:
+            repairs.append(Repair(finding, change))
+            written |= records
         else:
-            left += change is not None
-    return Plan(tuple(repairs.values()), left)
+            # One salvage serves all findings about its upload.
+            left += not (change.uploads and change.upload_id in written)
+    return Plan(tuple(repairs), left)
+
+
+def salvage(finding: Finding, snapshot: Snapshot) -> Change | None:
+    """The change that takes an upload up again to end a finding of this sweep, or `None`: none is safe, or needed."""
+    mend, case = SALVAGES.get(finding.drift), snapshot.uploads.get(upload_of(finding))
+    if mend is None or case is None or not finding.believed or finding.swept_at < snapshot.occasion.sweep.began_at:
+        return None
+    return mend(finding, case)
 
 
 def repair(finding: Finding, case: PartCase) -> Change | None:
@@ -166,7 +181,7 @@ def _release(case: PartCase) -> Change | None:
 
 _C = DriftClass
 
-#: How each class is repaired; `None`: it is only told, or its repair is not a part's record.
+#: How each class is repaired by a part's record; `None`: it is only told, or ended otherwise, as by `SALVAGES`.
 REPAIRS: Mapping[DriftClass, Callable[[PartCase], Change | None] | None] = {
     _C.UNRESOLVED_ATTEMPT: _adopt,
     # Imported from storage by whoever has it.

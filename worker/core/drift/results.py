@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from worker.core.columns import NEWS_SECONDS
 from worker.core.drift.classes import DriftClass
 from worker.core.states import PartState
 
 if TYPE_CHECKING:
     from worker.core.drift.evidence import Evidence
-    from worker.core.drift.views import PartCase, StoredCase
+    from worker.core.drift.views import ColumnsCase, PartCase, StoredCase
 
 
 def hollow_success(case: PartCase) -> Evidence | None:
@@ -50,20 +51,22 @@ def result_expired(case: PartCase) -> Evidence | None:
     return {"remote_id": part.remote_id, "done_seconds": case.occasion.now - case.done_at, "tries": part.tries}
 
 
-def result_changed(case: StoredCase) -> Evidence | None:
-    """The same thing was downloaded twice and was not the same."""
-    first, again = case.object.recorded_sha256, case.object.again_sha256
-    if first is None or again is None or first == again:
+def result_changed(case: PartCase) -> Evidence | None:
+    """The result was downloaded twice and was not the same."""
+    part = case.part
+    if part.state is not PartState.COLLECTED or part.other_digest in {None, part.verdicts_digest}:
         return None
-    return {"object": case.object.name, "sha256": first, "sha256_again": again}
+    kept = {"object": part.verdicts_object, "sha256": part.verdicts_digest}
+    return {"remote_id": part.remote_id, **kept, "other_object": part.other_object, "other_sha256": part.other_digest}
 
 
-def schema_drift(case: StoredCase) -> Evidence | None:
-    """The provider's columns are not those of earlier results. They are counted, since a name may be anybody's word."""
-    columns, before = case.object.columns, case.object.columns_before
-    if columns is None or before is None or columns == before:
+def schema_drift(case: ColumnsCase) -> Evidence | None:
+    """The provider's columns are not those of earlier results, and have not been for long. They are only counted."""
+    columns, now = case.columns, case.occasion.now
+    if columns.since is None or now - columns.since >= NEWS_SECONDS:
         return None
-    return {"object": case.object.name, "columns_new": len(columns - before), "columns_gone": len(before - columns)}
+    known, other = set(columns.known), set(columns.other)
+    return {"columns_new": len(other - known), "columns_gone": len(known - other), "begun_at": columns.since}
 
 
 def missing_artifact(case: StoredCase) -> Evidence | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.core.columns import NEWS_SECONDS
 from worker.core.drift.classes import Basis, DriftClass, Handling, Severity
+from worker.core.salvage import AGAIN_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,12 +149,14 @@ _STATUS = {
         "ask the provider about the job; `bulkverify cancel {upload}` gives up waiting for what is not sent yet",
     ),
     _C.TERMINAL_DISAGREEMENT: Rule(
-        *(_W, _PERSON, _LIST),
+        *(_W, _MENDED, _LIST),
         "the part has failed or was cancelled",
         "a job of the part is done",
         "the part's remote id, or its token in the job's name",
-        "where the part had ended unpaid its charge is entered; an end is not taken back",
-        "the job's result is paid for and can be had from the provider's own pages; `bulkverify why {upload}` names it",
+        "where the part had ended unpaid its charge is entered; its verdicts are collected, and the upload is "
+        "delivered anew with them, once: not where the verdicts were given up, or the list is not in storage any more",
+        "the upload ends once more, with more verdicts; if it stays so, the result can be had from the provider's own "
+        "pages: `bulkverify why {upload}` names the job",
     ),
     _C.HOLLOW_SUCCESS: Rule(
         *(_W, _TOLD, _RECORD),
@@ -181,12 +185,12 @@ _RESULT = {
         "`bulkverify show {upload}` counts the missing rows; ask the provider why",
     ),
     _C.RESULT_CHANGED: Rule(
-        *(_W, _TOLD, _STORAGE),
+        *(_W, _TOLD, _RECORD),
         "the verdicts as they were collected",
-        "another download of the same job brings others",
+        "another download of the same job, made because the first was lost or not whole, brings others",
         "the digests of both",
-        "the first verdicts stay, and what was delivered does not change",
-        "ask the provider why; both files are in storage",
+        "the first verdicts stay, unless storage has lost them or only the others are on what was sent; both are kept",
+        "ask the provider why; `bulkverify why {upload}` names the other file",
     ),
     _C.RESULT_EXPIRED: Rule(
         *(_P, _PERSON, _RECORD),
@@ -199,20 +203,22 @@ _RESULT = {
         TWICE,
     ),
     _C.SCHEMA_DRIFT: Rule(
-        *(_W, _TOLD, _STORAGE),
-        "the columns of earlier results of this kind",
-        "a result with other columns",
-        "the result's columns",
-        "columns are read by their names, so that known ones keep their meaning and new ones are delivered too",
-        "tell the applications that read the provider's columns",
+        *(_W, _WATCHED, _RECORD),
+        "the columns of earlier results of the account and the kind",
+        "results with other columns",
+        "the columns of the last result",
+        "columns are read by their names, so that known ones keep their meaning and new ones are delivered too; it "
+        f"ends when the earlier columns are back, or {NEWS_SECONDS / 86_400:g} days later, and they are the known ones",
+        "tell the applications that read the provider's columns of {subject} lists",
     ),
     _C.MISSING_ARTIFACT: Rule(
-        *(_P, _PERSON, _STORAGE),
+        *(_P, _MENDED, _STORAGE),
         "something was collected or delivered, and is not in storage or not what was written there",
         "perhaps still the result",
         "a read of storage that succeeded, and the recorded digest",
-        "nothing is delivered from it; an end is not taken back",
-        "bring the object back from a backup of storage",
+        "a lost result is delivered anew; verdicts that this needs and that are lost are downloaded again, at most "
+        f"{AGAIN_MAX} times, where the provider still has them",
+        "if it stays so, the list or the verdicts are gone for good: bring the object back from a backup of storage",
     ),
 }
 _MONEY_RULES = {

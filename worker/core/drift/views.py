@@ -14,7 +14,8 @@ from worker.core.observe import Seen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.core.records import PartRecord
+    from worker.core.columns import KnownColumns
+    from worker.core.records import PartRecord, UploadRecord
     from worker.core.schedule import PollPolicy
 
 
@@ -151,11 +152,6 @@ class StoredObject:
     #: Digest of its bytes, and the one that was recorded; `None`: not looked at, and not known.
     sha256: str | None = None
     recorded_sha256: str | None = None
-    #: Digest of the same thing when it was downloaded once more, `None` when it was not.
-    again_sha256: str | None = None
-    #: The provider's columns in it, and those of earlier results of its kind; `None`: not known.
-    columns: frozenset[str] | None = None
-    columns_before: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +160,31 @@ class StoredCase:
 
     occasion: Occasion
     object: StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsCase:
+    """The columns of the account's results of one kind."""
+
+    occasion: Occasion
+    columns: KnownColumns
+
+
+@dataclass(frozen=True, slots=True)
+class UploadCase:
+    """An upload of which something is not here that was paid for, and what there is to bring it back."""
+
+    occasion: Occasion
+    upload: UploadRecord
+    #: Where its account speaks to now.
+    service: str
+    #: Whether storage still has the list that it was made of: without it no result can be made.
+    listed: bool
+    #: Parts of it that differ from what the remote list shows.
+    seen: tuple[PartCase, ...] = ()
+    #: Its parts, where storage was looked at, and the ids of those whose verdicts are not there as they were written.
+    parts: tuple[PartRecord, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +233,7 @@ class Snapshot:
     unowned: tuple[ListedJob, ...] = ()
     stored: tuple[StoredObject, ...] = ()
     money: Money | None = None
+    #: The columns of the account's results, by kind.
+    columns: Mapping[str, KnownColumns] = field(default_factory=dict)
+    #: Uploads that findings are about which salvage may end, by id; known only where repairs are planned.
+    uploads: Mapping[str, UploadCase] = field(default_factory=dict)

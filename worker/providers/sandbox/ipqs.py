@@ -258,7 +258,7 @@ class IpqsSandbox(SimulatedProvider[IpqsKnobs]):
             "strictness": 0,
             "status": self.status_word(job),
             "aborted": job.aborted(now),
-            "invalid_records": max(invalid_rows + self.knobs.job_rows_error, 0),
+            "invalid_records": max(invalid_rows + self.knobs.job_rows_error + job.rows_error, 0),
         }
 
     def _status_url(self, job: Job) -> str:

@@ -75,7 +75,7 @@ def result_csv(link: Link, seed: int, knobs: IpqsKnobs) -> Iterator[bytes]:
     write = csv.writer(buffer).writerow
     write((knobs.input_column or row_type.input_column, *row_type.columns, *knobs.extra_columns))
     extra = ("?",) * len(knobs.extra_columns)
-    for value in result_values(link.job.spool, knobs):
+    for value in result_values(link.job.spool, knobs, link.job.missing_row_every):
         if in_segment(link.segment, row_type.judge(seed, value) if link.segment != "all" else "all"):
             write((value, *row_type.cells(seed, value), *extra))
         if buffer.tell() >= CHUNK_BYTES:

@@ -25,6 +25,12 @@ class Job:
     work_seconds: float
     #: Part of the work beyond which the job never gets, `None` if it finishes.
     stall_at: float | None = None
+    #: Neither the list nor its own status shows the job.
+    hidden: bool = False
+    #: Added to the number of rows that the job names, as the knob `job_rows_error` is.
+    rows_error: int = 0
+    #: Every n-th row is missing from its result, whatever the knob of that name says; 0: as the knob says.
+    missing_row_every: int = 0
     #: Seconds after its acceptance in which the list, and its own status, do not show the job.
     list_delay_seconds: float = 0.0
     status_delay_seconds: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from filecmp import cmp
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -141,7 +141,9 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
                     return job
             return None
 
-    def add_jobs_of_others(self, count: int, *, rows: int = 1, type_word: str = "email") -> list[Job]:
+    def add_jobs_of_others(
+        self, count: int, *, rows: int = 1, type_word: str = "email", name: str = "a list of others"
+    ) -> list[Job]:
         """Jobs that somebody else has made on this account: listed as any other and not charged here.
 
         Their results have one row, whatever number of `rows` they name.
@@ -153,10 +155,20 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
             for _ in range(count):
                 now = self.clock.now()
                 spool = Spool(theirs, Counter(processed=rows))
-                job = Job(self._next_id(), "a list of others", type_word, spool, now, now, 0.0, of_others=True)
+                job = Job(self._next_id(), name, type_word, spool, now, now, 0.0, of_others=True)
                 self._keep(job)
                 made.append(job)
             return made
+
+    def copy_for_others(self, remote_id: int) -> Job:
+        """Another job of the same name and values as a known one, accepted now and not charged here."""
+        with self.lock:
+            now = self.clock.now()
+            job = replace(
+                self.jobs[remote_id], remote_id=self._next_id(), accepted_at=now, starts_at=now, of_others=True
+            )
+            self._keep(job)
+            return job
 
     def _keep(self, job: Job) -> None:
         self._accepted += 1
@@ -167,7 +179,7 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
     def find(self, remote_id: int) -> Job | None:
         """The job with this id, if it can be seen by id now."""
         job = self.jobs.get(remote_id)
-        if job is None:
+        if job is None or job.hidden:
             return None
         delay_seconds = max(self.knobs.status_delay_seconds, job.status_delay_seconds)
         return job if self.clock.now() >= job.accepted_at + delay_seconds else None
@@ -176,7 +188,9 @@ class SimulatedProvider(ABC, Generic[KnobsT]):
         """The jobs that can be seen in the list now, oldest first."""
         now, delay_seconds = self.clock.now(), self.knobs.list_delay_seconds
         return [
-            job for job in self.jobs.values() if job.accepted_at <= now - max(delay_seconds, job.list_delay_seconds)
+            job
+            for job in self.jobs.values()
+            if not job.hidden and job.accepted_at <= now - max(delay_seconds, job.list_delay_seconds)
         ]
 
     def expired(self, job: Job) -> bool:

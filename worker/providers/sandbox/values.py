@@ -80,10 +80,13 @@ def _limited(values: Iterable[str]) -> Iterator[str]:
         yield value
 
 
-def result_values(spool: Spool, knobs: Knobs) -> Iterator[str]:
-    """The values as a result has them: by the knobs some missing, in another order, in lower case."""
+def result_values(spool: Spool, knobs: Knobs, missing_row_every: int = 0) -> Iterator[str]:
+    """The values as a result has them: by the knobs some missing, in another order, in lower case.
+
+    `missing_row_every`: what goes for this job alone, 0: what the knob says.
+    """
     passes = (0, 1) if knobs.reorder_rows else (None,)
-    every = knobs.missing_row_every
+    every = missing_row_every or knobs.missing_row_every
     for parity in passes:
         for position, value in zip(count(1), spool.values()):
             if parity is not None and position % 2 != parity:

@@ -194,7 +194,7 @@ class WhoisXmlSandbox(SimulatedProvider[WhoisXmlKnobs]):
             "id": job.remote_id,
             "api_version": job.api_version,
             "date_start": str(int(job.accepted_at + skew)),
-            "total_emails": max(job.spool.rows + self.knobs.job_rows_error, 0),
+            "total_emails": max(job.spool.rows + self.knobs.job_rows_error + job.rows_error, 0),
             "invalid_emails": int(counts["invalid"] * progress),
             "processed_emails": int(counts["processed"] * progress),
             "failed_emails": int(counts["failed"] * progress),

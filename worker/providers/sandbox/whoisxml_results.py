@@ -36,7 +36,7 @@ def results_json(job: Job, operation: str, seed: int, knobs: WhoisXmlKnobs, rows
     wanted = {"processed"} if operation == "completed" else {"invalid", "failed"}
     pieces: list[str] = []
     size, separator = 0, '{"response":['
-    for value in islice(result_values(job.spool, knobs), rows_done):
+    for value in islice(result_values(job.spool, knobs, job.missing_row_every), rows_done):
         word = judge(seed, job.failed_share, value)
         if word not in wanted:
             continue

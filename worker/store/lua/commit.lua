@@ -211,8 +211,15 @@ local function bring_forward(old, new)
   end
 end
 
--- The newest verdicts on each set of values; of equal ones those that were written last, whose files stay longer.
-local function offer_verdicts(new)
+-- The newest verdicts on each set of values; of equal ones those that were written last, whose files stay longer. A part
+-- that has lost its own offers them no more.
+local function offer_verdicts(old, new)
+  if old.state == 'collected' and new.state ~= 'collected' and nonnull(old.reuse_key) then
+    local offers = key('reuse', new.account)
+    if string.match(redis.call('HGET', offers, old.reuse_key) or '', ' (.*)$') == new.id then
+      redis.call('HDEL', offers, old.reuse_key)
+    end
+  end
   if nonnull(new.reuse_key) then
     local offers, at = key('reuse', new.account), string.format('%.6f', new.verified_at)
     local known = redis.call('HGET', offers, new.reuse_key)
@@ -245,7 +252,7 @@ for i, new in ipairs(change.records) do
     member('active', new.account, new.id, new.active)
     member('intents', new.account, new.id, new.intent)
     index_time('uncollected', new.account, new.id, new.uncollected_since)
-    offer_verdicts(new)
+    offer_verdicts(old, new)
   end
 end
 for name, lane in pairs(lanes) do

@@ -81,9 +81,10 @@ def share(part: str, whole: str) -> str:
     return f"{part}\n/ ({whole} > 0)"
 
 
-def or_zero(expression: str) -> str:
-    """The expression; 0 where it has no series."""
-    return f"{expression} or vector(0)"
+def or_zero(expression: str, label: str = "") -> str:
+    """The expression; where it has no series, 0, with a label that says `none`."""
+    zero = f'label_replace(vector(0), "{label}", "none", "", "")' if label else "vector(0)"
+    return f"{expression} or on () {zero}"
 
 
 def recorded(name: str) -> str:

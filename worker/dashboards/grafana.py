@@ -7,7 +7,7 @@ import math
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-from worker.dashboards.panel import COLUMNS, Form
+from worker.dashboards.panel import COLUMNS, Form, Unit
 from worker.dashboards.variables import variables
 
 if TYPE_CHECKING:
@@ -117,13 +117,17 @@ def _defaults(panel: Panel) -> dict[str, Any]:
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": "dashed" if len(panel.steps) > 1 else "off"},
         }
-    return {
-        "unit": str(panel.unit),
-        "min": 0,
-        "color": {"mode": "palette-classic" if panel.form is Form.SERIES else "thresholds"},
-        "thresholds": _thresholds(panel.steps),
-        "custom": custom,
-    } | ({"noValue": panel.blank} if panel.blank else {})
+    return (
+        {
+            "unit": str(panel.unit),
+            "min": 0,
+            "color": {"mode": "palette-classic" if panel.form is Form.SERIES else "thresholds"},
+            "thresholds": _thresholds(panel.steps),
+            "custom": custom,
+        }
+        | ({"noValue": panel.blank} if panel.blank else {})
+        | ({"max": 1} if panel.unit is Unit.SHARE else {})
+    )
 
 
 def _thresholds(steps: tuple[Step, ...]) -> dict[str, Any]:

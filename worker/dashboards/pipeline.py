@@ -188,7 +188,7 @@ _MOTION = Row(
             form=Form.SERIES,
             unit=Unit.PER_SECOND,
             width=8,
-            queries=(Query(or_zero(per_second(STALE_MESSAGES, "reason")), "{{reason}}"),),
+            queries=(Query(or_zero(per_second(STALE_MESSAGES, "reason"), "reason"), "{{reason}}"),),
         ),
     ),
 )

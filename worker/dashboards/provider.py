@@ -44,7 +44,12 @@ _STATE = Row(
             description="Whether calls are kept back: all (calls) or those that spend (spending), with the reason.",
             form=Form.SERIES,
             unit=Unit.TRUTH,
-            queries=(Query(greatest(f.PAUSED, "account", "what", "reason"), "{{account}} {{what}} {{reason}}"),),
+            queries=(
+                Query(
+                    or_zero(greatest(f.PAUSED, "account", "what", "reason", reason=".+"), "reason"),
+                    "{{account}} {{what}} {{reason}}",
+                ),
+            ),
             steps=NONE_EXPECTED,
             alerts=(provider.CREDENTIALS_REJECTED,),
         ),
@@ -127,7 +132,9 @@ _CALLS = Row(
             form=Form.SERIES,
             unit=Unit.PER_MINUTE,
             width=8,
-            queries=(Query(or_zero(per_minute(SOFT_ERRORS, "provider", "reason")), "{{provider}} {{reason}}"),),
+            queries=(
+                Query(or_zero(per_minute(SOFT_ERRORS, "provider", "reason"), "reason"), "{{provider}} {{reason}}"),
+            ),
         ),
         Panel(
             title="Duration of calls: 95% are shorter",
@@ -167,7 +174,7 @@ _JOBS = Row(
             width=8,
             queries=(
                 Query(now(f.ACTIVE, "account"), "{{account}}"),
-                Query(now(f.OPEN_ATTEMPTS, "account"), "{{account}}: outcome unknown"),
+                Query(now(f.OPEN_ATTEMPTS), "outcome unknown"),
             ),
         ),
         Panel(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worker.alerting import reconciling
 from worker.alerting.rule import Dashboard
-from worker.dashboards.expressions import age, greatest, least, now, per_second, share, within
+from worker.dashboards.expressions import age, greatest, least, now, or_zero, per_second, share, within
 from worker.dashboards.panel import (
     LOW,
     NONE_EXPECTED,
@@ -99,7 +99,7 @@ _DRIFT_ROW = Row(
             description="Over time. Most pass by themselves or are repaired by the next sweeps.",
             form=Form.SERIES,
             stacked=True,
-            queries=(Query(now(f.DRIFT_OPEN, "class"), "{{class}}"),),
+            queries=(Query(or_zero(f"{now(f.DRIFT_OPEN, 'class')} > 0", "class"), "{{class}}"),),
             alerts=_DRIFT,
         ),
         Panel(
@@ -179,8 +179,8 @@ _SWEEPS = Row(
             form=Form.SERIES,
             width=8,
             queries=(
-                Query(now(f.REMOTE_JOBS, "account"), "{{account}}: listed there"),
-                Query(now(f.ACTIVE, "account"), "{{account}}: under way here"),
+                Query(now(f.REMOTE_JOBS, "provider"), "{{provider}}: listed there"),
+                Query(now(f.ACTIVE, "provider"), "{{provider}}: under way here"),
             ),
         ),
     ),

@@ -11,7 +11,6 @@ from worker.dashboards.expressions import (
     now,
     or_zero,
     per_minute,
-    per_second,
     quantile,
     share,
     spread,
@@ -157,7 +156,7 @@ _QUEUES = Row(
             form=Form.SERIES,
             unit=Unit.SECONDS,
             width=8,
-            queries=(Query(or_zero(age(s.QUEUE_OLDEST, "queue", box="ready")), "{{queue}}"),),
+            queries=(Query(or_zero(age(s.QUEUE_OLDEST, "queue", box="ready"), "queue"), "{{queue}}"),),
         ),
         Panel(
             title="Boxes",
@@ -186,7 +185,7 @@ _QUEUES = Row(
             unit=Unit.PER_MINUTE,
             width=8,
             queries=(
-                Query(or_zero(per_minute(MESSAGE_FAILURES, "queue")), "{{queue}} failed"),
+                Query(or_zero(per_minute(MESSAGE_FAILURES, "queue"), "queue"), "{{queue}} failed"),
                 Query(or_zero(per_minute(UNREADABLE_MESSAGES)), "unreadable"),
             ),
             alerts=(running.DEAD_LETTERS,),
@@ -248,7 +247,9 @@ _REDIS = Row(
             form=Form.SERIES,
             unit=Unit.PER_MINUTE,
             width=8,
-            queries=(Query(or_zero(per_second(LOG_EVENTS, "event", level="warning|error|critical")), "{{event}}"),),
+            queries=(
+                Query(or_zero(per_minute(LOG_EVENTS, "event", level="warning|error|critical"), "event"), "{{event}}"),
+            ),
         ),
         Panel(
             title="Versions",

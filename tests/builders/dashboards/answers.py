@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,4 +80,6 @@ def _series(legend: str, found: Mapping[str, Any]) -> Series:
     for label, value in labels.items():
         name = name.replace(f"{{{{{label}}}}}", value)
     points = found["values"] if "values" in found else [found["value"]]
+    # As Grafana does it: a label that a series does not have is nothing.
+    name = re.sub(r"\{\{\w+\}\}", "", name)
     return Series(name.strip(), labels, tuple(float(t) for t, _ in points), tuple(float(v) for _, v in points))

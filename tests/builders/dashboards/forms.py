@@ -28,7 +28,7 @@ SMALL, BODY = 7.0, 8.0
 #: Names that a legend has room for.
 LEGEND_MAX = 12
 #: Pixels of a legend's line, of a table's line, and of a letter of `SMALL` size.
-LEGEND_PIXELS, LINE_PIXELS, LETTER_PIXELS = 14, 22, 5.6
+LEGEND_PIXELS, LINE_PIXELS, LETTER_PIXELS = 15, 22, 5.6
 _SPARK = {"alpha": 0.15, "linewidth": 0}
 
 
@@ -65,7 +65,7 @@ def draw_series(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Sequence
     else:
         for series, tone in zip(found, PALETTE * (1 + len(found) // len(PALETTE)), strict=False):
             axes.plot(series.times, series.values, color=tone, linewidth=1.4, label=series.name)
-    top = max(axes.get_ylim()[1], 1e-9)
+    top = axes.get_ylim()[1] if any(any(_on(series, series.times)) for series in found) else 1.0
     if custom["thresholdsStyle"]["mode"] == "dashed":
         for step in defaults["thresholds"]["steps"][1:]:
             if step["value"] <= 2 * top:
@@ -93,7 +93,7 @@ def _legend(axes: Axes, names: Sequence[str]) -> None:
     place = axes.get_position()
     taken = lines * LEGEND_PIXELS / box.height * place.height
     axes.set_position((place.x0, place.y0 + taken, place.width, place.height - taken))
-    below = -26 / (box.height - lines * LEGEND_PIXELS)
+    below = -22 / (box.height - lines * LEGEND_PIXELS)
     axes.legend(
         handles, kept, loc="upper left", bbox_to_anchor=(-0.02, below), ncols=columns, fontsize=SMALL, frameon=False,
         labelcolor=INK, handlelength=1.2, columnspacing=1.2, labelspacing=0.25, borderpad=0, borderaxespad=0,
@@ -121,7 +121,7 @@ def draw_bars(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Sequence[S
     defaults = panel["fieldConfig"]["defaults"]
     found = [series for answer in answers for series in answer if not series.blank]
     axes.set_axis_off()
-    longest = max((series.last for series in found), default=0.0) or 1.0
+    longest = defaults.get("max") or max(series.last for series in found) or 1.0
     names = 0.36
     axes.set_xlim(0, 1)
     axes.set_ylim(len(found) - 0.4, -0.6)

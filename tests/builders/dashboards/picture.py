@@ -95,3 +95,5 @@ def _panel(figure: Figure, panel: Mapping[str, Any], span: Span, dashboard: Mapp
         axes.text(0.5, 0.5, words, size=BODY + 1, color=GREY, ha="center", va="center", transform=axes.transAxes)
         return
     DRAWN[panel["type"]](axes, panel, answers)
+    if labelled:
+        axes.set_xlim(span.since, span.until)

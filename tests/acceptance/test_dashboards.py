@@ -70,7 +70,7 @@ def much_happens(site: Observed) -> None:
 
 def seen(site: Observed, expression: str) -> None:
     """Return when the expression has a value in Prometheus."""
-    wait_until(lambda: site.prometheus.values(expression), seconds=SEEN_SECONDS, what=expression)
+    wait_until(lambda: site.prometheus.values(expression) != [], seconds=SEEN_SECONDS, what=expression)
 
 
 def test_every_panel_shows_something(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import requests
 from tests.builders.dashboards.asked import asked, chosen, panels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Seconds that an answer may take on a machine that does other things too.
 ANSWER_SECONDS = 20.0
@@ -56,15 +56,16 @@ class Span:
         query = asked(
             target["expr"], chosen(dashboard), interval_seconds=min(RATE_SECONDS, seconds), range_seconds=seconds
         )
-        when: dict[str, float] = (
-            {"time": self.until}
-            if at_end
-            else {"start": self.since, "end": self.until, "step": max(1.0, round(seconds / POINTS))}
-        )
+        step = max(1.0, round(seconds / POINTS))
+        when = {"time": self.until} if at_end else {"start": self.since, "end": self.until, "step": step}
+        parameters = {"query": query} | {name: str(value) for name, value in when.items()}
         endpoint = "query" if at_end else "query_range"
-        answer = requests.get(f"{self.url}/api/v1/{endpoint}", params={"query": query, **when}, timeout=ANSWER_SECONDS)
+        answer = requests.get(f"{self.url}/api/v1/{endpoint}", params=parameters, timeout=ANSWER_SECONDS)
         assert answer.ok, (query, answer.text)
-        return [_series(target["legendFormat"], found) for found in answer.json()["data"]["result"]]
+        found = answer.json()["data"]["result"]
+        if at_end:
+            return [_series(target["legendFormat"], each["metric"], [each["value"]]) for each in found]
+        return [_series(target["legendFormat"], each["metric"], _whole(each["values"], step)) for each in found]
 
     def blanks(self, dashboard: Mapping[str, Any]) -> Iterator[str]:
         """Which queries have no number at any moment, as `panel: query`."""
@@ -74,12 +75,21 @@ class Span:
                     yield f"{panel['title']}: {target['expr']}"
 
 
-def _series(legend: str, found: Mapping[str, Any]) -> Series:
-    labels = {label: value for label, value in found["metric"].items() if label != "__name__"}
+def _series(legend: str, metric: Mapping[str, str], points: Sequence[tuple[float, str | float]]) -> Series:
+    labels = {label: value for label, value in metric.items() if label != "__name__"}
     name = legend
     for label, value in labels.items():
         name = name.replace(f"{{{{{label}}}}}", value)
-    points = found["values"] if "values" in found else [found["value"]]
     # As Grafana does it: a label that a series does not have is nothing.
-    name = re.sub(r"\{\{\w+\}\}", "", name)
-    return Series(name.strip(), labels, tuple(float(t) for t, _ in points), tuple(float(v) for _, v in points))
+    name = re.sub(r"\{\{\w+\}\}", "", name).strip()
+    return Series(name, labels, tuple(float(time) for time, _ in points), tuple(float(value) for _, value in points))
+
+
+def _whole(points: Sequence[tuple[float, str]], step: float) -> list[tuple[float, str | float]]:
+    """The points, and one that is not a number in each gap: Grafana draws no line over those."""
+    whole: list[tuple[float, str | float]] = []
+    for time, value in points:
+        if whole and time - whole[-1][0] > 1.5 * step:
+            whole.append((whole[-1][0] + step, math.nan))
+        whole.append((time, value))
+    return whole

@@ -29,7 +29,6 @@ SMALL, BODY = 7.0, 8.0
 LEGEND_MAX = 12
 #: Pixels of a legend's line, of a table's line, and of a letter of `SMALL` size.
 LEGEND_PIXELS, LINE_PIXELS, LETTER_PIXELS = 15, 22, 5.6
-_SPARK = {"alpha": 0.15, "linewidth": 0}
 
 
 def draw_stat(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Sequence[Series]]) -> None:
@@ -42,7 +41,7 @@ def draw_stat(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Sequence[S
         part = axes.inset_axes((place / len(found), 0.0, 1 / len(found), 1.0))
         part.set_axis_off()
         numbers = [value if math.isfinite(value) else 0.0 for value in series.values]
-        part.fill_between(series.times, numbers, color=tone, **_SPARK)
+        part.fill_between(series.times, numbers, color=tone, alpha=0.15, linewidth=0)
         part.set_ylim(0, max(*numbers, 1e-9) * 3)
         text = shown(series.last, defaults["unit"])
         size = 20 if len(found) * len(text) < 14 * panel["gridPos"]["w"] / 4 else 13
@@ -91,9 +90,9 @@ def _legend(axes: Axes, names: Sequence[str]) -> None:
     columns = max(1, min(len(kept), int(box.width / (24 + LETTER_PIXELS * max(map(len, kept))))))
     lines = math.ceil(len(kept) / columns)
     place = axes.get_position()
-    taken = lines * LEGEND_PIXELS / box.height * place.height
+    taken = (4 + lines * LEGEND_PIXELS) / box.height * place.height
     axes.set_position((place.x0, place.y0 + taken, place.width, place.height - taken))
-    below = -22 / (box.height - lines * LEGEND_PIXELS)
+    below = -20 / (box.height - lines * LEGEND_PIXELS)
     axes.legend(
         handles, kept, loc="upper left", bbox_to_anchor=(-0.02, below), ncols=columns, fontsize=SMALL, frameon=False,
         labelcolor=INK, handlelength=1.2, columnspacing=1.2, labelspacing=0.25, borderpad=0, borderaxespad=0,

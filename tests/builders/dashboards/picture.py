@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -25,8 +24,8 @@ COLUMN, ROW, HEADING, GAP, TITLE = 62, 34, 56, 6, 26
 LEFT, BELOW, EDGE = 62, 26, 12
 #: Pixels of an inch, by which sizes of text are given.
 DPI = 100
-#: Colours of a picture: text, lines and areas are well told apart with so many, and its file is small.
-COLOURS_MAX = 128
+#: Colours of a picture, so that its file is small, and how many of them are those that most of its pixels have.
+COLOURS_MAX, COLOURS_EXACT = 256, 160
 
 
 def draw_all(span: Span, folder: Path) -> list[Path]:
@@ -39,7 +38,6 @@ def _draw(span: Span, dashboard: Mapping[str, Any], path: Path) -> Path:
     lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     width, height = COLUMNS * COLUMN + GAP, lines * ROW + HEADING + GAP
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="#f4f5f5")
-    canvas = FigureCanvasAgg(figure)
     figure.text(12 / width, 1 - 20 / height, dashboard["title"], size=14, weight="bold", color=INK, va="center")
     figure.text(12 / width, 1 - 43 / height, dashboard["description"], size=BODY + 1, color=GREY, va="center")
     for panel in dashboard["panels"]:
@@ -48,10 +46,21 @@ def _draw(span: Span, dashboard: Mapping[str, Any], path: Path) -> Path:
             figure.text(12 / width, y, panel["title"], size=11, weight="bold", color=INK, va="center")
     for panel in panels(dashboard):
         _panel(figure, panel, span, dashboard)
-    canvas.draw()
-    picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
-    picture.quantize(COLOURS_MAX, dither=Image.Dither.NONE).save(path, optimize=True)
+    figure.savefig(path)
+    with Image.open(path) as picture:
+        few = _with_few_colours(picture.convert("RGB"))
+    few.save(path, optimize=True)
     return path
+
+
+def _with_few_colours(picture: Image.Image) -> Image.Image:
+    """The picture with the colours that areas and lines have as they are, and the shades of text nearly so."""
+    frequent = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)[:COLOURS_EXACT]
+    exact = [part for _, colour in frequent if isinstance(colour, tuple) for part in colour]
+    shades = picture.quantize(COLOURS_MAX - COLOURS_EXACT, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*exact, *shades])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _panel(figure: Figure, panel: Mapping[str, Any], span: Span, dashboard: Mapping[str, Any]) -> None:
@@ -84,7 +93,9 @@ def _panel(figure: Figure, panel: Mapping[str, Any], span: Span, dashboard: Mapp
     answers = [span.of(dashboard, target, at_end=instant) for target in panel["targets"]]
     labelled = panel["type"] in {"timeseries", "heatmap"}
     inner_left, inner_below = (LEFT, BELOW) if labelled else (EDGE, EDGE)
-    box = (left + inner_left, height - top - h + inner_below, w - inner_left - EDGE, h - TITLE - inner_below)
+    # The last time below the axes is as wide to the right as to the left.
+    inner_right = BELOW if labelled else EDGE
+    box = (left + inner_left, height - top - h + inner_below, w - inner_left - inner_right, h - TITLE - inner_below)
     axes = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
     axes.set_facecolor("none")
     if all(series.blank for answer in answers for series in answer) or (

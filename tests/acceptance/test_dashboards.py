@@ -65,6 +65,7 @@ def much_happens(site: Observed) -> None:
     seen(site, "sum(bulkverify_drift_repaired_total) > 0")
     knobs.update({"job_seconds": 3_600.0})
     site.records.wait_for_parts("submitted", LISTS, *(site.submit(f"slow-{i}", "rough-ipqs") for i in range(LISTS)))
+    seen(site, f'bulkverify_drift_open_findings{{class="unknown_status", account="rough-ipqs"}} == {LISTS}')
     seen(site, f'sum(bulkverify_parts{{state="submitted"}}) == {LISTS}')
 
 

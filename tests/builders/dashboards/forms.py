@@ -25,6 +25,8 @@ PALETTE = (
 GREY, FAINT, INK = "#6b7280", "#e9ebee", "#24292e"
 #: Sizes of text, in points.
 SMALL, BODY = 7.0, 8.0
+#: Observations from which on a heatmap shows a bucket: an increase is not a whole number, and rarely quite nothing.
+SEEN_MIN = 0.01
 #: Names that a legend has room for.
 LEGEND_MAX = 12
 #: Pixels of a legend's line, of a table's line, and of a letter of `SMALL` size.
@@ -152,7 +154,7 @@ def draw_heatmap(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Sequenc
         upto = _on(series, times)
         lines.append([max(0.0, more - less) for more, less in zip(upto, below, strict=True)])
         below = upto
-    filled = [number for number, line in enumerate(lines) if max(line) > 0.01]
+    filled = [number for number, line in enumerate(lines) if max(line) > SEEN_MIN]
     first, last = max(0, filled[0] - 1), min(len(lines), filled[-1] + 2)
     axes.pcolormesh([*times, times[-1] + 1], range(last - first + 1), lines[first:last], cmap="Blues", rasterized=True)
     bounds = ["∞" if s.labels["le"] == "+Inf" else shown(float(s.labels["le"]), "s") for s in found[first:last]]

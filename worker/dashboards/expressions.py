@@ -60,6 +60,16 @@ def within(family: Family, *by: str, **where: str) -> str:
     return f"round({_once(family, by, f'increase({series(family, **where)}[$__range])')})"
 
 
+def newly(family: Family, *by: str, **where: str) -> str:
+    """By how much a process's counter has grown of late, by labels; for one that is not there before it counts.
+
+    Its first event is no increase to `rate`. Where it was set back, nothing is shown for a moment.
+    """
+    total = f"sum{_by(by)}({series(family, **where)})"
+    before = f"sum{_by(by)}({series(family, **where)} offset $__rate_interval)"
+    return f"clamp_min({total}\n- ({before} or 0 * {total}), 0)"
+
+
 def quantile(share: float, family: Family, *by: str, **where: str) -> str:
     """The value below which a share of a histogram's observations is, by labels."""
     rates = f"rate({series(family, '_bucket', **where)}[$__rate_interval])"

@@ -8,6 +8,7 @@ from worker.alerting.rule import Dashboard
 from worker.dashboards.expressions import (
     age,
     greatest,
+    newly,
     now,
     or_zero,
     per_minute,
@@ -128,13 +129,10 @@ _CALLS = Row(
         ),
         Panel(
             title="Errors under a good status",
-            description="Answers that HTTP calls a success and the provider an error, by reason.",
+            description="New answers that HTTP calls a success and the provider an error, by reason.",
             form=Form.SERIES,
-            unit=Unit.PER_MINUTE,
             width=8,
-            queries=(
-                Query(or_zero(per_minute(SOFT_ERRORS, "provider", "reason"), "reason"), "{{provider}} {{reason}}"),
-            ),
+            queries=(Query(or_zero(newly(SOFT_ERRORS, "provider", "reason"), "reason"), "{{provider}} {{reason}}"),),
         ),
         Panel(
             title="Duration of calls: 95% are shorter",

@@ -8,6 +8,7 @@ from worker.dashboards.expressions import (
     age,
     greatest,
     least,
+    newly,
     now,
     or_zero,
     per_minute,
@@ -243,13 +244,10 @@ _REDIS = Row(
         ),
         Panel(
             title="Warnings and errors in the log",
-            description="Events that are more than information, by name: what to search the log for.",
+            description="New events that are more than information, by name: what to search the log for.",
             form=Form.SERIES,
-            unit=Unit.PER_MINUTE,
             width=8,
-            queries=(
-                Query(or_zero(per_minute(LOG_EVENTS, "event", level="warning|error|critical"), "event"), "{{event}}"),
-            ),
+            queries=(Query(or_zero(newly(LOG_EVENTS, "event", level="warning|error|critical"), "event"), "{{event}}"),),
         ),
         Panel(
             title="Versions",

@@ -186,7 +186,7 @@ $(BIN)/python:
 lock:
 	@command -v uv >/dev/null 2>&1 || { echo 'make lock needs uv on the PATH.' >&2; exit 1; }
 	$(COMPILE) --upgrade --extra embedded --extra build pyproject.toml -o requirements.lock
-	$(COMPILE) --upgrade --extra embedded --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra embedded --extra build --extra otel --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 # No header and no index: the files name packages, versions and hashes, and nothing about the machine that made them.
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11

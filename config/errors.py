@@ -2,7 +2,8 @@
 
 ConfigError
 ├── SettingsInvalid   an environment variable `BULKVERIFY_*` is unknown or cannot be used
-└── AccountsInvalid   the accounts file cannot be read, or an account in it cannot be used
+├── AccountsInvalid   the accounts file cannot be read, or an account in it cannot be used
+└── ExtraMissing      a setting needs a library that is not installed
 """
 
 from __future__ import annotations
@@ -54,3 +55,7 @@ class SettingsInvalid(ConfigError):
 
 class AccountsInvalid(ConfigError):
     """The accounts file, or accounts in it, that cannot be used."""
+
+
+class ExtraMissing(ConfigError):
+    """A setting that needs a library which comes with an extra of the program."""

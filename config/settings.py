@@ -15,6 +15,7 @@ from config.message_group import Messages
 from config.redaction import redactor
 from config.setting_groups import Places, Polling, Submitting, Watching, Working
 from config.storage_group import Storing
+from config.tracing_group import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ GROUPS: tuple[type[BaseModel], ...] = (
     Messages,
     Limits,
     Keeping,
+    Tracing,
 )
 
 #: Fields that may not be smaller than another one of their own or an earlier group.
@@ -53,7 +55,18 @@ S = TypeVar("S", bound="Settings")
 
 # pydantic collects fields from the last base to the first, hence the reversed order.
 class Settings(
-    Keeping, Limits, Messages, Working, Reconciling, Submitting, Polling, Watching, Storing, Places, BaseSettings
+    Tracing,
+    Keeping,
+    Limits,
+    Messages,
+    Working,
+    Reconciling,
+    Submitting,
+    Polling,
+    Watching,
+    Storing,
+    Places,
+    BaseSettings,
 ):
     """Every setting, checked. An instance made by hand depends on its arguments only; `load` reads the environment."""
 

@@ -24,6 +24,7 @@ from producers.naming import with_id
 from producers.request import UploadRequest, check_size, from_fields, to_json
 from producers.results import Result
 from producers.source import given_source
+from producers.trace import current_trace
 from producers.waiting import LOOK_PERIOD_SECONDS, Submission, Waiting, Watch
 from producers.wire import Wire, connect, order_of
 
@@ -97,6 +98,7 @@ class Client:
         screen: bool = False,
         format: str = "csv",  # noqa: A002 - the contract's word
         spreadsheet_safe: bool = False,
+        trace: Mapping[str, str] | None = None,
     ) -> str:
         """Ask for a list to be verified; the upload's id, derived from the list's content when none is given.
 
@@ -107,7 +109,8 @@ class Client:
         for, that was verified before; the same word is the same upload. With `reuse`, hours, parts of the list that the
         account has verified within so many are given those verdicts, and are not paid for. `screen` withholds values
         that cannot be of the kind, unpaid. The result is CSV, or by `format` JSON Lines (`jsonl`); `spreadsheet_safe`
-        takes formulas out of the CSV.
+        takes formulas out of the CSV. `trace` ties the upload to what the application does: a `correlation_id` of its
+        own, and `traceparent` and `tracestate`, which otherwise are those of OpenTelemetry's current span.
 
         Returns when the request is in the stream: `wait` tells whether intake accepted it. Only where the workers alone
         can derive the id (`url` and `remote_url` without an `upload_id`) it returns when intake has answered, and
@@ -131,6 +134,7 @@ class Client:
             screen=screen,
             format=format,
             spreadsheet_safe=spreadsheet_safe,
+            trace=trace,
         )
         return self.submit_request(request)
 
@@ -154,6 +158,7 @@ class Client:
         screen: bool = False,
         format: str = "csv",  # noqa: A002 - the contract's word
         spreadsheet_safe: bool = False,
+        trace: Mapping[str, str] | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> UploadRequest:
         """The complete request for a list, and nothing sent; `on_bytes` follows the hashing of a file.
@@ -179,6 +184,7 @@ class Client:
                 "format": format,
                 "spreadsheet_safe": spreadsheet_safe,
                 "producer": self._producer,
+                "trace": current_trace() | dict(trace or {}),
             }
         )
         return with_id(request, on_bytes)

@@ -27,7 +27,7 @@ HASH_BLOCK_BYTES = 1024 * 1024
 DERIVED_ID_DIGITS = 32
 
 #: Fields that name or describe an upload, or say how it travels, and do not change what is verified and delivered.
-_NAMING_FIELDS = frozenset({"upload_id", "label", "producer", "method"})
+_NAMING_FIELDS = frozenset({"upload_id", "label", "producer", "method", "trace"})
 
 
 def request_digest(request: UploadRequest) -> str:

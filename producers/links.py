@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from config.storage_group import LINK_SECONDS_MAX
 from producers.errors import NoLink
 
 if TYPE_CHECKING:
     from producers.parameters import Door
     from producers.report import Report
-
-#: Longest life of a link, in seconds. Documented: signature version 4 of S3 allows seven days.
-LINK_SECONDS_MAX = 7 * 86_400
 
 link_option = click.option(
     "--link", is_flag=True, help="Print an address by which anybody can fetch the result, from an object store."

@@ -26,6 +26,9 @@ _FORMS = {
     "encoding": "is not the name of a text encoding",
     "label": "must be text on one line, without control characters",
     "producer": "must be text on one line, without control characters",
+    "correlation_id": "must be 1 to 100 of A-Z a-z 0-9 . _ : @ / = + -, and begin with a letter or digit",
+    "traceparent": "must be a trace as W3C Trace Context writes it: 00-, 32 and 16 digits of 0-9 a-f, and flags",
+    "tracestate": "must be printable ASCII characters",
 }
 
 #: Faults in our own words, by the validator's name for them.

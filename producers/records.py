@@ -112,6 +112,14 @@ class PartCounts(Readable):
         return self.submitted + self.finished + self.collected
 
 
+class Trace(Readable):
+    """What the producer gave to tie the upload to what it does."""
+
+    correlation_id: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
+
+
 class Status(Readable):
     """How far an upload has come. Times are epoch seconds by the server's clock."""
 
@@ -122,6 +130,7 @@ class Status(Readable):
     kind: str = ""
     label: str = ""
     producer: str = ""
+    trace: Trace = Trace()
     #: One of `UploadState`, or one of its ends after `purged/`, or a word of a later version.
     state: str
     reason: str = ""

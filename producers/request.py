@@ -27,6 +27,7 @@ from producers.errors import RequestInvalid
 from producers.problems import problems_of
 from producers.request_source import Source
 from producers.row_options import RowOptions
+from producers.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +111,7 @@ class UploadRequest(Checked):
     segments: Annotated[
         list[Segment],
         Field(
-            description="What of the result is wanted as the provider's own files too, besides the CSV with all rows.",
+            description="What of the result is wanted as the provider's own files too, besides that with all rows.",
             max_length=4,
             examples=[["clean"]],
             default_factory=list,
@@ -183,6 +184,13 @@ class UploadRequest(Checked):
             examples=["crm"],
         ),
     ] = ""
+    trace: Annotated[
+        Trace,
+        Field(
+            description="What ties the upload to what the producer does, in its logs and traces.",
+            examples=[{"correlation_id": "req-7f3a"}],
+        ),
+    ] = Trace()
 
     @field_validator("segments")
     @classmethod

@@ -116,6 +116,7 @@ class _AgainWord(click.ParamType[str]):
     "The list is another upload than without it.  [default: verify all]",
 )  # fmt: skip
 @click.option("--label", metavar="L", default="", help="A word for people, also in the job's name at the provider.")
+@click.option("--correlation-id", metavar="ID", help="An id of your own, which the workers' log and events carry.")
 @click.option(
     "--dry-run", "dry", is_flag=True, help="Submit nothing: tell what each list holds, and what it would cost at most."
 )
@@ -227,6 +228,7 @@ def wish_of(given: Mapping[str, Asked]) -> Wish:
         screen=bool(given.get("screen")),
         format=str(given.get("format", "csv")),
         spreadsheet_safe=bool(given.get("spreadsheet_safe")),
+        correlation_id=None if given.get("correlation_id") is None else str(given["correlation_id"]),
     )
 
 

@@ -58,6 +58,8 @@ class Wish:
     #: What the results are written as, and whether they are made harmless to spreadsheets.
     format: str = "csv"
     spreadsheet_safe: bool = False
+    #: The producer's own id, which the workers' log lines carry.
+    correlation_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +147,7 @@ class Uploading:
             screen=self.wish.screen,
             format=self.wish.format,
             spreadsheet_safe=self.wish.spreadsheet_safe,
+            trace=None if self.wish.correlation_id is None else {"correlation_id": self.wish.correlation_id},
             on_bytes=on_bytes,
         )
 

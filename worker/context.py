@@ -18,10 +18,13 @@ from worker.core.places import Places
 from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy
 from worker.core.states import Lane, PartState
+from worker.correlation import of_producer
 from worker.gate import BURST_CALLS
+from worker.log_events.decisions import level_of
 from worker.rows.limits import Limits
 from worker.store.errors import StoreError, Unreadable
 from worker.store.lines import Lines
+from worker.tracing.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +126,7 @@ class Context:
     hints: Hints
     metrics: Metrics
     leaving: Leaving
+    spans: Spans = field(default_factory=Spans)
     process: str = field(default_factory=process_name)
 
     @property
@@ -175,12 +179,12 @@ class Context:
             change.decision, provider=provider, account=change.account, kind=kind, reason=change.reason
         )
         details = dict(change.details) if change.details is not None else {}
-        write = log.info if change.details is not None else log.debug
-        if change.decision in {"quarantine", "duplicate_remote", "charged_late", "failed", "refused", "aborted"}:
-            write = log.warning
+        write = getattr(log, level_of(change.decision, heartbeat=change.details is None))
         part = change.parts[0].index if len(change.parts) == 1 and not change.uploads else None
+        producer = {} if item is None else of_producer(item)
         bound = {"upload_id": change.upload_id, "account": change.account, "part": part, "reason": change.reason}
-        write(change.decision, **({name: value for name, value in bound.items() if value not in (None, "")} | details))
+        given = {name: value for name, value in bound.items() if value not in (None, "")}
+        write(change.decision, **(given | producer | details))
 
     def _hint(self, item: UploadRecord | PartRecord, now: float) -> None:
         if item.lane is None or item.due_at is None or item.lease is not None:

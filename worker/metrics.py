@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from worker.core.states import Lane
+from worker.log_events.catalogue import LOG_EVENTS as EVENTS
 from worker.metric_families import (
     COMPLETION_LAG,
     DECISIONS,
@@ -176,6 +177,9 @@ class Metrics:
             self._add(STALE_MESSAGES, 0, (lane, reason))
         for sink in SINKS:
             self._add(REDACTIONS, 0, (sink,))
+        for event in EVENTS:
+            for level in set(event.levels) - {"debug"}:
+                self._add(LOG_EVENTS, 0, (event.name, level))
 
     def _add(self, family: Family, by: float, values: Sequence[str]) -> None:
         self._counters[family].labels(*self._bounded(family, values)).inc(by)

@@ -14,18 +14,21 @@ from config.redaction import redactor
 from worker.actors.declare import declare
 from worker.broker.hints import BrokerHints
 from worker.broker.sorted_set import SortedSetBroker
-from worker.broker.watch import Watch
-from worker.context import Connected, Context
+from worker.broker.watch import MessageIds, Watch
+from worker.context import Connected, Context, process_name
 from worker.gate import StoreGate
 from worker.host.embedded import server_url
 from worker.leaving import Leaving
 from worker.metrics import Metrics
+from worker.provider_calls import ProviderCalls
 from worker.providers.registry import build
 from worker.spending import FOLDER, Spending
 from worker.storage import CloudOptions, open_storage, require_exclusive_creation
 from worker.store.client import connect, require_safe
 from worker.store.reading import require_readable
 from worker.store.store import Limits, Store
+from worker.tracing.opening import open_spans
+from worker.tracing.spans import Spans
 from worker.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ class Plant:
         self.broker.client.close()
         self.context.store.client.close()
         self.context.workspace.close()
+        self.context.spans.close()
 
 
 def on_a_server(settings: Settings) -> Settings:
@@ -78,14 +82,16 @@ def open_broker(settings: Settings, metrics: Metrics, leaving: Leaving) -> Sorte
     )
     return SortedSetBroker(
         client,
-        [Watch(metrics)],
+        [Watch(metrics), MessageIds()],
         leaving,
         on_unreadable=metrics.message_unreadable,
         heartbeat_timeout_milliseconds=int(settings.heartbeat_timeout_seconds * 1000),
     )
 
 
-def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapping[str, Connected]:
+def connect_accounts(
+    settings: Settings, store: Store, metrics: Metrics, spans: Spans | None = None
+) -> Mapping[str, Connected]:
     """Every configured account with its provider's adapter. Raises `AccountsInvalid`."""
     connected = {}
     for name, account in load_accounts(settings.accounts_file).items():
@@ -94,13 +100,17 @@ def connect_accounts(settings: Settings, store: Store, metrics: Metrics) -> Mapp
             metrics.rate_waited(provider, name, seconds)
 
         gate = StoreGate(store, name, account.requests_per_second, waited)
-        connected[name] = Connected(account, build(account, gate, metrics.reporter(account.provider, name)), gate)
+        counting = metrics.reporter(account.provider, name)
+        calls = ProviderCalls(account.provider, name, counting, spans or Spans())
+        connected[name] = Connected(account, build(account, gate, calls), gate)
     return connected
 
 
 def assemble(settings: Settings) -> Plant:
     """Everything a working process needs, with its actors declared."""
     settings = on_a_server(settings)
+    process = process_name()
+    spans = open_spans(settings, process)
     metrics = Metrics()
     redactor.on_redaction(metrics.redacted)
     store = open_store(settings)
@@ -114,10 +124,12 @@ def assemble(settings: Settings) -> Plant:
         storage=storage,
         workspace=Workspace(settings.home),
         spending=Spending(settings.home / FOLDER),
-        accounts=connect_accounts(settings, store, metrics),
+        accounts=connect_accounts(settings, store, metrics, spans),
         hints=BrokerHints(broker),
         metrics=metrics,
         leaving=leaving,
+        spans=spans,
+        process=process,
     )
     declare(broker, context)
     return Plant(context, broker)

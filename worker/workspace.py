@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.storage.errors import from_scratch_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,8 +38,15 @@ class Workspace:
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """An empty folder for one step, removed at its end."""
-        with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as name:
+        """An empty folder for one step, removed at its end. Raises `StorageError`, a retryable one.
+
+        What goes wrong inside the block is the block's: whoever writes there knows what it means.
+        """
+        try:
+            made = tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise from_scratch_error(error, self._folder) from error
+        with made as name:
             yield Path(name)
 
     def close(self) -> None:

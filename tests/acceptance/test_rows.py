@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.deadline import wait_until
+from tests.builders.installation import PROCESSES
+from tests.builders.leftovers import processes_in
 from tests.builders.rows.odd_list import first_difference, row_of, state_of, write_list
 from tests.builders.rows.run import run_rows
 from worker.core.rows import RowState
@@ -14,6 +19,10 @@ from worker.core.rows import RowState
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: More than are done before anybody can stop it.
+MANY_ROWS = 5_000_000
+#: Seconds that processes get to start, and to end, on a machine that does other things too.
+PROCESS_SECONDS = 60.0
 #: Enough for every kind of row that the list has.
 ROWS = 20_000
 
@@ -49,3 +58,21 @@ def test_a_row_that_differs_is_found(tmp_path: Path) -> None:
         assert wrong.startswith(f"row {place} ")
     assert difference(good[:-1]) is not None
     assert difference([*good, good[-1]]) == "there are more rows than in the list"
+
+
+@pytest.mark.timeout(300)
+def test_a_run_that_is_terminated_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Asked to end in the middle, it ends every process that it has started, and removes what it has written."""
+    command = [sys.executable, "-m", "tests.builders.rows.run", "--rows", str(MANY_ROWS), "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        try:
+            wait_until(
+                lambda: run.poll() is not None or len(processes_in(tmp_path)) > len(PROCESSES),
+                seconds=PROCESS_SECONDS,
+                what="the run's processes",
+            )
+            assert run.poll() is None
+        finally:
+            run.terminate()
+            assert run.wait(PROCESS_SECONDS) != 0
+    assert (processes_in(tmp_path), list(tmp_path.iterdir())) == ({}, [])

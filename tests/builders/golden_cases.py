@@ -53,6 +53,7 @@ def uploads() -> dict[str, UploadRecord]:
         "folded": 3,
         "withheld": 1,
         "distinct": 100,
+        "ragged": 2,
         "parts_total": 1,
     }
     ended: dict[str, Any] = staged | {"finished_at": NOW + 60, "retain_until": NOW + 90 * 86_400}
@@ -134,7 +135,7 @@ def manifest() -> Manifest:
         partial=False,
         counts=RowCounts(rows=105, matched=100, folded=3, empty=1, withheld=1, missing=0),
         verdicts={"ok": 90, "bad": 13},
-        input=InputSection(sha256="c" * 64, bytes=2_400, rows=105, source="path"),
+        input=InputSection(sha256="c" * 64, bytes=2_400, rows=105, source="path", ragged=2),
         result=ResultSection(
             object="results/list-1/result.csv",
             url="file:///srv/storage/results/list-1/result.csv",

@@ -11,23 +11,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tests.builders.charges import Charges
 from tests.builders.coherence import Seen
 from tests.builders.published import broken_result
-from worker.core.records import PartRecord, UploadRecord
-from worker.core.states import PartState, UploadState
+from worker.core.coherence import item_id, spent_twice, unattended
+from worker.core.records import PartRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tests.builders.charges import Sandbox
+    from worker.core.records import UploadRecord
     from worker.storage import Storage
     from worker.store.store import Store
-
-#: Seconds from now after which a next look, or the end of a lease, is as good as none.
-LOOK_SECONDS_MAX = 400 * 86_400.0
 
 
 class Invariants:
@@ -51,7 +50,8 @@ class Invariants:
     def broken(self) -> list[str]:
         """One sentence for each invariant that is broken now, or by what happened since the last check."""
         seen = Seen(self._store)
-        found = [*_incoherent(seen), *self._unattended(seen), *_shared_jobs(seen), *_spent_twice(seen)]
+        found = [*_incoherent(seen), *self._unattended(seen), *_shared_jobs(seen)]
+        found += chain.from_iterable(map(spent_twice, seen.parts))
         found += self._charges.broken(seen.parts)
         found += self._published(seen)
         now_ended = Ends.of(seen)
@@ -68,20 +68,8 @@ class Invariants:
         client: Any = self._store.client
         now = self._store.now()
         for item in seen.items():
-            if item.terminal or item.leased_now(now):
-                continue
             lane = self._store.key("due", item.account, item.lane or "")
-            due_at: float | None = client.zscore(lane, _id(item))
-            rests = item.state in {PartState.QUARANTINED, UploadState.ATTENTION}
-            if due_at is None and not (rests and item.lane is None):
-                yield f"{_id(item)} is {item.state}, and nobody will look at it"
-            if rests and not item.reason and isinstance(item, PartRecord):
-                yield f"{_id(item)} is in quarantine without a reason"
-            if due_at is not None and due_at > now + LOOK_SECONDS_MAX:
-                yield f"{_id(item)} is {item.state}, and looked at only in {due_at - now:.0f} s"
-        for item in seen.items():
-            if item.lease is not None and item.lease.until > now + LOOK_SECONDS_MAX:
-                yield f"{_id(item)} is under a lease that ends only in {item.lease.until - now:.0f} s"
+            yield from unattended(item, client.zscore(lane, item_id(item)), now)
 
     def _published(self, seen: Seen) -> Iterator[str]:
         """The results of those that have been delivered since the last check."""
@@ -120,7 +108,7 @@ class Ends:
     def of(cls, seen: Seen) -> Ends:
         """The ends among everything that was read."""
         ended: dict[str, tuple[str, tuple[object, ...]]] = {}
-        taken_up = {_id(item): _taken_up(item) for item in seen.items()}
+        taken_up = {item_id(item): _taken_up(item) for item in seen.items()}
         for upload in seen.uploads:
             if upload.terminal:
                 ended[upload.upload_id] = ("upload", (str(upload.state), upload.result and upload.result.counts))
@@ -165,20 +153,5 @@ def _shared_jobs(seen: Seen) -> Iterator[str]:
             yield f"remote job {remote_id} belongs to {' and '.join(sorted(parts))}"
 
 
-def _spent_twice(seen: Seen) -> Iterator[str]:
-    """A part is paid for once and by its job; nothing follows an attempt that is open."""
-    for part in seen.parts:
-        if part.credits_committed not in {0, part.rows}:
-            yield f"{part.part_id} of {part.rows} rows has {part.credits_committed} credits committed"
-        if part.credits_committed and part.remote_id is None and not (part.terminal and part.evidence):
-            yield f"{part.part_id} is paid for and has no remote job"
-        if part.attempt is not None and part.attempt.number < part.attempts:
-            yield f"{part.part_id} has attempt {part.attempts} while attempt {part.attempt.number} is open"
-
-
 def _taken_up(item: UploadRecord | PartRecord) -> int:
     return item.again if isinstance(item, PartRecord) else item.reopened
-
-
-def _id(item: UploadRecord | PartRecord) -> str:
-    return item.part_id if isinstance(item, PartRecord) else item.upload_id

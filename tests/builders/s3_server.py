@@ -1,4 +1,7 @@
-"""A real S3 server for tests: SeaweedFS with its data in a folder of its own, on free loopback ports."""
+"""A real S3 server for tests: SeaweedFS with its data in a folder of its own, on free loopback ports.
+
+Where `TEST_S3_ENDPOINT` has the address of another one, that is used in its place; it has to take the same keys.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 ACCESS_KEY = "S3Canary1Access2"
 SECRET_KEY = "S3Canary1Secret2Key3Of4Forty5Characters6"
+#: The variable that has the address of another server to be tried.
+OTHER_ENDPOINT = "TEST_S3_ENDPOINT"
 #: The variables that a process needs to use the server.
 S3_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 #: Seconds that the server may take to answer; on a machine that has other work it needs some.
@@ -124,7 +129,10 @@ def an_s3_server(folder: Path) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Yield a running server that this test process shares with nobody."""
+    """Yield a running server that this test process shares with nobody, or the one that is to be tried."""
+    if OTHER_ENDPOINT in os.environ:
+        yield S3Server(os.environ[OTHER_ENDPOINT])
+        return
     with an_s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 

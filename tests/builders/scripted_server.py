@@ -125,7 +125,7 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             for piece in chain([first], pieces):
                 self.wfile.write(piece)
 
-        do_GET = do_POST = _serve  # noqa: N815 - the names by which the base class finds them
+        do_GET = do_POST = do_HEAD = _serve  # noqa: N815 - the names by which the base class finds them
 
         def _hear(self) -> Heard:
             left = length = int(self.headers.get("Content-Length", "0"))

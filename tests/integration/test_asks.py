@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from producers.errors import Rejected
+from tests.builders.command_line import CommandLine
 from tests.builders.line import Line, running_line
 from worker.core.states import UploadState
 
@@ -128,6 +129,21 @@ def test_ragged_rows_are_told_when_the_list_is_prepared(line: Line) -> None:
     details = told(line, upload_id, "prepared")
     assert (details["ragged"], details["columns_added"]) == (1, 1)
     assert result_lines(line, upload_id)[1].startswith("a@x.example,1,,matched,")
+
+
+def test_ragged_rows_are_counted_in_the_record_and_in_the_manifest(line: Line) -> None:
+    """Who was not there when the list was prepared sees the count as well: in `show`, in `verify` and in the files."""
+    path = line.file("list.csv", "email,n,m\na@x.example,1,2\nb@x.example\nc@x.example,3,4,5\n")
+    upload_id = line.submit(path, "ipqs-main")
+    line.finish(upload_id)
+    commands = CommandLine(str(line.settings.redis_url), line.folder)
+    assert line.upload(upload_id).ragged == 2
+    assert commands.parsed("show", upload_id, "--json")["upload"]["ragged"] == 2
+    assert "2 rows with more or fewer cells" in commands("show", upload_id).stdout
+    manifest = json.loads(line.plant.context.storage.read(f"results/{upload_id}/manifest.json", 1_000_000))
+    assert manifest["input"]["ragged"] == 2
+    assert commands.parsed("verify", upload_id, "--json")["ragged"] == 2
+    assert "2 rows of the list had more or fewer cells" in commands("verify", upload_id).stdout
 
 
 def test_rows_of_a_request_are_screened(line: Line) -> None:

@@ -70,6 +70,7 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], tuple[str, ...]]] = {
     "an unknown encoding": (lambda f: [_file(f), "--encoding", "utf-88"], ("options.encoding: is not the name",)),
     "a column far out": (lambda f: [_file(f), "--column", "10000"], ("options.column: should be", "9999")),
     "a label of two lines": (lambda f: [_file(f), "--label", "a\nb"], ("label: must be text on one line",)),
+    "an own id of two words": (lambda f: [_file(f), "--correlation-id", "a b"], ("trace.correlation_id: must be",)),
     "a URL and a file": (lambda f: [_file(f), "--url", _URL], ("Name what is to be verified",)),
     "two URLs": (lambda _: ["--url", _URL, "--remote-url", _REMOTE], ("one of --url and --remote-url",)),
     "nothing to verify": (lambda _: [], ("Name what is to be verified",)),

@@ -60,7 +60,9 @@ def test_without_an_id_the_content_names_the_upload(bench: IntakeBench) -> None:
     assert [duplicate for _, duplicate in bench.accepted()] == [False, True, False, False, False]
 
 
-@pytest.mark.parametrize("changes", [{}, {"label": "another word"}, {"producer": "another"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"label": "another word"}, {"producer": "another"}, {"trace": {"correlation_id": "r"}}]
+)
 def test_the_same_request_again_is_the_same_upload(bench: IntakeBench, changes: dict[str, Any]) -> None:
     """A request sent twice, also with another label, is recognised: one upload, two answers, no second preparation."""
     bench.send(bench.request(upload_id="crm-1"))
@@ -71,6 +73,22 @@ def test_the_same_request_again_is_the_same_upload(bench: IntakeBench, changes: 
     assert upload is not None
     assert (upload.version, upload.label) == (1, "")
     assert bench.unanswered() == 0
+
+
+def test_each_answer_carries_its_own_requests_correlation_id(bench: IntakeBench) -> None:
+    """Whoever sends a known request from another context, or is refused, finds the answer by the id of that context."""
+    for upload_id, account, given in (("crm-1", "ipqs-main", "r-1"), ("crm-1", "ipqs-main", "r-2"), ("x", "no", "r-3")):
+        bench.send(bench.request(upload_id=upload_id, account=account, trace={"correlation_id": given}))
+    bench.intake.read()
+    told = [
+        json.loads(event["details"])["correlation_id"]
+        for name in ("accepted", "rejected")
+        for event in bench.events(name)
+    ]
+    assert told == ["r-1", "r-2", "r-3"]
+    upload = bench.store.upload("crm-1")
+    assert upload is not None
+    assert upload.trace.correlation_id == "r-1"
 
 
 def test_a_request_is_recognised_after_its_upload_has_ended(bench: IntakeBench) -> None:
@@ -212,6 +230,7 @@ def test_what_a_provider_has_not_is_refused_with_what_it_has(
     "changes",
     [
         {"label": f"for {IPQS_KEY}"},
+        {"trace": {"correlation_id": f"for/{IPQS_KEY}"}},
         {"upload_id": IPQS_KEY},
         {"account": WHOISXML_KEY},
         {"api_key": IPQS_KEY},

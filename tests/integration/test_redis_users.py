@@ -15,8 +15,10 @@ from config.settings import Settings
 from producers.client import Client
 from producers.contract import EVENTS_STREAM, REJECTED_STREAM, UPLOADS_STREAM, result_key, upload_key
 from producers.errors import NotAccepted, Rejected
+from tests.builders.command_line import CommandLine
 from tests.builders.ended import DAY_SECONDS, an_ended_upload
 from tests.builders.line import running_line
+from tests.builders.records import a_running_upload
 from tests.builders.server_process import a_server, free_port, with_password
 from worker.broker.sorted_set import DELAYED_KEYS, NAMESPACE
 from worker.core.states import UploadState
@@ -120,6 +122,17 @@ def test_a_list_comes_back_through_users_who_may_do_no_more_than_they_need(tmp_p
         assert line.plant.context.store.upload_ids(most=10)
         with Client(guarded.url(PRODUCER, 2)) as elsewhere:
             assert elsewhere.status(upload_id) is None
+    assert guarded.denials() == []
+
+
+def test_an_operator_who_looks_needs_no_more_rights(tmp_path: Path, guarded: Guarded) -> None:
+    """`doctor` works as the worker, and `top` even as the exporter; Redis refuses them nothing."""
+    with running_line(tmp_path, guarded.url(WORKER), guarded.url(WORKER, 1), start=False) as line:
+        a_running_upload(line.plant.context.store)
+        for user, arguments in ((WORKER, ["doctor"]), (WORKER, ["top", "--once"]), (EXPORTER, ["top", "--once"])):
+            command = CommandLine(guarded.url(user), tmp_path)
+            command.environment["BULKVERIFY_BROKER_URL"] = guarded.url(user, 1)
+            assert "part list-1/3 waits for a person" in command(*arguments).stdout
     assert guarded.denials() == []
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from worker.storage import StorageUnavailable
 from worker.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 #: A process that leaves a piece of a list behind and is killed.
 KILLED = """
@@ -71,3 +73,16 @@ def test_processes_that_start_together_leave_each_other_their_folders(
         assert its.exists()
     for each in (workspace, *others):
         each.close()
+
+
+def test_a_folder_that_cannot_be_made_is_told_as_ours(tmp_path: Path) -> None:
+    """What keeps a step from its folder is told with the place and the remedy, and as something that passes."""
+    workspace = Workspace(tmp_path)
+    shutil.rmtree(tmp_path / "scratch")
+    with (
+        pytest.raises(StorageUnavailable, match=rf"{tmp_path}/scratch/.*BULKVERIFY_HOME") as caught,
+        workspace.folder(),
+    ):
+        pytest.fail("there is a folder")
+    assert caught.value.retryable
+    workspace.close()

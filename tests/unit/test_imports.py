@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "worker.store": {"config", "producers", "worker.core", "worker.outages"},
     "worker.broker": {"config", "worker.core", "worker.leaving", "worker.metrics", "worker.outages"},
     "worker.host": {"config"},
+    "worker.log_events": set(),
+    "worker.tracing": {"config", "worker.core", "worker.store"},
     "worker.alerting": {"worker.core"},
     "worker.dashboards": {
         "worker.alerting",

@@ -345,6 +345,11 @@ def test_a_source_that_is_being_written_is_refused(tmp_path: Path) -> None:
         hashed_source(file, grow)
 
 
+def test_segments_come_besides_a_result_of_any_format() -> None:
+    """What the schema says of them holds for a result in JSON Lines as for one in CSV."""
+    assert "CSV" not in json_schema()["properties"]["segments"]["description"]
+
+
 def test_the_schema_describes_every_field_and_refuses_unknown_ones() -> None:
     """The published schema names its version, and explains every field with an example."""
     schema = json_schema()

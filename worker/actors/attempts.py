@@ -20,7 +20,7 @@ from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.core.states import PART_UNSPENT
 from worker.storage import StorageError, exists
-from worker.store.errors import Later
+from worker.store.errors import Later, Unreadable
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -92,18 +92,31 @@ def open_attempt(context: Context, part: PartRecord, now: float, over_at: float)
 
 
 def close_attempt(storage: Storage, token: str, number: int, outcome: Outcome) -> None:
-    """Record what became of an attempt; the first word stands, but for a job, which is a fact however late it comes."""
+    """Record what became of an attempt; the first word stands, but for a job, which is a fact however late it comes.
+
+    So a job is kept beside an outcome that is there already, says otherwise, or cannot be read. Raises `StorageError`,
+    and `Unreadable` as `outcome_of` does.
+    """
     text = {"schema_version": SCHEMA_VERSION, "remote_id": outcome.remote_id, "unspent": outcome.unspent}
     said, name = json.dumps(text).encode(), outcome_name(token, number)
     if storage.create(name, said) or outcome.remote_id is None:
         return
-    # Whoever was quicker may have learned of the same job, from the list or from the answer.
-    if json.loads(storage.read(name, RECORD_BYTES_MAX)).get("remote_id") != outcome.remote_id:
+    try:
+        # Whoever was quicker may have learned of the same job, from the list or from the answer.
+        known = _outcome(storage, name)
+    except Unreadable:
+        storage.create(found_name(token, number), said)
+        raise
+    if known is None or known.remote_id != outcome.remote_id:
         storage.create(found_name(token, number), said)
 
 
 def outcome_of(storage: Storage, token: str, number: int) -> Outcome | None:
-    """What became of an attempt, or `None` when nobody knows. Raises `Later` when a newer program wrote it."""
+    """What became of an attempt, or `None` when nobody knows.
+
+    Raises `Later` when a newer program wrote it, and `Unreadable` when it is damaged: it may have told of a job that is
+    paid, so nothing is spent after it, and it is left as it is.
+    """
     known = _outcome(storage, outcome_name(token, number))
     if known is None or known.remote_id is not None:
         return known
@@ -113,7 +126,7 @@ def outcome_of(storage: Storage, token: str, number: int) -> Outcome | None:
 def found_late(storage: Storage, token: str) -> str | None:
     """The job that turned up for an attempt of a part after that was closed without one; `None`: there is no such job.
 
-    To be asked before another attempt: the store may be back at a time when it was not known. Raises `Later`.
+    To be asked before another attempt: the store may be back at a time when it was not known. Raises as `outcome_of`.
     """
     for name in storage.list(f"attempts/{token}"):
         if name.endswith(FOUND_SUFFIX) and (known := _outcome(storage, name)) is not None:
@@ -128,7 +141,17 @@ def _outcome(storage: Storage, name: str) -> Outcome | None:
         known = upgraded("outcome", json.loads(storage.read(name, RECORD_BYTES_MAX)))
     except LaterSchema as later:
         raise Later(f"{name}: {later}") from None
-    return Outcome(remote_id=known.get("remote_id"), unspent=known.get("unspent"))
+    except (ValueError, TypeError, RecursionError):
+        known = {}
+    outcome = Outcome(remote_id=known.get("remote_id"), unspent=known.get("unspent"))
+    match outcome:
+        case Outcome(remote_id=str(), unspent=None) | Outcome(remote_id=None, unspent=str()):
+            return outcome
+    raise Unreadable(
+        f"The object {name}, which tells what became of an attempt, is damaged. Restore it from a backup of the "
+        "storage; where there is none, delete it: then the provider's list is searched for the attempt's job before "
+        "anything more is spent."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +172,7 @@ class Remembered:
 
 
 def remembered(storage: Storage, token: str) -> list[Remembered]:
-    """Every attempt that storage remembers for a part, the first one first. Raises `StorageError`, `Later`."""
+    """Every attempt that storage remembers for a part, the first one first. Raises `StorageError`, `Unreadable`."""
     numbers = (_ATTEMPT.fullmatch(name) for name in storage.list(f"attempts/{token}"))
     return [
         remembered_attempt(storage, token, number) for number in sorted(int(found[1]) for found in numbers if found)
@@ -157,7 +180,7 @@ def remembered(storage: Storage, token: str) -> list[Remembered]:
 
 
 def remembered_attempt(storage: Storage, token: str, number: int) -> Remembered:
-    """One attempt that storage has. Raises `StorageError`, `Later`."""
+    """One attempt that storage has. Raises `StorageError`, and `Unreadable` as `outcome_of` does."""
     name = attempt_name(token, number)
     try:
         known = json.loads(storage.read(name, RECORD_BYTES_MAX))
@@ -202,8 +225,8 @@ def close_found(storage: Storage, part: PartRecord, remote_id: str) -> None:
     number = part.attempt.number if part.attempt is not None else max(part.attempts, 1)
     try:
         close_attempt(storage, part.token, number, Outcome(remote_id=remote_id))
-    except StorageError as error:
-        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+    except (StorageError, Unreadable) as error:
+        log.warning("outcome_not_recorded", upload_id=part.upload_id, part=part.index, error=str(error))
 
 
 def close_followed(storage: Storage, part: PartRecord) -> None:

@@ -31,6 +31,7 @@ from worker.rows.collected import CollectedSummary, write_verdicts
 from worker.rows.comparing import read_values, shared_fraction
 from worker.storage import StorageError
 from worker.storage.copies import local_file
+from worker.storage.errors import from_scratch_error
 from worker.store.columns import note_columns
 from worker.store.errors import Full
 
@@ -96,10 +97,10 @@ def _collect(context: Context, part: PartRecord) -> None:
         reason, until = f"limit_{full.guard}", now + LINE_LOOK_SECONDS
         _stand(context, connected, part, core.collect_later(part, now, reason, NOT_NOW, until, tried=False))
         return
-    with keeper, context.workspace.folder() as folder:
+    with keeper:
         urgency = Urgency.ENDING if _is_urgent(context, connected, part) else Urgency.WORK
         try:
-            with connected.gate.urgent(urgency):
+            with context.workspace.folder() as folder, connected.gate.urgent(urgency):
                 fetched = _fetch(context, part, connected, folder, upload.segments if upload is not None else ())
             failure = None
         except (ProviderError, StorageError) as error:
@@ -131,7 +132,9 @@ def _warned(context: Context, connected: Connected, waiting: Change) -> Change:
     if change is not waiting:
         remedy = "remove what keeps it back before then: bulkverify why tells what that is"
         (part,) = change.parts
-        log.warning("result_at_risk", part=part.part_id, ends_at=part.result_ends_at, remedy=remedy)
+        log.warning(
+            "result_at_risk", upload_id=part.upload_id, part=part.index, ends_at=part.result_ends_at, remedy=remedy
+        )
     return change
 
 
@@ -146,7 +149,10 @@ def _stand(context: Context, connected: Connected, part: PartRecord, change: Cha
 def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Path, wanted: Sequence[str]) -> Fetched:
     """The result and the `wanted` segments, in storage: an earlier try's objects are replaced, each at once."""
     kind = Kind(part.kind)
-    artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
+    try:
+        artifacts = connected.provider.collect(part.remote_id or "", folder, wanted)
+    except OSError as error:
+        raise from_scratch_error(error, folder) from error
     # The whole result may be wanted as the provider's own file too: then it is named like its segment.
     found = {artifact.segment or artifact.path.stem: artifact for artifact in artifacts}
     segments = tuple(_keep_segment(context.storage, part, segment, found.get(segment)) for segment in wanted)

@@ -72,13 +72,10 @@ def _settle(context: Context, upload: UploadRecord) -> None:
     if change.uploads[0].state is not UploadState.DELIVERING:
         context.apply(change)
         return
-    with (
-        keeping(context, change, UploadRecord) as keeper,
-        context.workspace.folder() as folder,
-    ):
+    with keeping(context, change, UploadRecord) as keeper:
         # Read under the lease: Redis may have been set back after the parts were counted.
         found = list(context.store.parts_of(upload))
-        outcome = _outcome(context, upload, found, folder)
+        outcome = _outcome(context, upload, found)
     now = context.store.now()
     if isinstance(outcome, ResultSummary):
         _delivered(context, keeper, found, outcome, now)
@@ -92,13 +89,14 @@ def _settle(context: Context, upload: UploadRecord) -> None:
 
 
 def _outcome(
-    context: Context, upload: UploadRecord, found: Sequence[PartRecord], folder: Path
+    context: Context, upload: UploadRecord, found: Sequence[PartRecord]
 ) -> ResultSummary | RowsError | StorageError | None:
     """The published result, what kept it from being published, or `None` while a part may still bring something."""
     if len(found) < upload.parts_total or not all(part.terminal for part in found):
         return None
     try:
-        return _deliver(context, upload, found, folder)
+        with context.workspace.folder() as folder:
+            return _deliver(context, upload, found, folder)
     except (RowsError, StorageError) as error:
         return error
 
@@ -223,6 +221,7 @@ def _manifest(
         provider=upload.provider,
         kind=upload.kind,
         label=upload.label,
+        correlation_id=upload.trace.correlation_id,
         partial=delivered.counts.partial,
         counts=delivered.counts,
         verdicts=dict(delivered.verdicts),
@@ -230,6 +229,7 @@ def _manifest(
             sha256=upload.content_digest,
             bytes=upload.input_bytes,
             rows=upload.rows,
+            ragged=upload.ragged,
             source=",".join(sorted(upload.source)),
         ),
         result=ResultSection(

@@ -23,6 +23,7 @@ from worker.core.drift.counting import counted
 from worker.core.drift.evaluate import Evaluation, Merged, evaluate, merge
 from worker.core.drift.repairs import Plan, Repair, plan
 from worker.core.states import Lane
+from worker.correlation import ids_of
 from worker.store.columns import known_columns
 from worker.store.errors import Stale, Taken
 from worker.store.findings import Kept, Replacement, open_counts, replace_findings
@@ -134,8 +135,8 @@ def _repaired(context: Context, repair: Repair) -> bool:
         context.metrics.message_stale(Lane.RECONCILE, "raced")
         return False
     except Taken as taken:
-        subject = repair.finding.subject
-        log.warning("identity_collision", part=subject, remote_id=taken.remote_id, other=taken.part_id)
+        whose = repair.finding.subject
+        log.warning("identity_collision", **ids_of(whose), remote_id=taken.remote_id, other=taken.part_id)
         return False
     for part in change.parts:
         if change.claims and part.remote_id is not None and not part.provisional:

@@ -99,7 +99,7 @@ def keep_collected(storage: Storage, part: PartRecord) -> None:
         with storage.write(collected_name(part.upload_id, part.index)) as out:
             out.write(json.dumps(_fields(part)).encode())
     except StorageError as error:
-        log.warning("collected_not_kept", part=part.part_id, error=str(error))
+        log.warning("collected_not_kept", upload_id=part.upload_id, part=part.index, error=str(error))
 
 
 def kept_collected(storage: Storage, born: PartRecord) -> PartRecord | None:

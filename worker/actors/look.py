@@ -149,7 +149,7 @@ class Looks:
             context.metrics.looks(part.provider, part.account, str(observation.status))
             return observed(part, _seen(observation), now, context.policy, terms)
         except Exception as error:
-            log.exception("look_crashed", part=part.part_id, error=type(error).__name__)
+            log.exception("look_crashed", upload_id=part.upload_id, part=part.index, error=type(error).__name__)
             settings, kind = context.settings, type(error).__name__
             return crashed(part, now, kind, crashes_max=settings.crashes_max, days=settings.retention_days)
 
@@ -158,7 +158,7 @@ class Looks:
         try:
             change = rode_along(part, _seen(observation), now, self._context.policy, self._terms(part, now, price))
         except Exception as error:
-            log.exception("look_crashed", part=part.part_id, error=type(error).__name__)
+            log.exception("look_crashed", upload_id=part.upload_id, part=part.index, error=type(error).__name__)
             return None
         if change is not None:
             self._context.metrics.looks(part.provider, part.account, str(observation.status))
@@ -187,7 +187,7 @@ class Looks:
             context.nudge(upload_id)
 
     def _refused(self, part: PartRecord, error: StoreError) -> None:
-        log.warning("look_not_written", part=part.part_id, error=str(error))
+        log.warning("look_not_written", upload_id=part.upload_id, part=part.index, error=str(error))
         if isinstance(error, Unreadable):
             self._context.leave(Lane.POLL, part.part_id, error)
 

@@ -14,6 +14,7 @@ from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ LEFT_LOOK_SECONDS = 2.0
 
 def run(context: Context, account: str, epoch: int) -> None:
     """Look at the account's due parts and plan the next look."""
-    with structlog.contextvars.bound_contextvars(lane=str(Lane.POLL), item=account):
+    with structlog.contextvars.bound_contextvars(lane=str(Lane.POLL), item=account, account=account):
         try:
             turn = context.store.begin_poll(account, epoch, context.settings.rearm_period_seconds)
             if turn is None:
@@ -52,8 +53,11 @@ def run(context: Context, account: str, epoch: int) -> None:
 
 def _survived_turn(context: Context, account: str, lease: PollLease) -> float:
     """`_turn`, whatever happens in it: what nobody foresaw is logged, and the account is looked at again later."""
+    connected = context.accounts.get(account)
+    provider = "" if connected is None else connected.account.provider
     try:
-        return _turn(context, account, lease)
+        with context.spans.step(Step(str(Lane.POLL), account, provider)):
+            return _turn(context, account, lease)
     except StoreUnavailable:
         raise
     except Unreadable as error:
@@ -74,6 +78,7 @@ def _turn(context: Context, account_name: str, lease: PollLease) -> float:
     until = now + context.settings.poll_slack_seconds
     due = context.store.due(account_name, Lane.POLL, until, TURN_PARTS_MAX)
     parts = _here(context, _readable(context, account_name, due), connected)
+    context.spans.serves(part.trace for part in parts)
     waiting = kept_back(context, connected) if parts else None
     if waiting is not None:
         return waiting.until

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -31,7 +33,9 @@ class PollLease:
         self._turn = turn
         self._seconds = context.settings.rearm_period_seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"poll-{account}", daemon=True)
+        # In a copy of the turn's context, so that its lines carry the turn's ids.
+        keep = partial(copy_context().run, self._keep)
+        self._thread = threading.Thread(target=keep, name=f"poll-{account}", daemon=True)
 
     def renew(self) -> bool:
         """Let the lease last its whole length from now on; False when another turn has begun."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.context import Context
+    from worker.actors.shell import Keeper
+    from worker.context import Connected, Context
     from worker.rows.parts import StagedPart
     from worker.rows.plain_list import PlainList
     from worker.rows.staging import Staged
@@ -55,23 +56,10 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         context.apply(core.later(upload, now, "account_unknown", message, now + RETRY_SECONDS[1]))
         return
     preparing = core.preparing(upload, context.process, now, context.settings.work_lease_seconds)
-    with (
-        keeping(context, preparing, UploadRecord) as keeper,
-        context.workspace.folder() as folder,
-    ):
+    with keeping(context, preparing, UploadRecord) as keeper:
         try:
-            plain = plain_input(upload, _copy_input(context, upload, folder), folder, context.limits)
-            staged = stage_upload(
-                upload,
-                plain,
-                folder,
-                limits=context.limits,
-                caps=(connected.provider.capabilities.batch_rows_max, connected.account.part_rows_max),
-                on_progress=lambda rows: keeper.progress(staged_rows=rows),
-            )
-            obstacles = obstacles_to_pulling(upload, staged, plain)
-            found = _found(upload, staged, plain, _index_name(upload, staged), obstacles)
-            parts = _publish(context, preparing.uploads[0], staged, found)
+            with context.workspace.folder() as folder:
+                found, parts = _stage(context, connected, preparing.uploads[0], keeper, folder)
             failure = None
         except (InputError, SourceUnavailable, SplitDiffers, StorageError, ScratchFailed) as error:
             failure = error
@@ -94,6 +82,24 @@ def _prepare(context: Context, upload: UploadRecord) -> None:
         reason, message = failure.reason, str(failure)
         wait = backoff_seconds(upload.tries + 1, floor_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
         keeper.conclude(lambda record: core.later(record, now, reason, message, now + wait))
+
+
+def _stage(
+    context: Context, connected: Connected, upload: UploadRecord, keeper: Keeper[UploadRecord], folder: Path
+) -> tuple[core.Prepared, list[PartRecord]]:
+    """What the upload's list holds, and its parts, all that they need in storage."""
+    plain = plain_input(upload, _copy_input(context, upload, folder), folder, context.limits)
+    staged = stage_upload(
+        upload,
+        plain,
+        folder,
+        limits=context.limits,
+        caps=(connected.provider.capabilities.batch_rows_max, connected.account.part_rows_max),
+        on_progress=lambda rows: keeper.progress(staged_rows=rows),
+    )
+    obstacles = obstacles_to_pulling(upload, staged, plain)
+    found = _found(upload, staged, plain, _index_name(upload, staged), obstacles)
+    return found, _publish(context, upload, staged, found)
 
 
 def _copy_input(context: Context, upload: UploadRecord, folder: Path) -> Path:
@@ -172,6 +178,7 @@ def _part(context: Context, upload: UploadRecord, part: StagedPart) -> PartRecor
         values_object=values,
         values_sha256=part.sha256,
         token=token,
+        trace=upload.trace,
     )
 
 
@@ -198,5 +205,6 @@ def _found(
         distinct=staged.distinct,
         index_object=index,
         pullable=remote and not obstacles,
+        ragged=staged.ragged,
         details=_told(staged) | ({"not_pullable": "; ".join(obstacles)} if obstacles else {}),
     )

@@ -22,6 +22,7 @@ from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale, StoreUnavailable, Unreadable
 from worker.store.findings import read_findings
 from worker.store.sweeps import write_sweep
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from worker.actors.drift import Judged
@@ -55,13 +56,14 @@ class Looked(NamedTuple):
 
 def run(context: Context, account: str, epoch: int) -> None:  # noqa: ARG001 - every hint has an epoch; a walk needs none
     """Sweep the account's remote list once."""
-    with structlog.contextvars.bound_contextvars(lane=str(Lane.RECONCILE), item=account):
+    with structlog.contextvars.bound_contextvars(lane=str(Lane.RECONCILE), item=account, account=account):
         connected = context.accounts.get(account)
         if connected is None:
             context.metrics.message_stale(Lane.RECONCILE, "unknown")
             return
         try:
-            _in_turn(context, connected)
+            with context.spans.step(Step(str(Lane.RECONCILE), account, connected.account.provider)):
+                _in_turn(context, connected)
         except StoreUnavailable as error:
             log.warning("store_unavailable", error=str(error), remedy="the list is walked again in the next period")
         except Unreadable as error:

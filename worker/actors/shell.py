@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import structlog
@@ -12,7 +14,9 @@ from worker.core.change import lease_change
 from worker.core.crash import crashed, poisoned, put_off
 from worker.core.records import PartRecord, UploadRecord
 from worker.core.states import Lane
+from worker.correlation import ids_of, of_producer
 from worker.store.errors import Stale, StoreError, StoreUnavailable, Unreadable
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,15 +63,14 @@ def fresh(context: Context, lane: Lane, item: str, epoch: int) -> UploadRecord |
 
 def step(context: Context, lane: Lane, item: str, epoch: int, perform: Callable[[Context, R], None]) -> None:
     """Run one step for a hint. Nothing escapes: what nobody foresaw is logged and written as a crash of the record."""
-    with structlog.contextvars.bound_contextvars(lane=str(lane), item=item):
+    with structlog.contextvars.bound_contextvars(lane=str(lane), item=item, **ids_of(item)):
         try:
             record = fresh(context, lane, item, epoch)
             if record is None:
                 return
-            if record.crashes >= context.settings.crashes_max:
-                context.apply(poisoned(record, context.store.now(), days=context.settings.retention_days))
-                return
-            perform(context, cast("R", record))
+            ids = structlog.contextvars.bound_contextvars(**of_producer(record))
+            with ids, context.spans.step(Step.of(str(lane), record)):
+                _perform(context, record, perform)
         except Stale:
             context.metrics.message_stale(lane, "raced")
         except Unreadable as error:
@@ -77,6 +80,14 @@ def step(context: Context, lane: Lane, item: str, epoch: int, perform: Callable[
         except Exception as error:
             log.exception("step_crashed", error=type(error).__name__)
             _write_crash(context, lane, item, error)
+
+
+def _perform(context: Context, record: UploadRecord | PartRecord, perform: Callable[[Context, R], None]) -> None:
+    """The step itself, unless the record has crashed so often that a person has to look at it."""
+    if record.crashes >= context.settings.crashes_max:
+        context.apply(poisoned(record, context.store.now(), days=context.settings.retention_days))
+    else:
+        perform(context, cast("R", record))
 
 
 def _put_off(context: Context, lane: Lane, item: str, error: Unreadable) -> None:
@@ -122,7 +133,9 @@ class Keeper(Generic[R]):
         self._seconds = seconds
         self._progress: dict[str, object] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease-{item_id(record)}", daemon=True)
+        # In a copy of the step's context, so that its lines carry the step's ids.
+        renew = partial(copy_context().run, self._renew)
+        self._thread = threading.Thread(target=renew, name=f"lease-{item_id(record)}", daemon=True)
 
     def progress(self, **fields: object) -> None:
         """Fields to write with the next renewal."""

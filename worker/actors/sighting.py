@@ -115,7 +115,13 @@ class Sighting:
         except Stale:
             self.context.metrics.message_stale(Lane.RECONCILE, "raced")
         except Taken as taken:
-            log.warning("identity_collision", part=part.part_id, remote_id=taken.remote_id, other=taken.part_id)
+            log.warning(
+                "identity_collision",
+                upload_id=part.upload_id,
+                part=part.index,
+                remote_id=taken.remote_id,
+                other=taken.part_id,
+            )
         else:
             learned = part.remote_id != job.remote_id and change.parts[0].remote_id == job.remote_id
             if learned and not change.parts[0].provisional:

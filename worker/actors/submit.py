@@ -36,6 +36,7 @@ from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.search import UNRESOLVED_REASON, unresolved
 from worker.core.states import Lane, PartState
 from worker.core.token import matching
+from worker.correlation import ids_of
 from worker.providers.errors import (
     CredentialsRejected,
     NotSent,
@@ -49,7 +50,7 @@ from worker.providers.errors import (
 from worker.rows.errors import ValuesDamaged
 from worker.spending import NotLocked
 from worker.storage import StorageError
-from worker.store.errors import Full, Later, OverBudget, Stale, Taken
+from worker.store.errors import Full, OverBudget, Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
     from worker.actors.attempts import Remembered
@@ -119,7 +120,8 @@ def _submit(context: Context, part: PartRecord) -> None:
         with context.workspace.folder() as folder:
             values = checked_values(context, part, folder)
             submission = submission_of(context, upload, reserved, values, since)
-            _attempt(context, reserved, connected, submission)
+            with structlog.contextvars.bound_contextvars(attempt=reserved.attempts + 1):
+                _attempt(context, reserved, connected, submission)
     except StorageError as error:
         # Whatever has begun by now has caught its own: nothing was recorded, and nothing sent.
         log.warning("attempt_not_begun", error=str(error))
@@ -216,9 +218,9 @@ def _take_up(context: Context, part: PartRecord, number: int, now: float) -> Non
             change = _recorded(part, number, known.outcome, now)
         else:
             change = _searched_for(part, known, now)
-    except Later as later:
-        context.leave(Lane.SUBMIT, part.part_id, later)
-        change = blocked(part, now, later.reason)
+    except Unreadable as error:
+        context.leave(Lane.SUBMIT, part.part_id, error)
+        change = blocked(part, now, error.reason, str(error))
     _write(context, part, change)
 
 
@@ -307,7 +309,7 @@ def learn(context: Context, part_id: str, remote_id: str, how: str, *, service: 
         except Stale:
             continue
         return
-    log.error("remote_id_not_kept", part=part_id, remote_id=remote_id, how=how, remedy="it is in the attempt's outcome")
+    log.error("remote_id_not_kept", **ids_of(part_id), remote_id=remote_id, how=how, remedy="it is in the outcome")
 
 
 def _wait(context: Context, part: PartRecord, error: ProviderError) -> None:
@@ -323,8 +325,8 @@ def _close(context: Context, part: PartRecord, outcome: Outcome) -> None:
     """Record an outcome in storage; when that fails the store still has it."""
     try:
         close_attempt(context.storage, part.token, part.attempts, outcome)
-    except StorageError as error:
-        log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+    except (StorageError, Unreadable) as error:
+        log.warning("outcome_not_recorded", upload_id=part.upload_id, part=part.index, error=str(error))
 
 
 def _write(context: Context, part: PartRecord, change: Change) -> None:

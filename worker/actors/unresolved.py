@@ -162,13 +162,19 @@ def _apply(context: Context, change: Change) -> None:
         context.metrics.message_stale(Lane.SUBMIT, "raced")
         return
     except Taken as taken:
-        log.info("job_taken_meanwhile", part=part.part_id, remote_id=taken.remote_id, by=taken.part_id)
+        log.info(
+            "job_taken_meanwhile",
+            upload_id=part.upload_id,
+            part=part.index,
+            remote_id=taken.remote_id,
+            by=taken.part_id,
+        )
         return
     if part.state is PartState.PENDING:
         try:
             close_followed(context.storage, part)
         except StorageError as error:
-            log.warning("outcome_not_recorded", part=part.part_id, error=str(error))
+            log.warning("outcome_not_recorded", upload_id=part.upload_id, part=part.index, error=str(error))
     if part.lane is None:
         context.nudge(part.upload_id)
 

@@ -6,11 +6,33 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
+import structlog
 
 if TYPE_CHECKING:
     from dramatiq import Broker, MessageProxy
 
     from worker.metrics import Metrics
+
+
+class MessageIds(dramatiq.Middleware):
+    """Has every log line of a message's actor carry the message's id."""
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002 - dramatiq's signature
+        """Bind the id, in the thread that runs the actor."""
+        structlog.contextvars.bind_contextvars(message_id=message.message_id)
+
+    def after_process_message(
+        self,
+        broker: Broker,  # noqa: ARG002 - dramatiq's signature
+        message: MessageProxy,  # noqa: ARG002 - dramatiq's signature
+        *,
+        result: object = None,  # noqa: ARG002 - dramatiq's signature
+        exception: BaseException | None = None,  # noqa: ARG002 - dramatiq's signature
+    ) -> None:
+        """Forget the id: the thread goes on to another message."""
+        structlog.contextvars.unbind_contextvars("message_id")
+
+    after_skip_message = after_process_message
 
 
 class Watch(dramatiq.Middleware):

@@ -75,6 +75,15 @@ JSON_DOCUMENTS = (
     ("`reconcile`", "one", "mode accounts interrupted code"),
     ("`reconcile --accept-ledger`", "one", "mode account accepted code"),
     ("`drift`", "one", "findings accounts code"),
+    (
+        "`top`",
+        "one a line and frame",
+        (
+            "at uploads parts oldest_seconds rows rows_per_minute accounts queues delayed requests intake_paused "
+            "processes redis uploads_under_way needs"
+        ),
+    ),
+    ("`doctor`", "one", "ok counts checks code"),
     ("`config check`", "one", "ok settings accounts problems cautions"),
     ("`demo`", "one", "seconds folder uploads calls"),
     ("`sandbox`", "one", "accounts environment"),
@@ -118,6 +127,10 @@ was seen: `began_at`, `complete`, `proven`, `pages`, `jobs` by status, `ours`, `
 
 `accepted` is null, or `at`, `since`, `by`, `taken`, `spent`, `reserved` and `reserved_by_parts`. Of `drift`, each of
 the `accounts` has `account`, `swept_at`, `complete_at` and `outcome` of the last walk.
+
+Each of the `checks` of `doctor` has `area`, `name`, `state` (`ok`, `unknown`, `warning` or `problem`), `text`, `remedy`
+and the `commands` that the remedy names; `counts` are theirs by state. `needs` of `top` are such checks, of those that
+are not `ok`. While Redis is away, `top` prints `message` and `since` instead.
 """
 
 
@@ -139,7 +152,7 @@ def _head() -> Iterator[str]:
     meanings[EXIT_READER_GONE] = "Whoever read the output has gone, as in `bulkverify ls \\| head -1`."
     for code, meaning in sorted(meanings.items()):
         yield f"| {code} | {meaning} |"
-    yield "\n`up`, `config check`, `verify`, `reconcile` and `drift` have codes of their own; see there.\n"
+    yield "\n`up`, `config check`, `verify`, `reconcile`, `drift` and `doctor` have codes of their own; see there.\n"
     yield from _json_documents()
     yield "## Completion\n"
     yield "The Tab key completes commands, options and files once the shell has been told: put one of these lines into"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from producers.dry_runs import Printable
     from producers.request import UploadRequest
     from worker.context import Connected
+    from worker.exporter.queues import Queues
     from worker.metrics import Metrics
     from worker.storage import Storage
     from worker.store.store import Store
@@ -42,6 +43,10 @@ class Door:
     def store(self) -> Store:
         """The records. Raises as `server_settings` does; an unreachable server is noticed at the first use."""
         return self._store
+
+    def queues(self) -> Queues:
+        """The queues in the broker's database. Raises as `server_settings` does."""
+        return self._queues
 
     def storage(self) -> Storage:
         """The storage of attempts, lists and results. Raises `SettingsInvalid`, `InvalidUrl`."""
@@ -108,6 +113,17 @@ class Door:
         self._opened.callback(client.close)
         limits = Limits(settings.timeline_entries_max, settings.events_entries_max, settings.rejected_entries_max)
         return Store(client, limits)
+
+    @cached_property
+    def _queues(self) -> Queues:
+        from worker.core.states import Lane  # noqa: PLC0415 - as above
+        from worker.exporter.queues import Queues  # noqa: PLC0415 - as above
+        from worker.store.client import connect  # noqa: PLC0415 - as above
+
+        settings = self._server_settings
+        client = connect(settings.broker_url or "", settings.redis_timeout_seconds)
+        self._opened.callback(client.close)
+        return Queues(client, tuple(Lane))
 
     @cached_property
     def _storage(self) -> Storage:

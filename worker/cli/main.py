@@ -70,6 +70,8 @@ SECTIONS = (
                 "Compare accounts with their providers' lists, and repair.",
             ),
             LazyCommand("drift", "worker.cli.drift:drift", "List what differs between here and the providers."),
+            LazyCommand("top", "worker.cli.top.command:top", "Watch uploads, accounts and queues as they change."),
+            LazyCommand("doctor", "worker.cli.doctor.command:doctor", "Look at everything, and say what is not right."),
             LazyCommand("config", "worker.cli.config_commands:config", "Check and explain the configuration."),
         ),
     ),

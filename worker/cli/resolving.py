@@ -21,7 +21,7 @@ from worker.cli.waking import nudge
 from worker.core.resolve import GIVEN_UP, Job, Refusal, adopt, give_up, resubmit
 from worker.core.states import PartState
 from worker.storage import StorageError
-from worker.store.errors import Stale, Taken
+from worker.store.errors import Stale, Taken, Unreadable
 
 if TYPE_CHECKING:
     from worker.cli.door import Door
@@ -156,7 +156,7 @@ class Resolving:
                     close_attempt(self._storage, part.token, part.attempts, outcome_of_attempt)
                 case Way.RESUBMIT:
                     close_followed(self._storage, part)
-        except StorageError as error:
+        except (StorageError, Unreadable) as error:
             message = f"Its attempt could not be closed in storage: {error} Give the command again for {part.part_id}."
             outcome = replace(outcome, message=f"{outcome.message} {message}", code=ExitCode.FAILED)
         nudge(self._store, part.upload_id)

@@ -10,6 +10,7 @@ import click
 from producers.contract import CONTRACT_VERSION
 from producers.exit_codes import ExitCode
 from producers.request import UploadRequest, from_fields
+from producers.trace import Trace
 from worker.cli.bulk import Outcome, bulk_options, carry_out, choose, confirm, not_found, rehearse
 from worker.cli.epilog import exit_codes
 from worker.cli.errors import UnknownUpload
@@ -214,6 +215,7 @@ def request_of(upload: UploadRecord, upload_id: str) -> UploadRequest:
             "reuse": upload.reuse_hours,
             "label": upload.label,
             "producer": upload.producer,
+            "trace": upload.trace.model_dump(include=set(Trace.model_fields), exclude_defaults=True),
         }
     )
 

@@ -102,6 +102,7 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     yield "kind", upload.kind
     yield "label", upload.label
     yield "producer", upload.producer
+    yield "correlation id", upload.trace.correlation_id
     yield "state", f"{upload.state} since {moment(upload.since)}"
     yield "reason", upload.reason
     yield "message", upload.message
@@ -120,6 +121,7 @@ def _upload_fields(upload: UploadRecord, parts: Sequence[PartRecord], now: float
     withheld = f", {upload.withheld:,} withheld" if upload.withheld else ""
     counts = f"{upload.distinct:,} to verify, {upload.folded:,} folded, {upload.empty:,} empty{withheld}"
     yield "rows", f"{upload.rows:,} ({counts})"
+    yield "ragged", f"{upload.ragged:,} rows with more or fewer cells than columns" if upload.ragged else None
     yield "saved", str(_savings(upload, parts))
     if parts:
         yield "values done", share(sum(part.rows_done for part in parts), upload.distinct)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 BLOCKED_SECONDS = (60.0, 900.0)
 
 
-def blocked(part: PartRecord, now: float, reason: str) -> Change:
-    """The part is held, unspent, each time longer."""
-    return hold(tried(part), now, reason, now + blocked_seconds(part))
+def blocked(part: PartRecord, now: float, reason: str, message: str = "") -> Change:
+    """The part is held, unspent, each time longer; `message` explains `reason` further."""
+    return hold(tried(part), now, reason, now + blocked_seconds(part), message)
 
 
 def tried(part: PartRecord) -> PartRecord:

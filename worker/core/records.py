@@ -62,6 +62,15 @@ class Attempt(Value):
     over_at: float
 
 
+class Trace(Value):
+    """What ties an upload to what its producer does; empty where the producer gave nothing."""
+
+    correlation_id: str = ""
+    #: The trace that the request belongs to, and the span in it, as W3C Trace Context writes them.
+    traceparent: str = ""
+    tracestate: str = ""
+
+
 class Absence(Value):
     """A complete walk over the unfiltered remote list, begun after the job must have appeared, that did not show it."""
 
@@ -156,6 +165,7 @@ class WorkItem(Record):
     #: A bounded word for why the record is where it is, and the sentence that explains it.
     reason: str = ""
     message: str = ""
+    trace: Trace = Trace()
     created_at: float
     updated_at: float
 
@@ -269,6 +279,8 @@ class UploadRecord(WorkItem):
     folded: int = 0
     withheld: int = 0
     distinct: int = 0
+    #: Rows with more or fewer cells than the list has columns; `None` where nobody has counted them.
+    ragged: int | None = None
     parts_total: int = 0
     cancel_requested: bool = False
     #: Whether the cancellation also gives up the verdicts that are paid for and not fetched yet.

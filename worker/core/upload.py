@@ -35,6 +35,7 @@ class Prepared:
     distinct: int
     index_object: str = ""
     pullable: bool = False
+    ragged: int | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -85,6 +86,7 @@ def prepared(
         folded=staged.folded,
         withheld=staged.withheld,
         distinct=staged.distinct,
+        ragged=staged.ragged,
         pullable=staged.pullable,
         parts_total=len(parts),
         reason="",

@@ -113,7 +113,7 @@ def _defaults(panel: Panel) -> dict[str, Any]:
         custom = {
             "lineWidth": 2,
             "fillOpacity": 20 if panel.stacked else 5,
-            "showPoints": "never",
+            "showPoints": "auto",
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": "dashed" if len(panel.steps) > 1 else "off"},
         }

@@ -102,7 +102,8 @@ class Admission:
         links = has_links(self._context.storage, connected.account.base_url)
         check_wishes(request, connected.account.provider, connected.provider.capabilities, links=links)
         content = self._content_sha256(request, recorded_source(request))
-        return upload_of(request, connected.account.provider, content, self._context.store.now())
+        upload = upload_of(request, connected.account.provider, content, self._context.store.now())
+        return upload.model_copy(update={"trace": self._context.spans.begun(upload.trace)})
 
     def _content_sha256(self, request: UploadRequest, source: dict[str, str]) -> str:
         if request.source.rows is not None:
@@ -150,7 +151,8 @@ class Admission:
         known: UploadRecord | Tombstone,
         uploads: tuple[UploadRecord, ...] = (),
     ) -> None:
-        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state})
+        given = request.trace.model_dump(include={"correlation_id"}, exclude_none=True)
+        event = Event("accepted", upload_id, {"entry": entry_id, "duplicate": True, "state": known.state} | given)
         connected = self._context.accounts.get(request.account)
         provider: str = connected.account.provider if connected is not None else ""
         self._context.apply(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from producers.identity import derive_upload_id, request_digest
 from producers.inline_rows import reading_options
 from worker.core.method import AUTO, PULL
-from worker.core.records import UploadRecord
+from worker.core.records import Trace, UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.core.tombstone import Tombstone, list_print
 from worker.intake.refusal import NotAcceptable
@@ -83,6 +83,7 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         upload_id=request.upload_id or derive_upload_id(request, content),
         label=request.label,
         producer=request.producer,
+        trace=trace_of(request),
         source=recorded_source(request),
         options=_recorded_options(request),
         method=request.method,
@@ -94,6 +95,11 @@ def upload_of(request: UploadRequest, provider: str, content: str, now: float) -
         request_digest=request_digest(request),
         content_digest=content,
     )
+
+
+def trace_of(request: UploadRequest) -> Trace:
+    """What a request tells of its trace, as records keep it."""
+    return Trace.model_validate(request.trace.model_dump(exclude_none=True))
 
 
 def _recorded_options(request: UploadRequest) -> dict[str, str | int | bool]:

@@ -85,6 +85,8 @@ def rejection(
         upload_id = (request.upload_id or "") if request else named_upload(text)
         kept = kept_request(text)
     told = {"entry": entry_id, "reason": refusal.reason, "message": str(refusal), "remedy": refusal.remedy}
+    if request is not None and request.trace.correlation_id is not None:
+        told["correlation_id"] = request.trace.correlation_id
     told = {name: redactor.redact(words, sink="rejected") for name, words in told.items()}
     return Change(
         "reject",

@@ -10,12 +10,14 @@ import structlog
 
 from producers.contract import UPLOADS_STREAM
 from worker.intake.admission import Admission, LeftForLater
+from worker.intake.judging import trace_of
 from worker.intake.pressure import LOOK_SECONDS, Pressure
 from worker.intake.refusal import NotAcceptable, read_request, rejection
 from worker.outages import OUTAGES
 from worker.store.errors import StoreError, StoreUnavailable, Unreadable
 from worker.store.keys import INTAKE_GROUP
 from worker.store.pulse import Pulse, Role
+from worker.tracing.spans import Step
 
 if TYPE_CHECKING:
     from producers.request import UploadRequest
@@ -88,21 +90,27 @@ class Intake:
         One that has to wait, see `Admission`, stays as it is; so does one about an upload that this program cannot
         read, for a newer one.
         """
+        with structlog.contextvars.bound_contextvars(entry=entry_id):
+            self._answer(entry_id, fields)
+
+    def _answer(self, entry_id: str, fields: dict[str, str]) -> None:
         request: UploadRequest | None = None
         try:
             request = read_request(fields)
-            self._admission.admit(entry_id, request)
+            step = Step("intake", request.account, kind=request.kind, trace=trace_of(request))
+            with structlog.contextvars.bound_contextvars(**_ids_in(request)), self._context.spans.step(step):
+                self._admission.admit(entry_id, request)
         except NotAcceptable as refusal:
             self._reject(entry_id, fields, request, refusal)
         except LeftForLater:
-            log.info("request_waits", entry=entry_id, seconds=TAKEOVER_MILLISECONDS / 1000)
+            log.info("request_waits", seconds=TAKEOVER_MILLISECONDS / 1000)
         except Unreadable as error:
             # Unanswered, so that it comes up again here or in a newer intake, which can read the upload that it names.
             self._context.leave("intake", entry_id, error)
         except (StoreError, redis.RedisError):
             raise
         except Exception as error:
-            log.exception("intake_crashed", entry=entry_id, error=type(error).__name__)
+            log.exception("intake_crashed", error=type(error).__name__)
             remedy = "This is a defect of bulkverify; the log of the intake process tells more."
             self._reject(entry_id, fields, request, NotAcceptable("defect", "The request could not be read.", remedy))
 
@@ -145,6 +153,12 @@ class Intake:
         (event,) = change.events
         log.warning("reject", upload_id=event.upload_id, **event.details)
         self._context.apply(change)
+
+
+def _ids_in(request: UploadRequest) -> dict[str, str]:
+    """The ids that a request gives itself."""
+    ids = {"upload_id": request.upload_id, "correlation_id": request.trace.correlation_id}
+    return {name: given for name, given in ids.items() if given is not None}
 
 
 def _flat(batches: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - its shape depends on the protocol version

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +30,7 @@ from worker.providers.port import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import FileIO
     from pathlib import Path
 
     from config.accounts import Timeouts
@@ -80,6 +82,14 @@ class Download:
         self.path.unlink(missing_ok=True)
 
 
+class _NotKept(Exception):
+    """A body could not be written to its file, for a `fault` that is not the call's."""
+
+    def __init__(self, fault: OSError) -> None:
+        super().__init__()
+        self.fault = fault
+
+
 class ReadClient:
     """Performs reading calls for one account: a rate token before each, a report after each."""
 
@@ -97,10 +107,14 @@ class ReadClient:
     def download(self, call: Call, partial: Path) -> Download | Answer:
         """Stream a successful answer's body into the file `partial`; any other answer is returned as it is.
 
-        Raises `Unavailable` for a body that breaks off and `Malformed` for one beyond `DOWNLOAD_BYTES_MAX`; then no
-        file is left. The caller judges the content.
+        Raises `Unavailable` for a body that breaks off, `Malformed` for one beyond `DOWNLOAD_BYTES_MAX`, and `OSError`
+        where this machine cannot keep it; then no file is left. The caller judges the content.
         """
-        return self._perform(call, lambda response: _download(call, response, partial))
+        try:
+            return self._perform(call, lambda response: _download(call, response, partial))
+        except _NotKept as error:
+            fault = error.fault
+        raise fault
 
     def close(self) -> None:
         """Close idle connections."""
@@ -166,15 +180,35 @@ def _download(call: Call, response: requests.Response, partial: Path) -> Downloa
 
 def _stream(call: Call, response: requests.Response, partial: Path) -> Download:
     digest, size_bytes, head = hashlib.sha256(), 0, bytearray()
-    with partial.open("wb") as file:
+    with _kept():
+        file = partial.open("wb", buffering=0)
+    with file:
         for chunk in _chunks(response, DOWNLOAD_SECONDS_MAX):
-            size_bytes += file.write(chunk)
+            with _kept():
+                _write_whole(file, chunk)
+            size_bytes += len(chunk)
             digest.update(chunk)
             head += chunk[: HEAD_BYTES - len(head)]
             if size_bytes > DOWNLOAD_BYTES_MAX:
                 raise Malformed(f"{call.subject}: the result is larger than {DOWNLOAD_BYTES_MAX:,} bytes")
     framed = "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     return Download(_answer_of(response, bytes(head)), partial, size_bytes, digest.hexdigest(), framed)
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Tell an error of the file inside from one of the connection, which may be of the same type."""
+    try:
+        yield
+    except OSError as error:
+        raise _NotKept(error) from None
+
+
+def _write_whole(file: FileIO, data: bytes) -> None:
+    """Write all of `data` to a file without a buffer, so that a full disk shows here and not when it is closed."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _chunks(response: requests.Response, seconds: float) -> Iterator[bytes]:

@@ -52,7 +52,8 @@ class IpqsDownloads:
         """The whole result as `all.csv`, first, and each of `segments` that is not empty as a file of its name.
 
         Raises what `offer` raises, `Malformed` for a job without a result (no row at all cannot be the result of a
-        submission) and `Unavailable` or `Malformed` for what does not arrive intact. Then no file is left.
+        submission), `Unavailable` or `Malformed` for what does not arrive intact, and `OSError` where `folder` cannot
+        keep it: its link is spent, so the next try asks for another one. Then no file is left.
         """
         missing, fruitless = [WHOLE, *sorted(set(segments) - {WHOLE})], 0
         collected: dict[str, Artifact] = {}

@@ -223,6 +223,7 @@ class Provider(Protocol):
     def collect(self, remote_id: str, folder: Path, segments: Collection[str] = ()) -> tuple[Artifact, ...]:
         """Download the whole result of a finished job into `folder`; each file is complete and parses.
 
+        Raises `OSError` where this machine cannot keep it, which is no fault of the provider's.
         Each of the named `segments` comes as an artifact of its own besides it, see `Artifact.segment`; an empty one is
         left out. A segment that is the whole result is that artifact, and is not downloaded twice.
         """

@@ -33,6 +33,8 @@ class InputSection(_Section):
     rows: NonNegativeInt
     #: Where the producer said it was: `path`, `rows` or `url`, never the address itself.
     source: str
+    #: Rows with more or fewer cells than the list has columns. Older programs did not tell.
+    ragged: NonNegativeInt | None = None
 
 
 class ResultSection(_Section):
@@ -107,6 +109,8 @@ class Manifest(_Section):
     provider: str
     kind: str
     label: str
+    #: The producer's own id, empty where it gave none.
+    correlation_id: str = ""
     #: Whether some value has no verdict.
     partial: bool
     counts: RowCounts
@@ -135,6 +139,8 @@ class Manifest(_Section):
             raise ValueError("partial contradicts the missing rows")
         if not self.counts.rows == self.input.rows == self.result.rows:
             raise ValueError("counts, input and result differ in rows")
+        if self.input.ragged is not None and self.input.ragged > self.input.rows:
+            raise ValueError("more rows are ragged than there are")
         return self
 
     def dump(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from array import array
 from typing import TYPE_CHECKING
 
@@ -23,24 +23,19 @@ _UNSENT = {EMPTY_MARK.encode(): EMPTY, WITHHELD_MARK.encode(): WITHHELD}
 class Numbering:
     """Numbers rows from the first to the last, and writes the row index to an unbuffered file, open for reading too.
 
-    Earlier numbers are read back from the file's pages, which stay with the operating system. Raises `OSError`.
+    Earlier numbers are read back from the file, whose pages stay with the operating system: mapped, the whole file
+    would come to count as this process's memory. Raises `OSError`.
     """
 
-    def __init__(self, repeats: Repeats, index: FileIO, rows: int) -> None:
-        """`rows` is how many there will be, one at least."""
+    def __init__(self, repeats: Repeats, index: FileIO) -> None:
         self._repeats = repeats
         self._writer = IndexWriter(index)
-        index.truncate(rows * NUMBER_BYTES)
-        self._written = mmap.mmap(index.fileno(), rows * NUMBER_BYTES, prot=mmap.PROT_READ)
+        self._file = index.fileno()
         self._sent = 0
 
     def finish(self) -> None:
         """All rows are numbered: end the index."""
         self._writer.finish()
-
-    def close(self) -> None:
-        """Let go of the file, which stays open."""
-        self._written.close()
 
     def first_rows(self, block: KeyBlock) -> bytearray:
         """Number the rows of the next block; the answer has 1 for each that is the first of its value, else 0."""
@@ -58,8 +53,6 @@ class Numbering:
             first[row - start] = 0
         self._number_up_to(len(keys), numbers)
         self._writer.write(numbers)
-        # Pages that were looked at would count as this process's memory, up to the whole file.
-        self._written.madvise(mmap.MADV_DONTNEED)
         return first
 
     def _number_up_to(self, row: int, numbers: array[int]) -> None:
@@ -78,5 +71,4 @@ class Numbering:
 
     def _number_of(self, row: int) -> int:
         """The number of a row of an earlier block."""
-        at = row * NUMBER_BYTES
-        return int.from_bytes(self._written[at : at + NUMBER_BYTES], "little")
+        return int.from_bytes(os.pread(self._file, NUMBER_BYTES, row * NUMBER_BYTES), "little")

@@ -7,7 +7,7 @@ out in their order, split evenly; and beside them for every row of the input the
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -135,7 +135,7 @@ def _write(keys: KeyFile, repeated: Repeats, parts: PartsWriter, index: Path, on
     with ExitStack() as stack:
         with scratch_errors(index):
             file = stack.enter_context(index.open("w+b", buffering=0))
-            numbering = stack.enter_context(closing(Numbering(repeated, file, keys.rows)))
+            numbering = Numbering(repeated, file)
         stack.enter_context(parts)
         for block in keys.read():
             with scratch_errors(index):

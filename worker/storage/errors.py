@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class StorageError(Exception):
@@ -115,8 +118,16 @@ def from_copy_error(error: OSError, name: str) -> StorageError:
 
     The object may be there all the same, so it is never `NotFound`.
     """
+    return _from_home_error(error, f"this machine could not keep a local copy of {name!r}")
+
+
+def from_scratch_error(error: OSError, folder: Path) -> StorageError:
+    """The error that tells why intermediate files could not be kept in `folder`; always a retryable one."""
+    return _from_home_error(error, f"this machine could not keep intermediate files in {folder}")
+
+
+def _from_home_error(error: OSError, what: str) -> StorageError:
     code = errno.errorcode.get(error.errno or 0, "unknown error")
-    what = f"this machine could not keep a local copy of {name!r}"
     if error.errno in _FULL:
         return StorageFull(f"{what}: no space left ({code}); free space below BULKVERIFY_HOME, the work then continues")
     explained = os.strerror(error.errno) if error.errno else "unknown"

@@ -19,7 +19,7 @@ from worker.store.timeline import to_entry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from worker.core.change import Change, Claim
+    from worker.core.change import Change, Claim, Event
     from worker.core.records import PartRecord, Record, UploadRecord, WorkItem
 
 #: Bytes of the nonce by which a repeated write is recognised as the same one.
@@ -70,7 +70,7 @@ def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, reje
         "claims": [_claim(claim) for claim in change.claims],
         "disclaims": [_claim(claim) for claim in change.disclaims],
         "guards": [{"account": g.account, "name": g.name, "most": g.most} for g in change.guards],
-        "events": [{"name": e.name, "upload_id": e.upload_id, "details": _json(e.details)} for e in change.events],
+        "events": [_event(event, change) for event in change.events],
         "ledger": {str(entry): credits_ for entry, credits_ in change.ledger.items()},
         "counters": {"|".join(labels): by for labels, by in change.counters.items() if by},
         "timeline_max": timeline_max,
@@ -96,6 +96,14 @@ def encode(change: Change, txn: str, *, timeline_max: int, events_max: int, reje
     if change.rejected is not None:
         payload["rejected"] = dict(change.rejected)
     return _json(payload)
+
+
+def _event(event: Event, change: Change) -> dict[str, str]:
+    """An entry of the events stream; it carries the producer's own id where the record that it is about has one."""
+    item = next(iter((*change.uploads, *change.parts)), None)
+    given = "" if item is None else item.trace.correlation_id
+    details = ({"correlation_id": given} if given else {}) | dict(event.details)
+    return {"name": event.name, "upload_id": event.upload_id, "details": _json(details)}
 
 
 def _claim(claim: Claim) -> dict[str, str]:

@@ -8,6 +8,7 @@ stage was, and the most memory that each process took.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 import threading
@@ -155,6 +156,8 @@ def _wrong(site: Site, figures: Figures, told: Callable[[str, int], None]) -> It
 )
 def main(rows: int, folder: Path | None) -> None:
     """Send one list of many rows through everything, and compare every row of its result."""
+    # What was started is ended, and what was written removed, however this process is asked to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory(prefix="bulkverify-rows-", dir=folder) as private,

@@ -51,6 +51,7 @@ class Report:
             "partial": manifest.partial if manifest else None,
             "counts": asdict(manifest.counts) if manifest else None,
             "rows": checked.rows if checked else None,
+            "ragged": manifest.input.ragged if manifest else None,
             "states": checked.states if checked else None,
             "verdicts": checked.verdicts if checked else None,
             "bytes": checked.bytes if checked else None,
@@ -76,6 +77,7 @@ def print_report(report: Report, *, as_json: bool) -> None:
                 ("states", ", ".join(f"{number:,} {state}" for state, number in checked.states.items())),
                 ("verdicts", ", ".join(f"{number:,} {word}" for word, number in checked.verdicts.items())),
                 ("partial", f"{manifest.counts.missing:,} rows have no verdict" if manifest.partial else None),
+                ("ragged", _ragged(manifest)),
                 ("bytes", f"{checked.bytes:,}"),
                 ("SHA-256", checked.sha256),
                 ("also checked", f"{report.objects:,} other files of the upload" if report.objects else None),
@@ -87,3 +89,9 @@ def print_report(report: Report, *, as_json: bool) -> None:
         click.echo(f"{click.style('good', fg='green')}  the result is what its manifest tells")
     else:
         click.echo(REMEDY, err=True)
+
+
+def _ragged(manifest: Manifest) -> str | None:
+    """What the list was like that the result is made of: in the result itself all rows have as many cells."""
+    ragged = manifest.input.ragged
+    return f"{ragged:,} rows of the list had more or fewer cells than columns" if ragged else None

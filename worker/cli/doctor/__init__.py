@@ -1,0 +1,1 @@
+"""`bulkverify doctor`: one look at everything that has to be right, in plain words."""

@@ -1,0 +1,1 @@
+"""`bulkverify top`: the numbers of the dashboards, live in a terminal."""

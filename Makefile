@@ -33,7 +33,7 @@ ROWS = 10000000
 # The one mutation of `make mutations` that is tried, and the one benchmark of `make bench` that is run; empty: all.
 ONLY =
 
-.PHONY: help demo up test alerts fuzz sim crashpoints mutations chaos drift rows bench setup setup-dev format check-format lint types tests golden lock clean
+.PHONY: help demo up test alerts observability fuzz sim crashpoints mutations chaos drift rows bench setup setup-dev format check-format lint types tests golden lock clean
 .NOTPARALLEL:
 
 help:
@@ -45,6 +45,8 @@ help:
 	@echo 'make types    mypy, strict'
 	@echo 'make tests    pytest; PYTEST_ARGS holds further arguments'
 	@echo 'make alerts   when each alert fires and ends: by promtool, and with a real Prometheus on an installation'
+	@echo 'make observability  the demo under a real Prometheus: targets, an alert that fires and ends, and a'
+	@echo '              picture of each dashboard in build/dashboards'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
 	@echo 'make sim      seeded simulations of several workers under faults, on all cores; SEEDS=1000 is the'
@@ -89,6 +91,10 @@ tests: setup-dev
 alerts: setup-dev
 	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) tests/unit/test_alerts.py tests/unit/test_alert_files.py \
 	  tests/unit/test_recorded_series.py tests/acceptance/test_alerts.py $(PYTEST_ARGS)
+
+# What an operator sees, on this machine alone; docs/dashboards.md has pictures of it.
+observability: setup-dev
+	@$(BIN)/python -m tests.builders.dashboards.observability
 
 # The fuzzers alone, for longer, with other examples each time; `make tests` has a few of theirs.
 fuzz: setup-dev

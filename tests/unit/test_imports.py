@@ -31,6 +31,13 @@ MAY_IMPORT = {
     "worker.log_events": set(),
     "worker.tracing": {"config", "worker.core", "worker.store"},
     "worker.alerting": {"worker.core"},
+    "worker.dashboards": {
+        "worker.alerting",
+        "worker.core",
+        "worker.exporter.families",
+        "worker.exporter.server_families",
+        "worker.metric_families",
+    },
     "worker.rows": {
         "config",
         "producers.content",

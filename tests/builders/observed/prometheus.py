@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 import requests
 
 from tests.builders.deadline import wait_until
-from tests.builders.observed.shortened import shortened
+from tests.builders.observed.shortened import AGES, shortened
 from tests.builders.server_process import free_port
 from worker.alerting.files import ALERTS_FILE, RECORDING_FILE, Links, alert_rules, recording_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 #: Seconds that the server gets to start and to end, and an alert to fire or to clear, on a machine that does other
@@ -33,7 +33,7 @@ ANSWER_SECONDS = 5.0
 class Prometheus:
     """One server on loopback, its data in a folder of its own. Use it as a context manager."""
 
-    def __init__(self, folder: Path, exporter_port: int) -> None:
+    def __init__(self, folder: Path, exporter_port: int, ages: Mapping[str, str] = AGES) -> None:
         """`exporter_port`: of this machine; nobody needs to listen there yet."""
         self._folder = folder
         self._url = f"http://127.0.0.1:{free_port()}"
@@ -42,7 +42,7 @@ class Prometheus:
         folder.mkdir(parents=True)
         rules = {RECORDING_FILE: recording_rules(), ALERTS_FILE: alert_rules(Links())}
         for name, text in rules.items():
-            (folder / name).write_text(shortened(text))
+            (folder / name).write_text(shortened(text, ages))
         pace = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         targets = [{"targets": [f"127.0.0.1:{exporter_port}"]}]
         scrapes = [{"job_name": "bulkverify", "static_configs": targets}]
@@ -62,7 +62,11 @@ class Prometheus:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._ready, seconds=START_SECONDS, what="an answer of Prometheus")
+        try:
+            wait_until(self._ready, seconds=START_SECONDS, what="an answer of Prometheus")
+        except BaseException:  # also Ctrl-C: without an answer nobody else ends it
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,10 +79,20 @@ class Prometheus:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self._url
+
     def values(self, expression: str) -> list[float]:
         """The values of an expression now."""
         answer = self._ask("query", query=expression)
         return [float(sample["value"][1]) for sample in answer["result"]]
+
+    def targets(self) -> list[dict[str, Any]]:
+        """What is scraped, and whether it answers."""
+        targets: list[dict[str, Any]] = self._ask("targets")["activeTargets"]
+        return targets
 
     def firing(self) -> list[dict[str, str]]:
         """The labels of every alert that fires now."""

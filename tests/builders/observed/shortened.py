@@ -6,6 +6,10 @@ Nothing else is changed: the expressions, labels and texts are those that are ch
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Seconds of each duration in the rules, as a window or as a wait. A rate needs two scrapes in its window.
 SECONDS = {
@@ -33,9 +37,9 @@ AGES = {
 _DURATION = re.compile(r"(?<=\[)(\d+[mhd])(?=\])|(?<=\bfor: )(\d+[mhd])$", re.MULTILINE)
 
 
-def shortened(rules: str) -> str:
-    """The text of a file of rules, in a hurry."""
+def shortened(rules: str, ages: Mapping[str, str] = AGES) -> str:
+    """The text of a file of rules, in a hurry; without `ages` all that is old stays as old as it has to be."""
     hurried = _DURATION.sub(lambda found: f"{SECONDS[found[0]]}s", rules)
-    for age, seconds in AGES.items():
+    for age, seconds in ages.items():
         hurried = hurried.replace(age, seconds)
     return hurried

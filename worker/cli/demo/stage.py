@@ -21,7 +21,7 @@ from worker.host.embedded import socket_path
 from worker.host.tether import TetheredProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 #: The keys that the simulated providers accept. They open nothing else.
@@ -63,8 +63,11 @@ class Stage:
 
 
 @contextmanager
-def running_stage(folder: Path) -> Iterator[Stage]:
-    """Empty `folder` and start everything in it; stop everything when the block ends."""
+def running_stage(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """Empty `folder` and start everything in it; stop everything when the block ends.
+
+    `settings`: variables of the environment besides the demo's own, or in their place.
+    """
     _empty(folder)
     home = folder / "home"
     home.mkdir()
@@ -72,7 +75,7 @@ def running_stage(folder: Path) -> Iterator[Stage]:
     url = f"http://127.0.0.1:{port}"
     _write_accounts(home / "accounts.toml", url)
     with places(folder, home / "storage") as lists:
-        environment = _environment(home, lists)
+        environment = _environment(home, lists) | dict(settings or {})
         with (
             _process(folder, "providers", ["sandbox", "--port", str(port), *PACE, *_keys()], environment) as providers,
             _process(folder, "bulkverify", ["up"], environment) as installation,

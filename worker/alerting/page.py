@@ -16,7 +16,8 @@ _HEAD = """\
 # Alerts
 
 [config/prometheus](../config/prometheus) has rules for Prometheus 2.42 or newer, and examples of its configuration and
-of Alertmanager's. How to use them is told [there](../config/prometheus/README.md).
+of Alertmanager's. How to use them is told [there](../config/prometheus/README.md), and what to do about each alert in
+the [runbook](runbook.md).
 
 - **page** calls somebody now: the promise is broken, or will be within hours. **warn** is for a working day.
 - Counters of money, rows and outcomes are kept in Redis and begin at zero, so that the first bad event is an alert, and
@@ -47,7 +48,7 @@ def markdown() -> str:
 
 
 def _row(alert: Alert) -> str:
-    return f"| `{alert.name}` | {alert.pending} | {alert.meaning} |\n"
+    return f"| [`{alert.name}`](runbook.md#{alert.anchor}) | {alert.pending} | {alert.meaning} |\n"
 
 
 def _one_line(expression: str) -> str:

@@ -207,6 +207,11 @@ class Polling(BaseModel):
         Doc("How long the provider may not show a job that it has accepted before a person is asked", "seconds"),
         Field(gt=0, le=30 * 86_400),
     ] = 86_400.0
+    second_download_seconds: Annotated[
+        float,
+        Doc("How long to wait until a result that does not hold what was sent is downloaded once more", "seconds"),
+        Field(gt=0, le=86_400),
+    ] = 60.0
     poll_slack_seconds: Annotated[
         float, Doc("Parts due within this time ride along with those that are due", "seconds"), Field(ge=0, le=600)
     ] = 2.0

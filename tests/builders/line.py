@@ -47,6 +47,7 @@ QUICK: dict[str, Any] = {
     "rearm_grace_seconds": 0.5,
     "rearm_period_seconds": 1.0,
     "safety_look_seconds": 2.0,
+    "second_download_seconds": 0.5,
     "log_level": "info",
 }
 

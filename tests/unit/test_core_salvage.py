@@ -284,9 +284,10 @@ def test_a_lost_download_that_was_another_is_told_by_its_digest() -> None:
 
 def test_a_result_that_does_not_fit_is_downloaded_once_more_and_then_taken() -> None:
     """The first download is kept; when no other can be had, its verdicts are better than none."""
-    change = once_more(a_part(state=P.FINISHED, remote_id="77"), SHORT, NOW)
+    change = once_more(a_part(state=P.FINISHED, remote_id="77"), SHORT, NOW, wait_seconds=60.0)
     (waiting,) = change.parts
     assert (change.decision, waiting.state, waiting.again) == ("collect_again", P.FINISHED, 1)
+    assert waiting.due_at == NOW + 60.0
     assert unfetched(waiting, NOW, "Gone.") is None
     at_last = unfetched(waiting.model_copy(update={"tries": TRIES_MAX - 1}), NOW, "Gone.")
     assert at_last is not None

@@ -218,7 +218,7 @@ def _collected(
         if change.parts[0].lane is None:
             context.nudge(change.upload_id)
         return
-    change = keeper.conclude(lambda record: _outcome(connected, record, fetched, now))
+    change = keeper.conclude(lambda record: _outcome(context, connected, record, fetched, now))
     part = change.parts[0]
     names = {"provider": part.provider, "account": part.account}
     outcome = "verified" if fetched.summary.values_digest == part.digest else "mismatch"
@@ -237,12 +237,12 @@ def _collected(
     context.nudge(part.upload_id)
 
 
-def _outcome(connected: Connected, part: PartRecord, fetched: Fetched, now: float) -> Change:
+def _outcome(context: Context, connected: Connected, part: PartRecord, fetched: Fetched, now: float) -> Change:
     """The part is collected; one whose result does not hold what was sent is downloaded once more first."""
     name, summary = verdicts_name(part.upload_id, part.index, part.again), fetched.summary
     download = Download(name, summary.sha256, summary.rows, same_values=summary.values_digest == part.digest)
     if not download.same_values and not part.again:
-        return once_more(part, download, now)
+        return once_more(part, download, now, wait_seconds=context.settings.second_download_seconds)
     kept, other = choose(fetched.first, download)
     collected = core.collected(
         part,

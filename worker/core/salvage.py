@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 AGAIN_MAX = 3
 #: Downloads of such a result that must have failed, each for a reason of its own, before somebody is asked.
 TRIES_MAX = 10
-#: Wait before a result that does not hold what was sent is downloaded once more, seconds.
-ONCE_MORE_SECONDS = 60.0
 
 
 class DoneJob(Protocol):
@@ -103,13 +101,13 @@ def ordered_again(part: PartRecord, now: float) -> PartRecord:
     return part.salvaged(PartState.FINISHED, now, again=part.again + 1, reason=lost, message=message)
 
 
-def once_more(part: PartRecord, first: Download, now: float) -> Change:
-    """The first download does not hold what was sent: it is kept, and the result is downloaded once more."""
+def once_more(part: PartRecord, first: Download, now: float, *, wait_seconds: float) -> Change:
+    """The first download does not hold what was sent: it is kept, and after a wait the result is downloaded again."""
     message = f"The provider's {first.rows:,} rows are not exactly the {part.rows:,} values that were sent."
     again = part.moved(
         PartState.FINISHED,
         now,
-        due_at=now + ONCE_MORE_SECONDS,
+        due_at=now + wait_seconds,
         again=part.again + 1,
         rows_returned=first.rows,
         verdicts_object=first.object,

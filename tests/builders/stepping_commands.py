@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from click.testing import CliRunner, Result
 
 from worker.cli.door import Door
@@ -58,6 +59,8 @@ class SteppingCommands:
 
     def __call__(self, *arguments: str, code: int, answer: str | None = None) -> Result:
         """Run a command to its end, which must be that exit code."""
+        # A command configures its log unless its process has, as a test that captured logs leaves it.
+        structlog.reset_defaults()
         result = CliRunner().invoke(bulkverify, arguments, input=answer, obj=self._door)
         assert result.exit_code == code, result.output
         return result

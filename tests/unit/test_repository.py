@@ -79,7 +79,9 @@ def test_generated_files_are_not_committed() -> None:
 def test_every_pin_has_a_hash(lock: str) -> None:
     """Every requirement of a lock file is one exact version with at least one hash."""
     requirements = re.split(r"\n(?=\S)", (ROOT / lock).read_text(encoding="utf-8").strip())
-    assert len(requirements) == len(pins(lock)) > 20
+    # A package that has left an older Python behind is pinned once for it, and once for the others.
+    assert [text for text in requirements if not re.match(r"[a-z0-9-]+==[^ ]+ (; [^\\]+)?\\", text)] == []
+    assert len(pins(lock)) > 20
     assert [text for text in requirements if "--hash=sha256:" not in text] == []
 
 

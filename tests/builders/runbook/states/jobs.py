@@ -6,8 +6,6 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.builders.deadline import wait_until
-from tests.builders.installation import WORK_SECONDS
 from tests.builders.runbook.states.state import a_name
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ def missing_rows(desk: Desk, every: int, *rows: str) -> Iterator[str]:
     """An upload that has failed because the provider left out every n-th row, also the second time it was asked."""
     desk.rough.ipqs.knobs.missing_row_every = every
     upload = desk.submit(a_name("partial"), "rough-ipqs", *rows)
-    wait_until(lambda: "collect_again" in desk.records.decisions(upload), seconds=WORK_SECONDS, what="a second look")
-    desk.installation.told(0, "retry", upload)
     desk.records.wait_for_uploads("failed", upload)
     desk.rough.ipqs.knobs.missing_row_every = 0
     yield upload

@@ -51,7 +51,7 @@ def wait_for_completion(desk: Desk, upload: str) -> None:
         found = desk.records.upload(upload)
         return found is not None and found.state == "completed"
 
-    wait_until(completed, seconds=WORK_SECONDS, what=f"{upload} completed")
+    wait_until(completed, seconds=2 * WORK_SECONDS, what=f"{upload} completed")
 
 
 def wait_for_drift(desk: Desk, account: str, found: str) -> None:

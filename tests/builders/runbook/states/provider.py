@@ -36,9 +36,9 @@ def the_key_is_rejected(desk: Desk) -> Iterator[State]:
 
 @contextmanager
 def calls_fail(desk: Desk) -> Iterator[State]:
-    """The provider has an error for everything."""
+    """The provider has an error for every question; what it says to a submit is another story."""
     faults = desk.rough.ipqs.knobs.faults
-    faults.append(Fault("*", "http_500", times=FOR_EVER))
+    faults += [Fault(operation, "http_500", times=FOR_EVER) for operation in ("list", "status", "credits")]
     upload = desk.submit(a_name("failing"), "rough-ipqs")
     wait_for_pause(desk, "rough-ipqs", "unavailable")
     yield State(upload=upload, mend=faults.clear)

@@ -55,8 +55,8 @@ OTHER = "other"
 
 #: Why a message can be stale.
 STALE_REASONS = ("unknown", "moved", "epoch", "leased", "raced", "later", "damaged")
-#: Where text leaves the program.
-SINKS = ("log", "message", "cli")
+#: Where text leaves a process that counts: `rejected` is the answer to a request that is refused.
+SINKS = ("log", "message", "rejected", "trace")
 #: What a fetched result turns out to be.
 RESULT_OUTCOMES = ("verified", "mismatch", "disowned")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import worker.metrics as worker_metrics
 from worker.core.states import Lane
 from worker.exporter.families import OUTCOMES, OUTCOMES_FROM_ZERO, STATE_FAMILIES
 from worker.exporter.reference import reference
@@ -142,6 +144,13 @@ def test_what_is_known_begins_at_zero() -> None:
     assert value(metrics, "unknown_words_total", **at, operation="status") == 0
     assert value(metrics, "http_requests_total", **at, operation="completed", code_class="timeout") == 0
     assert value(metrics, "provider_soft_errors_total", **at, operation="list", reason="refused") == 0
+
+
+def test_every_place_where_a_secret_is_stopped_begins_at_zero() -> None:
+    """The sinks that are named in the source of what the processes run are those of the table, and the log's."""
+    program = Path(worker_metrics.__file__).parent
+    sources = [path.read_text() for path in program.rglob("*.py") if program / "cli" not in path.parents]
+    assert {"log"} | {sink for source in sources for sink in re.findall(r'sink="(\w+)"', source)} == set(SINKS)
 
 
 def test_providers_whose_calls_are_counted_are_those_that_there_are() -> None:

@@ -33,8 +33,6 @@ pytestmark = [
 
 #: Lists of an account in each scenario.
 LISTS = 4
-#: Lists whose submits fail, in two waves: errors of one moment are no alert.
-UNCLEAR = [f"unclear-{number}" for number in range(2 * LISTS)]
 
 
 def everything_is_well(site: Observed) -> None:
@@ -124,23 +122,31 @@ def the_days_budget(site: Observed) -> None:
     site.prometheus.wait_for("BulkVerifyBudgetNearlySpent", account="calm-ipqs")
 
 
-def submits_fail(site: Observed) -> None:
-    """The provider has an error for each submit, and no job; the account asks before it spends anew."""
+def submits_fail(site: Observed) -> list[str]:
+    """The provider has an error for each submit, and no job, until somebody is told; the lists that this leaves.
+
+    The account asks before it spends anew. Errors of one moment are no alert, so they come one after the other.
+    """
     site.records.wait_for_uploads("completed", site.submit("control", "doubt-ipqs"))
-    failed = 'sum(bulkverify_http_requests_total{account="doubt-ipqs",operation="submit",code_class="5xx"})'
-    for unclear in (UNCLEAR[:LISTS], UNCLEAR[LISTS:]):
-        site.doubt.ipqs.knobs.faults.append(Fault("submit", "http_500", times=len(unclear)))
-        before = site.prometheus.values(failed)[0]
-        for upload_id in unclear:
-            site.submit(upload_id, "doubt-ipqs")
-        wait_until(lambda: site.prometheus.values(failed) > [before], what="a wave of errors")  # noqa: B023 - called at once
+    faults, unclear = site.doubt.ipqs.knobs.faults, list[str]()
+    faults.append(Fault("submit", "http_500", times=10_000))
+
+    def told() -> bool:
+        rows = (f"row{len(unclear)}-{number}@example.com" for number in range(LISTS))
+        unclear.append(site.submit(f"unclear-{len(unclear)}", "doubt-ipqs", *rows))
+        site.prometheus.wait_for_evaluations(1)
+        return "BulkVerifyProviderErrors" in site.prometheus.names_fired(account="doubt-ipqs")
+
+    wait_until(told, what="an alert on failing submits")
+    site.records.wait_for_parts("quarantined", LISTS * len(unclear), *unclear)
+    faults.clear()
+    return unclear
 
 
-def nobody_wants_them(site: Observed) -> None:
+def nobody_wants(site: Observed, unclear: list[str]) -> None:
     """A person gives up the parts that wait for one."""
-    site.records.wait_for_parts("quarantined", len(UNCLEAR), *UNCLEAR)
-    for upload_id in UNCLEAR:
-        site.installation.told(0, "resolve", f"{upload_id}/0", "--fail", "--yes")
+    for upload_id in unclear:
+        site.installation.told(0, "resolve", upload_id, "--fail", "--yes")
 
 
 def a_key_in_a_name(site: Observed) -> None:
@@ -206,7 +212,7 @@ def test_alerts_on_results_and_limits(tmp_path: Path) -> None:
         everything_is_well(site)
 
         throttling(site, 0)
-        submits_fail(site)
+        unclear = submits_fail(site)
         a_key_in_a_name(site)
         results_are_odd(site)
         told.wait_for("BulkVerifySecretStopped", sink="rejected")
@@ -214,7 +220,7 @@ def test_alerts_on_results_and_limits(tmp_path: Path) -> None:
         told.wait_for("BulkVerifyProviderThrottled", account="rough-whoisxml")
         throttling(site, None)
         told.wait_for_the_end_of("BulkVerifyProviderThrottled", account="rough-whoisxml")
-        nobody_wants_them(site)
+        nobody_wants(site, unclear)
         with another_key(site):
             told.wait_for("BulkVerifyCredentialsRejected", account="rough-whoisxml")
         told.wait_for_the_end_of("BulkVerifySecretStopped", "BulkVerifyCredentialsRejected")

@@ -116,12 +116,10 @@ class Prometheus:
         assert self.firing() == []
         self._quiet_at = time.monotonic()
 
-    def wait_for_evaluations(self) -> None:
-        """Return when the rules have been evaluated `EVALUATIONS` times more: what is to fire by now does."""
+    def wait_for_evaluations(self, number: int = EVALUATIONS) -> None:
+        """Return when the rules have been evaluated so many times more: by default, what is to fire by now does."""
         done = self._evaluations()
-        wait_until(
-            lambda: self._evaluations() >= done + EVALUATIONS, seconds=ALERT_SECONDS, what="evaluations of the rules"
-        )
+        wait_until(lambda: self._evaluations() >= done + number, seconds=ALERT_SECONDS, what="evaluations of the rules")
 
     def wait_for(self, *names: str, **labels: str) -> None:
         """Return when all of these alerts fire, or have fired since `nobody_was_called`, with these labels."""

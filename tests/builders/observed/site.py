@@ -68,7 +68,7 @@ class Observed:
     #: The providers of the accounts `calm-…`, which do well, and of `rough-…`, with which a test does what it likes.
     calm: Sandboxes
     rough: Sandboxes
-    #: Those of the accounts `doubt-…`, which spend nothing anew before a person was asked.
+    #: Those of the accounts `doubt-…`, which submit row by row, and spend nothing anew before a person was asked.
     doubt: Sandboxes
     redis: ChaosRedis
     installation: Installation
@@ -129,7 +129,7 @@ def an_observed_site(folder: Path, ages: Mapping[str, str] = AGES, waits: int = 
         accounts.write_text(
             calm.accounts(folder, "calm", budget)
             + rough.accounts(folder, "rough")
-            + doubt.accounts(folder, "doubt", 'when_absent = "ask"')
+            + doubt.accounts(folder, "doubt", 'when_absent = "ask"', "max_part_rows = 1")
         )
         installation = until_end.enter_context(
             running_installation(

@@ -90,7 +90,8 @@ tests: setup-dev
 # Rules, alerts and the files they are in; part of `make tests` too.
 alerts: setup-dev
 	$(BIN)/pytest -n auto --maxprocesses $(TEST_PROCESSES_MAX) tests/unit/test_alerts.py tests/unit/test_alert_files.py \
-	  tests/unit/test_recorded_series.py tests/acceptance/test_alerts.py $(PYTEST_ARGS)
+	  tests/unit/test_recorded_series.py tests/unit/test_alert_proofs.py \
+	  tests/acceptance/test_alerts.py tests/acceptance/test_alert_near_misses.py $(PYTEST_ARGS)
 
 # What an operator sees, on this machine alone; docs/dashboards.md has pictures of it.
 observability: setup-dev

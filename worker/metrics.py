@@ -38,6 +38,7 @@ from worker.metric_families import (
     UNKNOWN_WORDS,
     UNREADABLE_MESSAGES,
 )
+from worker.providers.call_words import CALL_OUTCOMES, SOFT_ERRORS_POSSIBLE
 from worker.providers.port import Reporter
 
 if TYPE_CHECKING:
@@ -54,12 +55,10 @@ OTHER = "other"
 
 #: Why a message can be stale.
 STALE_REASONS = ("unknown", "moved", "epoch", "leased", "raced", "later", "damaged")
-#: Where text leaves the program.
-SINKS = ("log", "message", "cli")
+#: Where text leaves a process that counts: `rejected` is the answer to a request that is refused.
+SINKS = ("log", "message", "rejected", "trace")
 #: What a fetched result turns out to be.
 RESULT_OUTCOMES = ("verified", "mismatch", "disowned")
-#: Operations of the providers' APIs.
-OPERATIONS = ("submit", "status", "list", "download", "completed", "failed", "credits")
 
 
 class Metrics:
@@ -132,8 +131,12 @@ class Metrics:
         self._add(RESULT_BYTES, 0, (provider, account))
         for outcome in RESULT_OUTCOMES:
             self._add(DOWNLOADS, 0, (provider, account, outcome))
-        for operation in OPERATIONS:
+        for operation, errors in SOFT_ERRORS_POSSIBLE[provider].items():
             self._add(UNKNOWN_WORDS, 0, (provider, account, operation))
+            for outcome in CALL_OUTCOMES:
+                self._add(HTTP_REQUESTS, 0, (provider, account, operation, outcome))
+            for reason in errors:
+                self._add(SOFT_ERRORS, 0, (provider, account, operation, reason))
         return _CallReporter(self, provider, account)
 
     def call_finished(self, provider: str, account: str, operation: str, outcome: str, seconds: float) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from producers.client import Client
 from tests.builders.chaos.redis_server import BROKER_DB
 from tests.builders.deadline import wait_until
 from tests.builders.observed.site import BUDGET_ROWS, an_observed_site
 from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.builders.observed.site import Observed
@@ -119,6 +122,45 @@ def the_days_budget(site: Observed) -> None:
     site.prometheus.wait_for("BulkVerifyBudgetNearlySpent", account="calm-ipqs")
 
 
+def submits_fail(site: Observed) -> None:
+    """The provider has an error for each submit, and no job, until somebody is told.
+
+    The account asks before it spends anew. Errors of one moment are no alert, so they come one after the other.
+    """
+    site.records.wait_for_uploads("completed", site.submit("control", "doubt-ipqs"))
+    faults, unclear = site.doubt.ipqs.knobs.faults, list[str]()
+    faults.append(Fault("submit", "http_500", times=10_000))
+
+    def told() -> bool:
+        rows = (f"row{len(unclear)}-{number}@example.com" for number in range(LISTS))
+        unclear.append(site.submit(f"unclear-{len(unclear)}", "doubt-ipqs", *rows))
+        site.prometheus.wait_for_evaluations(1)
+        return "BulkVerifyProviderErrors" in site.prometheus.names_fired(account="doubt-ipqs")
+
+    wait_until(told, what="an alert on failing submits")
+    faults.clear()
+
+
+def a_key_in_a_name(site: Observed) -> None:
+    """A request names a list by an address with a key in it, and the answer tells that there is no such list."""
+    path = site.installation.list_file("list?apikey=ours-of-the-test", "somebody@example.com")
+    with site.frozen("intake"), Client(site.installation.redis_url, producer="crm") as client:
+        client.submit(path, account="calm-whoisxml", kind="email", upload_id="keyed")
+        path.unlink()
+
+
+@contextmanager
+def another_key(site: Observed) -> Iterator[None]:
+    """The provider knows the account by another key until the end of the block; then a person has work go on."""
+    whoisxml = site.rough.whoisxml
+    ours, whoisxml.key = whoisxml.key, "another-key-of-this-account"
+    keyless = site.submit("keyless", "rough-whoisxml")
+    yield
+    whoisxml.key = ours
+    site.installation.told(0, "retry", keyless, "--yes")
+    site.records.wait_for_uploads("completed", keyless)
+
+
 def throttling(site: Observed, calls_per_second_max: int | None) -> None:
     """Whether the provider wants fewer calls."""
     site.rough.whoisxml.knobs.update({"calls_per_second_max": calls_per_second_max, "retry_after_seconds": 2.0})
@@ -132,8 +174,7 @@ def test_alerts_on_jobs(tmp_path: Path) -> None:
 
         jobs_do_not_end(site)
         downloads_fail(site)
-        at_one = ("BulkVerifyUnknownStatus", "BulkVerifyJobStuck", "BulkVerifyCreditsLow")
-        told.wait_for(*at_one, account="rough-ipqs")
+        told.wait_for("BulkVerifyUnknownStatus", "BulkVerifyJobStuck", "BulkVerifyCreditsLow", account="rough-ipqs")
         told.wait_for("BulkVerifyResultAtRisk", account="rough-whoisxml")
 
         site.rough.ipqs.knobs.update({"processing_word": "PROCESSING", "credits": 10_000_000})
@@ -150,7 +191,8 @@ def test_alerts_on_jobs(tmp_path: Path) -> None:
 
         jobs_are_shown(site)
         jobs_end(site)
-        told.wait_for_the_end_of(*at_one, "BulkVerifyDoubleSpend", "BulkVerifyAccountMismatch", account="rough-ipqs")
+        told.wait_for_the_end_of("BulkVerifyUnknownStatus", "BulkVerifyJobStuck", "BulkVerifyCreditsLow")
+        told.wait_for_the_end_of("BulkVerifyDoubleSpend", "BulkVerifyAccountMismatch", account="rough-ipqs")
         told.wait_for_the_end_of("BulkVerifyDriftGrowing", **{"class": "missing_remote"})
         told.wait_for_the_end_of("BulkVerifyResultAtRisk", "BulkVerifyResultsLate", "BulkVerifyResultsSlow")
 
@@ -162,10 +204,18 @@ def test_alerts_on_results_and_limits(tmp_path: Path) -> None:
         everything_is_well(site)
 
         throttling(site, 0)
+        submits_fail(site)
+        a_key_in_a_name(site)
         results_are_odd(site)
+        told.wait_for("BulkVerifySecretStopped", sink="rejected")
+        told.wait_for("BulkVerifyProviderErrors", "BulkVerifyAmbiguousUploads", account="doubt-ipqs")
         told.wait_for("BulkVerifyProviderThrottled", account="rough-whoisxml")
         throttling(site, None)
         told.wait_for_the_end_of("BulkVerifyProviderThrottled", account="rough-whoisxml")
+        with another_key(site):
+            told.wait_for("BulkVerifyCredentialsRejected", account="rough-whoisxml")
+        told.wait_for_the_end_of("BulkVerifySecretStopped", "BulkVerifyCredentialsRejected")
+        told.wait_for_the_end_of("BulkVerifyProviderErrors", account="doubt-ipqs")
         told.wait_for_the_end_of("BulkVerifyRowsMissing", "BulkVerifyDriftSevere", "BulkVerifyOddResults")
         the_days_budget(site)
 
@@ -183,11 +233,14 @@ def test_alerts_on_processes_and_redis(tmp_path: Path) -> None:
             told.wait_for("BulkVerifyWorkerAbsent", process="poller")
             assert "BulkVerifyTimekeeperAbsent" not in told.names_firing()
         with site.frozen("worker", "poller"):
+            late = site.submit("overdue", "calm-whoisxml")
+            told.wait_for("BulkVerifyTimersOverdue", account="calm-whoisxml")
             told.wait_for("BulkVerifyTimekeeperAbsent")
             told.wait_for("BulkVerifyReconcileStale", account="calm-whoisxml")
             site.installation.told(0, "ls")
         told.wait_for_the_end_of("BulkVerifyRequestsWait", "BulkVerifyWorkerAbsent", "BulkVerifyTimekeeperAbsent")
-        told.wait_for_the_end_of("BulkVerifyReconcileStale")
+        told.wait_for_the_end_of("BulkVerifyReconcileStale", "BulkVerifyTimersOverdue")
+        site.records.wait_for_uploads("completed", late)
 
         with site.redis.client(BROKER_DB) as broker:
             broker.zadd("dramatiq:submit.XQ", {"a-message": time.time() * 1_000})

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from config.account import KEY_PLACES
 from config.accounts import Account, Timeouts
 from tests.builders.file_server import FileServer
+from worker.providers.call_words import CALL_OUTCOMES, SOFT_ERRORS_POSSIBLE
 from worker.providers.errors import Throttled
 from worker.providers.port import Kind, Reporter, Submission, SubmitMethod
 from worker.providers.registry import build
@@ -95,10 +96,12 @@ class Notes(Reporter):
     def call_finished(self, operation: str, outcome: str, seconds: float) -> None:
         """One HTTP call ended."""
         assert seconds >= 0
+        assert outcome in CALL_OUTCOMES
         self.calls.append((operation, outcome))
 
     def soft_error(self, operation: str, reason: str) -> None:
-        """A 2xx that is an error."""
+        """A 2xx that is an error, one of those whose counters begin at zero."""
+        assert any(reason in possible.get(operation, ()) for possible in SOFT_ERRORS_POSSIBLE.values())
         self.soft_errors.append((operation, reason))
 
     def unknown_word(self, operation: str, word: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import worker.metrics as worker_metrics
 from worker.core.states import Lane
 from worker.exporter.families import OUTCOMES, OUTCOMES_FROM_ZERO, STATE_FAMILIES
 from worker.exporter.reference import reference
 from worker.log_events.catalogue import LOG_EVENTS
 from worker.metric_families import PREFIX, PROCESS_FAMILIES, STAGE_BUCKETS
 from worker.metrics import OTHER, SINKS, STALE_REASONS, WORDS_MAX, Metrics
+from worker.providers.call_words import SOFT_ERRORS_POSSIBLE
+from worker.providers.registry import CAPABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +142,20 @@ def test_what_is_known_begins_at_zero() -> None:
     at = {"provider": "whoisxml", "account": "second"}
     assert value(metrics, "completion_lag_seconds_count", **at) == 0
     assert value(metrics, "unknown_words_total", **at, operation="status") == 0
+    assert value(metrics, "http_requests_total", **at, operation="completed", code_class="timeout") == 0
+    assert value(metrics, "provider_soft_errors_total", **at, operation="list", reason="refused") == 0
+
+
+def test_every_place_where_a_secret_is_stopped_begins_at_zero() -> None:
+    """The sinks that are named in the source of what the processes run are those of the table, and the log's."""
+    program = Path(worker_metrics.__file__).parent
+    sources = [path.read_text() for path in program.rglob("*.py") if program / "cli" not in path.parents]
+    assert {"log"} | {sink for source in sources for sink in re.findall(r'sink="(\w+)"', source)} == set(SINKS)
+
+
+def test_providers_whose_calls_are_counted_are_those_that_there_are() -> None:
+    """No provider is added without the words of its calls."""
+    assert set(SOFT_ERRORS_POSSIBLE) == set(CAPABILITIES)
 
 
 @pytest.mark.parametrize(

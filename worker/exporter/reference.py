@@ -36,9 +36,10 @@ _PROCESSES = """\
 ## Work of the processes
 
 Counted and timed by the processes and added up over all of one machine, also over those that have ended. They begin
-again at zero when the whole installation starts. Histograms come as `_bucket`, `_sum` and `_count`. The folder
-METRICS_DIR belongs to the processes of one host, and of one container: an exporter takes a process that it cannot see
-for ended, and folds its files into one.
+again at zero when the whole installation starts; what alerts ask for, as the calls of each configured account by how
+they end, is there from then on. Histograms come as `_bucket`, `_sum` and `_count`. The folder METRICS_DIR belongs to
+the processes of one host, and of one container: an exporter takes a process that it cannot see for ended, and folds
+its files into one.
 """
 
 

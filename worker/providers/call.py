@@ -42,7 +42,7 @@ class Call:
 
 
 def outcome_of(status: int) -> str:
-    """The bounded word for a status code in `Reporter.call_finished`."""
+    """The bounded word for a status code in `Reporter.call_finished`. One of no class is an error of the server."""
     if status in THROTTLE_CODES:
         return "throttled"
-    return f"{status // 100}xx"
+    return f"{status // 100}xx" if 200 <= status < 500 else "5xx"  # noqa: PLR2004 - the class of codes is the definition

@@ -33,8 +33,8 @@ ANSWER_SECONDS = 5.0
 class Prometheus:
     """One server on loopback, its data in a folder of its own. Use it as a context manager."""
 
-    def __init__(self, folder: Path, exporter_port: int, ages: Mapping[str, str] = AGES) -> None:
-        """`exporter_port`: of this machine; nobody needs to listen there yet."""
+    def __init__(self, folder: Path, exporter_port: int, ages: Mapping[str, str] = AGES, waits: int = 1) -> None:
+        """`exporter_port`: of this machine; nobody needs to listen there yet. The others are `shortened`'s."""
         self._folder = folder
         self._url = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,7 +42,7 @@ class Prometheus:
         folder.mkdir(parents=True)
         rules = {RECORDING_FILE: recording_rules(), ALERTS_FILE: alert_rules(Links())}
         for name, text in rules.items():
-            (folder / name).write_text(shortened(text, ages))
+            (folder / name).write_text(shortened(text, ages, waits))
         pace = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         targets = [{"targets": [f"127.0.0.1:{exporter_port}"]}]
         scrapes = [{"job_name": "bulkverify", "static_configs": targets}]
@@ -116,12 +116,10 @@ class Prometheus:
         assert self.firing() == []
         self._quiet_at = time.monotonic()
 
-    def wait_for_evaluations(self) -> None:
-        """Return when the rules have been evaluated `EVALUATIONS` times more: what is to fire by now does."""
+    def wait_for_evaluations(self, number: int = EVALUATIONS) -> None:
+        """Return when the rules have been evaluated so many times more: by default, what is to fire by now does."""
         done = self._evaluations()
-        wait_until(
-            lambda: self._evaluations() >= done + EVALUATIONS, seconds=ALERT_SECONDS, what="evaluations of the rules"
-        )
+        wait_until(lambda: self._evaluations() >= done + number, seconds=ALERT_SECONDS, what="evaluations of the rules")
 
     def wait_for(self, *names: str, **labels: str) -> None:
         """Return when all of these alerts fire, or have fired since `nobody_was_called`, with these labels."""

@@ -34,12 +34,18 @@ AGES = {
     "> 0.5 * max": "> 0.000005 * max",
     'le="1200.0"': 'le="5.0"',
 }
-_DURATION = re.compile(r"(?<=\[)(\d+[mhd])(?=\])|(?<=\bfor: )(\d+[mhd])$", re.MULTILINE)
+#: The same where nothing is to reach them: what a busy machine adds to a near miss does not make it a hit.
+NEAR_AGES = AGES | {"21600": "20", " > 600": " > 20", "> 0.5 * max": "> 0.00004 * max"}
+#: How many times as long the waits are there.
+NEAR_WAITS = 3
+_WINDOW = re.compile(r"(?<=\[)(\d+[mhd])(?=\])")
+_WAIT = re.compile(r"(?<=\bfor: )(\d+[mhd])$", re.MULTILINE)
 
 
-def shortened(rules: str, ages: Mapping[str, str] = AGES) -> str:
+def shortened(rules: str, ages: Mapping[str, str] = AGES, waits: int = 1) -> str:
     """The text of a file of rules, in a hurry; without `ages` all that is old stays as old as it has to be."""
-    hurried = _DURATION.sub(lambda found: f"{SECONDS[found[0]]}s", rules)
+    hurried = _WINDOW.sub(lambda found: f"{SECONDS[found[0]]}s", rules)
+    hurried = _WAIT.sub(lambda found: f"{SECONDS[found[0]] * waits}s", hurried)
     for age, seconds in ages.items():
         hurried = hurried.replace(age, seconds)
     return hurried

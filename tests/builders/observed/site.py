@@ -14,6 +14,7 @@ from tests.builders.chaos.redis_server import BROKER_DB, STATE_DB, ChaosRedis
 from tests.builders.installation import Installation, Records, running_installation
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY
 from tests.builders.observed.prometheus import Prometheus
+from tests.builders.observed.shortened import AGES
 from tests.builders.server_process import free_port
 from worker.providers.sandbox.clock import Clock
 from worker.providers.sandbox.ipqs import IpqsSandbox
@@ -22,7 +23,7 @@ from worker.providers.sandbox.server import SandboxServer
 from worker.providers.sandbox.whoisxml import WhoisXmlSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: Rows that each of the accounts that do well may submit on a day.
@@ -67,6 +68,8 @@ class Observed:
     #: The providers of the accounts `calm-…`, which do well, and of `rough-…`, with which a test does what it likes.
     calm: Sandboxes
     rough: Sandboxes
+    #: Those of the accounts `doubt-…`, which submit row by row, and spend nothing anew before a person was asked.
+    doubt: Sandboxes
     redis: ChaosRedis
     installation: Installation
     records: Records
@@ -113,16 +116,21 @@ def running_sandboxes(folder: Path) -> Iterator[Sandboxes]:
 
 
 @contextmanager
-def an_observed_site(folder: Path) -> Iterator[Observed]:
-    """All of it, running until the end of the block."""
+def an_observed_site(folder: Path, ages: Mapping[str, str] = AGES, waits: int = 1) -> Iterator[Observed]:
+    """All of it, running until the end of the block; `ages` and `waits` are those of the rules, see `shortened`."""
     redis, port = ChaosRedis(folder / "redis"), free_port()
     with ExitStack() as until_end:
         redis.start()
         until_end.callback(redis.kill)
-        calm, rough = (until_end.enter_context(running_sandboxes(folder / word)) for word in ("calm", "rough"))
+        words = ("calm", "rough", "doubt")
+        calm, rough, doubt = (until_end.enter_context(running_sandboxes(folder / word)) for word in words)
         accounts = folder / "accounts.toml"
         budget = f"rows_per_day_max = {BUDGET_ROWS}"
-        accounts.write_text(calm.accounts(folder, "calm", budget) + rough.accounts(folder, "rough"))
+        accounts.write_text(
+            calm.accounts(folder, "calm", budget)
+            + rough.accounts(folder, "rough")
+            + doubt.accounts(folder, "doubt", 'when_absent = "ask"', "max_part_rows = 1")
+        )
         installation = until_end.enter_context(
             running_installation(
                 folder / "installation",
@@ -134,5 +142,5 @@ def an_observed_site(folder: Path) -> Iterator[Observed]:
             )
         )
         records = until_end.enter_context(installation.records())
-        prometheus = until_end.enter_context(Prometheus(folder / "prometheus", port))
-        yield Observed(calm, rough, redis, installation, records, prometheus)
+        prometheus = until_end.enter_context(Prometheus(folder / "prometheus", port, ages, waits))
+        yield Observed(calm, rough, doubt, redis, installation, records, prometheus)

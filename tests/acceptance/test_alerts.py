@@ -14,7 +14,8 @@ import pytest
 from producers.client import Client
 from tests.builders.chaos.redis_server import BROKER_DB
 from tests.builders.deadline import wait_until
-from tests.builders.observed.site import BUDGET_ROWS, an_observed_site
+from tests.builders.observed.site import an_observed_site
+from tests.builders.sandboxed_site import BUDGET_ROWS
 from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:

@@ -22,11 +22,12 @@ from worker.actors.names import input_name, values_name
 from worker.core import part as parts
 from worker.core import upload as uploads
 from worker.core.observe import Seen, observed
-from worker.core.records import Attempt, PartRecord
+from worker.core.records import PartRecord
 from worker.core.reuse import reuse_key
 from worker.core.schedule import PollPolicy, next_look_seconds
 from worker.core.states import PART_LANES, PartState
 from worker.core.token import part_token
+from worker.core.values import Attempt
 from worker.intake.judging import upload_of
 from worker.providers.port import Kind
 from worker.rows.dialect import Options, detect

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.builders.records import a_part, an_upload, stored
 from worker.actors import poll
-from worker.core.records import Evidence
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import Evidence
 from worker.providers.sandbox.values import Spool
 
 if TYPE_CHECKING:

@@ -65,11 +65,11 @@ sys.stdin.read()
 """
 
 
-def write_parts(store: Store, parts: int) -> None:
-    """Write so many parts, the accounts and states by turns."""
+def write_parts(store: Store, parts: int, *, word: str) -> None:
+    """Write so many parts of lists that are named with that word, the accounts and states by turns."""
     states = list(PartState)
     for number in range(-(-parts // UPLOAD_PARTS)):
-        upload_id, account = f"list-{parts}-{number}", f"account-{number % ACCOUNTS}"
+        upload_id, account = f"list-{word}-{number}", f"account-{number % ACCOUNTS}"
         size = min(UPLOAD_PARTS, parts - number * UPLOAD_PARTS)
         found = [a_part(upload_id, index, states[index % len(states)], account=account) for index in range(size)]
         stored(store, an_upload(upload_id, account=account, parts_total=size), *found)
@@ -116,8 +116,8 @@ def measured(parts: int, few_parts: int, processes: int, number: int, folder: Pa
     with EmbeddedServer(folder / "home") as server, counting_processes(processes, metrics):
         settings = Settings(home=folder, redis_url=server.url(), metrics_port=0, metrics_dir=metrics)
         store = Store(connect(server.url(), settings.redis_timeout_seconds))
-        for wanted, there in ((few_parts, 0), (parts, few_parts)):
-            write_parts(store, wanted - there)
+        for word, wanted, there in (("few", few_parts, 0), ("many", parts, few_parts)):
+            write_parts(store, wanted - there, word=word)
             with Exporter(settings, accounts) as exporter:
                 took, size_bytes = scrapes(exporter, number)
             p99.append(took[-max(number // 100, 1)])

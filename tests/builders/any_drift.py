@@ -21,8 +21,8 @@ from worker.core.drift.views import (
     StoredObject,
     SweepWorth,
 )
-from worker.core.records import Lease
 from worker.core.states import PartState
+from worker.core.values import Lease
 from worker.providers.port import RemoteStatus
 
 #: A time before, at or after a sweep; providers tell odd ones, too.

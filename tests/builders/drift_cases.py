@@ -19,8 +19,8 @@ from worker.core.drift.views import (
     SweepWorth,
 )
 from worker.core.observe import MISSING_LOOKS_MAX
-from worker.core.records import Evidence, Lease
 from worker.core.states import PartState
+from worker.core.values import Evidence, Lease
 
 if TYPE_CHECKING:
     from worker.core.records import PartRecord

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.records import AccountRecord, Evidence, Lease, PartRecord, Pause, UploadRecord
+from worker.core.records import AccountRecord, PartRecord, UploadRecord
 from worker.core.rows import RowCounts
 from worker.core.states import PartState, UploadState
 from worker.core.token import part_token
+from worker.core.values import Evidence, Lease, Pause
 from worker.rows.dialect import Dialect
 from worker.rows.manifest import InputSection, Manifest, PartSection, ResultSection, Versions
 

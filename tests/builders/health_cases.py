@@ -18,8 +18,8 @@ from tests.builders.health import (
 from tests.builders.records import NOW, a_part, an_attempt
 from worker.cli.health.check import State
 from worker.cli.health.reading import Stuck
-from worker.core.records import Pause
 from worker.core.states import Lane, PartState
+from worker.core.values import Pause
 from worker.exporter.queues import Boxes
 from worker.providers.registry import CAPABILITIES
 from worker.store.census import Alive, Figures

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.core import upload as uploads
-from worker.core.records import Attempt, PartRecord, ResultSummary, UploadRecord
+from worker.core.records import PartRecord, UploadRecord
 from worker.core.rows import RowCounts
 from worker.core.states import PART_LANES, UPLOAD_LANES, PartState, UploadState
+from worker.core.values import Attempt, ResultSummary
 
 if TYPE_CHECKING:
     from worker.store.store import Store

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.builders.stepping import stepping
 from worker.actors import reconcile
 from worker.core.part import collect_later
 from worker.providers.sandbox.ipqs_types import TYPES
@@ -15,7 +17,8 @@ from worker.store.findings import read_findings
 from worker.store.sweeps import last_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from tests.builders.stepping import Stepping
     from worker.context import Connected
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from worker.core.records import PartRecord
     from worker.core.states import PartState
 
+#: The upload whose job was done and collected before a test begins.
+EARLIER = "crm-0"
 #: Seconds between two sweeps, unless a test says otherwise.
 BETWEEN_SECONDS = 60.0
 
@@ -119,3 +124,14 @@ class Swept:
     def decisions(self, upload_id: str) -> Sequence[str]:
         """What the upload's timeline tells."""
         return [str(entry["decision"]) for entry in self.line.store.timeline(upload_id)]
+
+
+@contextmanager
+def swept_account(folder: Path, redis_url: str, account: str) -> Iterator[Swept]:
+    """An account whose list has one job, known to be ours and delivered, after its first sweep."""
+    with stepping(folder, redis_url) as line:
+        swept = Swept(line, account)
+        swept.ask(EARLIER)
+        line.settle(EARLIER)
+        assert swept.sweep() == []
+        yield swept

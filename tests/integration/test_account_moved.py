@@ -13,8 +13,8 @@ from worker.actors import collect, prepare, submit
 from worker.context import UNKNOWN_CALLED
 from worker.core.line import LINE_LOOK_SECONDS, stand
 from worker.core.part import hold
-from worker.core.records import Attempt
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

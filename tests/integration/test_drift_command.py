@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.builders.coherence import check_coherent
-from tests.builders.stepping import stepping
 from tests.builders.stepping_commands import SteppingCommands
 from tests.builders.stores import everything
-from tests.builders.swept import Swept
+from tests.builders.swept import EARLIER, Swept, swept_account
 from worker.actors.names import result_name
 from worker.store.findings import ACCEPTED_MAX
 
@@ -18,17 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EARLIER = "crm-0"
-
 
 @pytest.fixture
 def swept(tmp_path: Path, redis_url: str) -> Iterator[Swept]:
     """Yield an account where the provider tells no usage, whose list has a job of ours, after its first sweep."""
-    with stepping(tmp_path, redis_url) as line:
-        swept = Swept(line, "whoisxml-main")
-        swept.ask(EARLIER)
-        line.settle(EARLIER)
-        assert swept.sweep() == []
+    with swept_account(tmp_path, redis_url, "whoisxml-main") as swept:
         yield swept
 
 

@@ -14,9 +14,9 @@ from tests.builders.records import a_part, an_upload, stored
 from worker.core.change import Duration
 from worker.core.durations import DURATIONS_MAX, Alike
 from worker.core.observe import Seen, observed
-from worker.core.records import Evidence
 from worker.core.schedule import PollPolicy
 from worker.core.states import PartState, UploadState
+from worker.core.values import Evidence
 from worker.store.errors import Stale
 from worker.store.looking import durations
 

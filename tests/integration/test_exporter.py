@@ -26,9 +26,10 @@ from worker.broker.sorted_set import DELAYED_KEYS, FORMER_DELAYED_KEYS, NAMESPAC
 from worker.core.budget import budget_day
 from worker.core.change import Change, Entry
 from worker.core.drift.classes import DriftClass
-from worker.core.records import AccountRecord, Pause
+from worker.core.records import AccountRecord
 from worker.core.states import PartState, UploadState
 from worker.core.sweep import Sweep
+from worker.core.values import Pause
 from worker.exporter.errors import CannotListen
 from worker.exporter.families import STATE_FAMILIES
 from worker.exporter.server import REQUESTS_MAX, Exporter

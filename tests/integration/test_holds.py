@@ -18,8 +18,8 @@ from worker.actors import collect, prepare, submit
 from worker.actors.accounts import kept_back, pause_account
 from worker.core.account import PROBE_SECONDS, Paused, Waiting, echo_proven, pause_of, paused_by, probe
 from worker.core.observe import Seen, observed
-from worker.core.records import Lease, Pause
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import Lease, Pause
 from worker.providers.errors import (
     CredentialsRejected,
     Malformed,

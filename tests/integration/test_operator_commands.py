@@ -13,8 +13,9 @@ from tests.builders.records import a_part, a_result, a_running_upload, an_attemp
 from worker.core.change import Change, Quota
 from worker.core.line import stand
 from worker.core.part import hold
-from worker.core.records import AccountRecord, Lease, Pause, SegmentFile
+from worker.core.records import AccountRecord
 from worker.core.states import PartState, UploadState
+from worker.core.values import Lease, Pause, SegmentFile
 
 if TYPE_CHECKING:
     from pathlib import Path

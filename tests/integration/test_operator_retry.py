@@ -19,8 +19,9 @@ from tests.builders.records import a_part, a_running_upload, an_upload, stored
 from worker.core.change import Change
 from worker.core.line import stand
 from worker.core.part import hold
-from worker.core.records import AccountRecord, Pause
+from worker.core.records import AccountRecord
 from worker.core.states import PartState, UploadState
+from worker.core.values import Pause
 from worker.providers.sandbox.faults import Fault
 from worker.store.lines import Lines
 

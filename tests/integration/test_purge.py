@@ -14,9 +14,9 @@ from tests.builders.stores import a_lossy_store, everything
 from worker.core import upload as core
 from worker.core.change import Claim
 from worker.core.part import change as part_change
-from worker.core.records import Evidence
 from worker.core.states import PartState, UploadState
 from worker.core.tombstone import TOMBSTONE_BYTES_MAX, Tombstone
+from worker.core.values import Evidence
 from worker.retention.purging import PURGES_MAX, complete_index, purge_ended
 from worker.store.errors import StoreUnavailable, Taken
 from worker.store.retention import PARTS_PER_WRITE, Purged, Retention

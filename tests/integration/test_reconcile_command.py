@@ -11,10 +11,9 @@ import pytest
 from tests.builders.command_line import CommandLine
 from tests.builders.deadline import wait_until
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, running_line
-from tests.builders.stepping import stepping
 from tests.builders.stepping_commands import SteppingCommands
 from tests.builders.stores import everything
-from tests.builders.swept import Swept
+from tests.builders.swept import Swept, swept_account
 from tests.builders.watched_redis import CLOCK_KEY
 from tests.builders.wiped import Wiped
 from worker.actors import reconcile
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EARLIER = "crm-0"
 HOUR = 3_600.0
 #: Seconds that a job takes which is to be under way for the whole test.
 LONG_SECONDS = 10 * 86_400.0
@@ -35,11 +33,7 @@ LONG_SECONDS = 10 * 86_400.0
 @pytest.fixture(params=["ipqs-main", "whoisxml-main"])
 def swept(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Swept]:
     """Yield an account of each provider, whose list has a job that is known to be ours, after its first sweep."""
-    with stepping(tmp_path, redis_url) as line:
-        swept = Swept(line, str(request.param))
-        swept.ask(EARLIER)
-        line.settle(EARLIER)
-        assert swept.sweep() == []
+    with swept_account(tmp_path, redis_url, str(request.param)) as swept:
         yield swept
 
 

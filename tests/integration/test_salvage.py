@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.builders.invariants import Invariants, broken_invariants
-from tests.builders.stepping import stepping
-from tests.builders.swept import Swept
+from tests.builders.swept import EARLIER, Swept, swept_account
 from worker.actors.attempts import open_attempt
 from worker.actors.names import manifest_name, result_name, staged_input
 from worker.core import part as core
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from worker.storage import Storage
 
-EARLIER = "crm-0"
 #: Most bytes of an object of these tests.
 BYTES_MAX = 1_000_000
 
@@ -30,11 +28,7 @@ BYTES_MAX = 1_000_000
 @pytest.fixture(params=["ipqs-main", "whoisxml-main"])
 def swept(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Swept]:
     """Yield an account of each provider with a list that is delivered, after its first sweep."""
-    with stepping(tmp_path, redis_url) as line:
-        swept = Swept(line, str(request.param))
-        swept.ask(EARLIER)
-        line.settle(EARLIER)
-        assert swept.sweep() == []
+    with swept_account(tmp_path, redis_url, str(request.param)) as swept:
         yield swept
 
 

@@ -14,10 +14,10 @@ from worker.actors.attempts import FOLLOWED, Outcome, attempt_name, close_attemp
 from worker.actors.unresolved import search_rules
 from worker.core.account import echo_proven
 from worker.core.part import intent, reserve
-from worker.core.records import Attempt
 from worker.core.search import Grounds, Unproven, Walked, judge
 from worker.core.states import PartState
 from worker.core.token import remote_name
+from worker.core.values import Attempt
 from worker.providers.errors import OwnRateReached
 from worker.providers.sandbox.faults import Fault
 from worker.providers.sandbox.values import spool_values

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.builders.stepping import stepping
-from tests.builders.swept import Swept
+from tests.builders.swept import EARLIER, Swept
 from worker.actors.walk import walk
 from worker.actors.walk_turn import WalkTurn
 from worker.core.observe import MISSING_REASON
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from worker.providers.errors import ProviderError
     from worker.providers.port import ListPage
 
-EARLIER = "crm-0"
 #: Jobs on a page of both lists, and pages that a test's strangers fill.
 PAGE_JOBS = 50
 PAGES = 6

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from config.redaction import redactor
 from tests.builders.line import IPQS_KEY, WHOISXML_KEY, running_line
 from tests.builders.otlp_receiver import OtlpReceiver
-from worker.core.records import Trace
 from worker.core.states import UploadState
+from worker.core.values import Trace
 from worker.store.errors import Stale
 from worker.tracing.otel import CLOSE_SECONDS, LINK_AFTER_SECONDS, SEND_SECONDS, OtelSpans
 from worker.tracing.spans import Step

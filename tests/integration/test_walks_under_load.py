@@ -12,10 +12,10 @@ from tests.builders.records import a_part, an_upload, stored
 from worker.actors import unresolved
 from worker.actors.walk import walk
 from worker.actors.walk_turn import WALK_SECONDS
-from worker.core.records import Attempt
 from worker.core.states import PartState, UploadState
 from worker.core.sweep import Sweep
 from worker.core.urgency import Urgency
+from worker.core.values import Attempt
 from worker.gate import BURST_CALLS, StoreGate
 from worker.providers.port import ListPage, Observation, RemoteStatus
 

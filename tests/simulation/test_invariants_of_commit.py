@@ -17,14 +17,15 @@ from worker.core import part as core
 from worker.core.cancel import dropped
 from worker.core.change import Change, lease_change
 from worker.core.line import Room, stand
-from worker.core.records import Attempt, PartRecord, UploadRecord
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadState
+from worker.core.values import Attempt
 from worker.store.errors import Full, OverBudget, Stale, Taken
 from worker.store.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from worker.core.records import PartRecord, UploadRecord
     from worker.store.store import Store
 
 ACCOUNTS = ("one", "two")

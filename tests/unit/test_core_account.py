@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -31,7 +32,10 @@ from worker.core.account import (
     to_probe,
     waiting,
 )
-from worker.core.records import AccountRecord, Lease, Pause
+from worker.core.values import Lease, Pause
+
+if TYPE_CHECKING:
+    from worker.core.records import AccountRecord
 
 LEASE = Lease(owner="host:1", until=NOW + PROBE_SECONDS)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.coherence import LOOK_SECONDS_MAX, Beside, faults
-from worker.core.records import Lease, PartRecord, UploadRecord
 from worker.core.states import PartState, UploadState
+from worker.core.values import Lease
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord, UploadRecord
 
 SUBMITTED = a_part("crm", 0, PartState.SUBMITTED, remote_id="77", credits_committed=100)
 BESIDE = Beside(due={"poll": NOW}, indexed=frozenset({"submitted"}), active=True, owner="crm/0")

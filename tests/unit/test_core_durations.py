@@ -13,8 +13,8 @@ from tests.builders.records import NOW
 from worker.core.change import Duration
 from worker.core.durations import BUCKET_FACTOR, BUCKET_MAX, Alike, alike, expected_of, measured
 from worker.core.observe import Seen, observed
-from worker.core.records import Evidence
 from worker.core.schedule import next_look_seconds
+from worker.core.values import Evidence
 
 FLOOR_SECONDS = POLICY.floor_seconds
 #: The likeness of the part that `sent` makes, of 100 values.

@@ -7,8 +7,9 @@ import pytest
 from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.next_step import NextStep, account_pauses, next_step, place_kept
-from worker.core.records import AccountRecord, Evidence, Lease, Pause
+from worker.core.records import AccountRecord
 from worker.core.states import PART_TERMINAL, UPLOAD_TERMINAL, PartState, UploadState
+from worker.core.values import Evidence, Lease, Pause
 
 LEASED = Lease(owner="host-a:17", until=NOW + 60)
 

@@ -13,8 +13,8 @@ from worker.core.account import Waiting
 from worker.core.blocked import blocked
 from worker.core.change import Claim, Entry, Guard
 from worker.core.errors import IllegalMove
-from worker.core.records import Evidence, SegmentFile
 from worker.core.states import PART_TERMINAL, PART_UNSPENT, Lane, PartState, UploadState
+from worker.core.values import Evidence, SegmentFile
 
 if TYPE_CHECKING:
     from worker.core.records import PartRecord, UploadRecord

@@ -7,7 +7,7 @@ import pytest
 from tests.builders.core_records import LEASE_SECONDS, an_account
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
 from worker.core.errors import IllegalMove
-from worker.core.records import Evidence, Lease, PartRecord, Pause, UploadRecord
+from worker.core.records import PartRecord, UploadRecord
 from worker.core.states import (
     PART_LANES,
     PART_MOVES,
@@ -18,6 +18,7 @@ from worker.core.states import (
     PartState,
     UploadState,
 )
+from worker.core.values import Evidence, Lease, Pause
 
 LATER = NOW + 30
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.builders.core_records import attempted, in_quarantine, sent
@@ -9,10 +11,13 @@ from tests.builders.records import NOW, a_part, an_attempt, an_upload
 from worker.core import part as parts
 from worker.core.change import Change, Claim, Entry
 from worker.core.next_step import ways_out
-from worker.core.records import Evidence, PartRecord
 from worker.core.resolve import Job, Recorded, Refusal, adopt, give_up, look_at_once, resubmit
 from worker.core.search import unresolved
 from worker.core.states import PartState, UploadState
+from worker.core.values import Evidence
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord
 
 LATER = NOW + 60
 UPLOAD = an_upload(state=UploadState.ATTENTION)

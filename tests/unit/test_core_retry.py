@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.builders.core_records import an_account
 from tests.builders.records import NOW, a_part, a_result, an_attempt, an_upload
-from worker.core.records import Evidence, Lease, PartRecord, Pause, UploadRecord
 from worker.core.retry import (
     Leave,
     Submit,
@@ -20,6 +21,10 @@ from worker.core.retry import (
     upload_again,
 )
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import Evidence, Lease, Pause
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord, UploadRecord
 
 P, U = PartState, UploadState
 SOON = NOW + 300

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,8 +11,11 @@ from worker.core import part as parts
 from worker.core import reuse as core
 from worker.core import upload as uploads
 from worker.core.change import Entry
-from worker.core.records import Evidence, PartRecord, SegmentFile, UploadRecord
 from worker.core.states import PART_UNSPENT, PartState, UploadState
+from worker.core.values import Evidence, SegmentFile
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord, UploadRecord
 
 HOUR = 3_600.0
 KEY = "k" * 32

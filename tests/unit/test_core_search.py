@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.builders.core_records import attempted
 from tests.builders.records import NOW, a_part
 from worker.core import part as parts
 from worker.core.change import Entry
-from worker.core.records import Absence, PartRecord
 from worker.core.search import (
     Grounds,
     SearchRules,
@@ -21,6 +22,10 @@ from worker.core.search import (
     unresolved,
 )
 from worker.core.states import Lane, PartState
+from worker.core.values import Absence
+
+if TYPE_CHECKING:
+    from worker.core.records import PartRecord
 
 RULES = SearchRules(
     settle_seconds=600.0,

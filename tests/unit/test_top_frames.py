@@ -12,8 +12,8 @@ from tests.builders.records import NOW, a_part, an_attempt
 from worker.cli.top.frame import Frame
 from worker.cli.top.layout import layout
 from worker.cli.top.pace import WINDOW_SECONDS, Pace, Rate, Rows
-from worker.core.records import Pause
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import Pause
 from worker.exporter.queues import Boxes
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from producers.errors import RequestInvalid
 from producers.identity import request_digest
 from producers.request import from_fields
 from producers.trace import current_trace
-from worker.core.records import Trace
+from worker.core.values import Trace
 from worker.tracing.opening import open_spans
 from worker.tracing.spans import Spans, Step
 

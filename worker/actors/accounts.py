@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from worker.core import account as core
 from worker.core.account import Paused, Waiting
-from worker.core.records import Lease
+from worker.core.values import Lease
 from worker.providers.errors import OwnRateReached, ProviderError
 from worker.store.errors import Stale
 

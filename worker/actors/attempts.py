@@ -16,9 +16,9 @@ import structlog
 
 from worker.actors.names import sent_values
 from worker.core.errors import LaterSchema
-from worker.core.records import Attempt
 from worker.core.schema import SCHEMA_VERSION, upgraded
 from worker.core.states import PART_UNSPENT
+from worker.core.values import Attempt
 from worker.storage import StorageError, exists
 from worker.store.errors import Later, Unreadable
 

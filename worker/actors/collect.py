@@ -19,12 +19,13 @@ from worker.core.blocked import blocked_seconds
 from worker.core.cancel import dropped
 from worker.core.columns import digests_of
 from worker.core.line import LINE_LOOK_SECONDS, stand, urgent_at
-from worker.core.records import PartRecord, SegmentFile
+from worker.core.records import PartRecord
 from worker.core.salvage import Download, choose, noted, once_more, unfetched
 from worker.core.schedule import backoff_seconds
 from worker.core.search import disown, still_unseen
 from worker.core.states import Lane, PartState
 from worker.core.urgency import Urgency
+from worker.core.values import SegmentFile
 from worker.providers.errors import OwnRateReached, ProviderError, Refused, Unfinished
 from worker.providers.port import Kind, RemoteStatus
 from worker.rows.collected import CollectedSummary, write_verdicts
@@ -163,13 +164,18 @@ def _fetch(context: Context, part: PartRecord, connected: Connected, folder: Pat
         summary = write_verdicts(connected.provider.read(whole, kind), kind, out)
     if summary.rows < part.rows:
         _still_done(connected, part, summary.rows)
-    if not part.provisional or summary.values_digest == part.digest:
+    if not part.provisional or _answers(summary, part):
         _keep_raw(context, part, kind, whole)
         return Fetched(summary, segments, size_bytes, first_download(context.storage, part))
     sent = read_values(local_file(context.storage, sent_values(part), folder))
     answered = (verdict.value for verdict in connected.provider.read(whole, kind))
     shared = shared_fraction(kind, sent, answered, rows=max(part.rows, summary.rows))
     return Fetched(summary, segments, size_bytes, shared=shared)
+
+
+def _answers(summary: CollectedSummary, part: PartRecord) -> bool:
+    """Whether the verdicts are on exactly the values that were sent, each once."""
+    return summary.values_digest == part.digest
 
 
 def _still_done(connected: Connected, part: PartRecord, rows: int) -> None:
@@ -221,7 +227,7 @@ def _collected(
     change = keeper.conclude(lambda record: _outcome(context, connected, record, fetched, now))
     part = change.parts[0]
     names = {"provider": part.provider, "account": part.account}
-    outcome = "verified" if fetched.summary.values_digest == part.digest else "mismatch"
+    outcome = "verified" if _answers(fetched.summary, part) else "mismatch"
     context.metrics.result_fetched(outcome, size_bytes=fetched.size_bytes, **names)
     if part.state is PartState.FINISHED:
         return
@@ -240,7 +246,7 @@ def _collected(
 def _outcome(context: Context, connected: Connected, part: PartRecord, fetched: Fetched, now: float) -> Change:
     """The part is collected; one whose result does not hold what was sent is downloaded once more first."""
     name, summary = verdicts_name(part.upload_id, part.index, part.again), fetched.summary
-    download = Download(name, summary.sha256, summary.rows, same_values=summary.values_digest == part.digest)
+    download = Download(name, summary.sha256, summary.rows, same_values=_answers(summary, part))
     if not download.same_values and not part.again:
         return once_more(part, download, now, wait_seconds=context.settings.second_download_seconds)
     kept, other = choose(fetched.first, download)

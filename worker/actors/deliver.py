@@ -15,9 +15,10 @@ from worker.actors.row_index import index_again, staged_index
 from worker.actors.shell import keeping, step
 from worker.core import upload as core
 from worker.core.cancel import dropped, rows_not_collected
-from worker.core.records import ResultSummary, UploadRecord
+from worker.core.records import UploadRecord
 from worker.core.schedule import backoff_seconds
 from worker.core.states import Lane, PartState, UploadState
+from worker.core.values import ResultSummary
 from worker.providers.port import Kind
 from worker.rows.collected import CollectedPart, SentPart
 from worker.rows.delivery import Delivered, StagedInput, deliver
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from worker.actors.shell import Keeper
     from worker.context import Context
-    from worker.core.records import PartRecord, SegmentFile
+    from worker.core.records import PartRecord
+    from worker.core.values import SegmentFile
 
 #: Longest wait between two looks at an upload that is cancelled and has parts left, seconds.
 CANCELLED_LOOK_SECONDS = 60.0

@@ -8,8 +8,8 @@ from worker.actors.attempts import remembered
 from worker.actors.kept import kept_collected
 from worker.actors.names import manifest_name
 from worker.core.rebuild import HOW, collected_again, ended_again, rebuilt_ended
-from worker.core.records import Evidence, ResultSummary, SegmentFile
 from worker.core.states import PartState
+from worker.core.values import Evidence, ResultSummary, SegmentFile
 from worker.rows.errors import ManifestUnreadable
 from worker.rows.manifest import MANIFEST_BYTES_MAX, Manifest
 from worker.store.errors import Unreadable

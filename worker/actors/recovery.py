@@ -17,8 +17,8 @@ from worker.actors.ended import ended_upload
 from worker.actors.kept import kept_collected, kept_upload
 from worker.actors.names import manifest_name, staged_input
 from worker.core.rebuild import Traces, attempted_again, collected_again, rebuilt, unsent_again
-from worker.core.records import Attempt
 from worker.core.search import displaced
+from worker.core.values import Attempt
 from worker.storage import exists
 from worker.store.errors import Stale, Taken
 

@@ -13,7 +13,8 @@ from worker.storage import StorageError
 
 if TYPE_CHECKING:
     from worker.context import Context
-    from worker.core.records import ResultSummary, UploadRecord
+    from worker.core.records import UploadRecord
+    from worker.core.values import ResultSummary
 
 #: The place of a result that is wanted in Redis, too.
 ROWS = "rows"

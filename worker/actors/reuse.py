@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.context import Context
-    from worker.core.records import SegmentFile, UploadRecord
+    from worker.core.records import UploadRecord
+    from worker.core.values import SegmentFile
     from worker.storage import Storage
     from worker.store.store import Store
 

@@ -30,12 +30,12 @@ from worker.core import part as core
 from worker.core.blocked import blocked, blocked_seconds, tried
 from worker.core.budget import BUDGET_REASON, BudgetDay
 from worker.core.line import LINE_LOOK_SECONDS, stand
-from worker.core.records import Attempt
 from worker.core.resolve import COLLISION_REASON
 from worker.core.schedule import backoff_seconds, next_look_seconds
 from worker.core.search import UNRESOLVED_REASON, unresolved
 from worker.core.states import Lane, PartState
 from worker.core.token import matching
+from worker.core.values import Attempt
 from worker.correlation import ids_of
 from worker.providers.errors import (
     CredentialsRejected,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from worker.actors.accounts import write_account
 from worker.core.account import begin_walk, end_walk, renew_walk
-from worker.core.records import Lease
+from worker.core.values import Lease
 
 if TYPE_CHECKING:
     from worker.context import Connected, Context

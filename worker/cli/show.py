@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from worker.cli.door import Door
-    from worker.core.records import PartRecord, ResultSummary, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import ResultSummary
 
 #: Parts that are shown; `--json` has all of them.
 PARTS_SHOWN_MAX = 100

@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.core.change import Change
-from worker.core.records import Pause
 from worker.core.schedule import backoff_seconds
+from worker.core.values import Pause
 
 if TYPE_CHECKING:
-    from worker.core.records import AccountRecord, Lease
+    from worker.core.records import AccountRecord
+    from worker.core.values import Lease
 
 
 class Paused(StrEnum):

@@ -18,7 +18,8 @@ from worker.core.states import PART_UNSPENT, PartState, UploadState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from worker.core.records import Absence, AccountRecord, Evidence, PartRecord, Pause, WorkItem
+    from worker.core.records import AccountRecord, PartRecord, WorkItem
+    from worker.core.values import Absence, Evidence, Pause
 
 
 @dataclass(frozen=True, slots=True)

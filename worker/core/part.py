@@ -13,12 +13,13 @@ from worker.core.change import Budget, Change, Claim, Entry, Event, Guard
 from worker.core.drift.classes import DriftClass
 from worker.core.errors import IllegalMove
 from worker.core.line import stand
-from worker.core.records import Evidence
 from worker.core.states import PART_UNSPENT, Lane, PartState
+from worker.core.values import Evidence
 
 if TYPE_CHECKING:
     from worker.core.account import Waiting
-    from worker.core.records import Attempt, PartRecord, SegmentFile, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import Attempt, SegmentFile
 
 
 #: Why a part is held that waits for a place on its account, by the limit's name.

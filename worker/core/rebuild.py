@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from worker.core.change import Claim
-    from worker.core.records import Attempt, PartRecord, ResultSummary, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import Attempt, ResultSummary
 
 #: How a remote id was learned that an attempt's outcome in storage tells.
 HOW = "attempt_record"

@@ -16,7 +16,8 @@ from worker.core.states import PART_UNSPENT, PartState
 
 if TYPE_CHECKING:
     from worker.core.change import Change
-    from worker.core.records import PartRecord, SegmentFile, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import SegmentFile
 
 #: Seconds in an hour.
 HOUR_SECONDS = 3_600.0

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 from worker.core import part as parts
 from worker.core.drift.classes import DriftClass
-from worker.core.records import Absence
 from worker.core.states import PartState
+from worker.core.values import Absence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.core.change import Change
-    from worker.core.records import Attempt, PartRecord
+    from worker.core.records import PartRecord
+    from worker.core.values import Attempt
 
 #: Complete walks that must not have shown the job before it is taken to be absent.
 ABSENCES_NEEDED = 2

@@ -12,7 +12,8 @@ from worker.core.states import PART_TERMINAL, PART_UNSPENT, PartState, UploadSta
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from worker.core.records import PartRecord, ResultSummary, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import ResultSummary
 
 
 def change(decision: str, upload: UploadRecord, **more: object) -> Change:

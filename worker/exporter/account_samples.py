@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from worker.core.account import Paused, pause_of
 from worker.core.change import Entry
 from worker.core.drift.classes import ACCOUNT_MISMATCH, DriftClass
-from worker.core.records import Pause
+from worker.core.values import Pause
 from worker.exporter import families as f
 from worker.providers.port import RemoteStatus
 from worker.providers.registry import CAPABILITIES

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 from producers.identity import derive_upload_id, request_digest
 from producers.inline_rows import reading_options
 from worker.core.method import AUTO, PULL
-from worker.core.records import Trace, UploadRecord
+from worker.core.records import UploadRecord
 from worker.core.states import UPLOAD_LANES, UploadState
 from worker.core.tombstone import Tombstone, list_print
+from worker.core.values import Trace
 from worker.intake.refusal import NotAcceptable
 from worker.sources import recorded_source
 

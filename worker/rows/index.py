@@ -28,8 +28,6 @@ EMPTY = 2**32 - 1
 WITHHELD = 2**32 - 2
 #: Bytes of one number.
 NUMBER_BYTES = 4
-#: Rows that an index has room for at most: every number below `WITHHELD`.
-INDEX_ROWS_MAX = WITHHELD
 #: Bytes of the digest at the end.
 _DIGEST_BYTES = hashlib.sha256().digest_size
 #: Bytes read at once.

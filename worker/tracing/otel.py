@@ -34,7 +34,7 @@ from worker.tracing.spans import Spans
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from worker.core.records import Trace
+    from worker.core.values import Trace
     from worker.tracing.spans import Step
 
 #: Seconds after the beginning of an upload from which on its steps begin traces of their own.

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.core.records import Trace
+from worker.core.values import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from producers.client import Client
 from tests.builders.deadline import wait_until
-from tests.builders.observed.site import BUDGET_ROWS
+from tests.builders.sandboxed_site import BUDGET_ROWS
 from worker.providers.sandbox.faults import Fault
 
 if TYPE_CHECKING:

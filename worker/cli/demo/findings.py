@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from worker.cli.demo.lists import SampleList
     from worker.cli.demo.stage import Stage
-    from worker.core.records import PartRecord, SegmentFile, UploadRecord
+    from worker.core.records import PartRecord, UploadRecord
+    from worker.core.values import SegmentFile
 
 #: Seconds for one command to the demo's server.
 REDIS_SECONDS = 5.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tests.builders.deadline import wait_until
 from tests.builders.installation import WORK_SECONDS
-from tests.builders.runbook.desk import BUDGET_ROWS
 from tests.builders.runbook.states.state import State, a_name, wait_for_completion
+from tests.builders.sandboxed_site import BUDGET_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

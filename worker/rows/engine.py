@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from worker.rows.errors import RowsError
 
-#: Memory of the engine, beyond which it writes to its folder. The whole process takes up to 180 MiB more.
-MEMORY_BYTES_MAX = 60 * 1024 * 1024
+#: Memory of the engine, beyond which it writes to its folder. The whole process takes up to 190 MB more.
+MEMORY_BYTES_MAX = 48 * 1024 * 1024
 #: Threads of the engine: a second one shortens nothing that reading and writing in Python does not wait for.
 THREADS = 1
 #: The setting that the library names when that is used up, whatever it was about to do; it names it, too, when what it

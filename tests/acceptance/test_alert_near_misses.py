@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +9,12 @@ import pytest
 from tests.builders.observed.near_misses import NEAR_MISSES
 from tests.builders.observed.shortened import NEAR_AGES, NEAR_WAITS
 from tests.builders.observed.site import an_observed_site
+from tests.builders.promtool import needs_prometheus
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
-    ),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240), needs_prometheus]
 
 
 def test_what_is_nearly_enough_calls_nobody(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from producers.client import Client
 from tests.builders.chaos.redis_server import BROKER_DB
 from tests.builders.deadline import wait_until
 from tests.builders.observed.site import an_observed_site
+from tests.builders.promtool import needs_prometheus
 from tests.builders.sandboxed_site import BUDGET_ROWS
 from worker.providers.sandbox.faults import Fault
 
@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 
     from tests.builders.observed.site import Observed
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
-    ),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240), needs_prometheus]
 
 #: Lists of an account in each scenario.
 LISTS = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +15,12 @@ from tests.builders.dashboards.asked import dashboards
 from tests.builders.dashboards.picture import draw_all
 from tests.builders.deadline import wait_until
 from tests.builders.observed.site import an_observed_site
+from tests.builders.promtool import needs_prometheus
 
 if TYPE_CHECKING:
     from tests.builders.observed.site import Observed
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
-    ),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240), needs_prometheus]
 
 #: Where a run leaves the pictures, for people to look at.
 PICTURES = Path(__file__).parents[2] / "build" / "dashboards"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from producers.exit_codes import ExitCode
 from tests.builders.dashboards.asked import dashboards
 from tests.builders.leftovers import processes_in
+from tests.builders.promtool import needs_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,6 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "tests.builders.dashboards.observability")
 #: Seconds that all of it may take on a machine that does other things too; and its start, and its end when it is asked.
 ALL_SECONDS, START_SECONDS, END_SECONDS = 360.0, 60.0, 60.0
-
-with_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
-)
 
 
 @contextmanager
@@ -54,7 +50,7 @@ def watching(folder: Path, **environment: str) -> Iterator[subprocess.Popen[str]
         process.communicate()
 
 
-@with_prometheus
+@needs_prometheus
 def test_an_alert_fires_and_ends_and_dashboards_are_drawn(tmp_path: Path) -> None:
     """Every target is up, one alert fires and ends, and there is a picture of each dashboard."""
     with watching(tmp_path) as process:
@@ -66,7 +62,7 @@ def test_an_alert_fires_and_ends_and_dashboards_are_drawn(tmp_path: Path) -> Non
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {f"{uid}.png" for uid in dashboards()}
 
 
-@with_prometheus
+@needs_prometheus
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_everything_when_it_is_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """Interrupted while the demo runs, it says so, and leaves no process."""

@@ -1,4 +1,4 @@
-"""Prometheus's own tool for testing rules, as tests run it."""
+"""Prometheus's own programs: which tests need them, and how its tool for testing rules is run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Seconds that it gets for all that one test asks.
 PROMTOOL_SECONDS = 100
 
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
+)
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from worker.rows.errors import RowsError
 
-#: Memory of the engine, beyond which it writes to its folder. The whole process takes up to 190 MB more.
+#: Memory of the engine, beyond which it writes to its folder. The whole process takes up to 200 MB more.
 MEMORY_BYTES_MAX = 48 * 1024 * 1024
 #: Threads of the engine: a second one shortens nothing that reading and writing in Python does not wait for.
 THREADS = 1

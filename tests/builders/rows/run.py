@@ -39,6 +39,8 @@ UPLOAD, ACCOUNT = "rows", "ipqs-main"
 PARTS, PART_ROWS_MAX = 4, 50_000
 #: Rows in a second that the whole line does at least: a run that is slower is taken to be stuck.
 ROWS_PER_SECOND_MIN = 300
+#: Decisions on a list's parts that are kept: all those on 100,000,000 rows.
+TIMELINE_ENTRIES = 50_000
 #: Seconds that a run gets besides.
 START_SECONDS = 60.0
 #: Seconds between two looks at how far the upload is.
@@ -77,7 +79,12 @@ def run_rows(folder: Path, rows: int, told: Callable[[str, int], None]) -> Figur
     """Send a list of so many rows through the whole line; `told` gets each stage and the rows that it has done."""
     figures = Figures(rows)
     part_rows = min(-(-rows // PARTS), PART_ROWS_MAX)
-    settings = {"submit_deadline_seconds": START_SECONDS + part_rows / ROWS_PER_SECOND_MIN, "work_lease_seconds": 60.0}
+    settings = {
+        "submit_deadline_seconds": START_SECONDS + part_rows / ROWS_PER_SECOND_MIN,
+        "work_lease_seconds": 60.0,
+        # The seconds of each stage are those between two decisions, which are not to be dropped for later ones.
+        "timeline_entries_max": TIMELINE_ENTRIES,
+    }
     with running_site(folder, limits=f"max_part_rows = {part_rows}\n", **settings) as site:
         site.providers.ipqs.knobs.update({"job_seconds": 0.0, "credits": rows})
         source = site.installation.lists / "list.csv"

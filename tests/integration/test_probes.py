@@ -193,7 +193,10 @@ def test_a_doubled_hint_changes_nothing(tmp_path: Path, redis_url: str, broker_u
         line.start_worker()
         line.finish(upload_id)
         wait_until(lambda: stale(line, Lane.PREPARE) == 3, what="three of the four hints found stale")
-        assert [line.decisions(upload_id).count(once) for once in ("preparing", "attempt", "submitted")] == [1, 1, 1]
+        decisions = line.decisions(upload_id)
+        assert [decisions.count(once) for once in ("preparing", "attempt")] == [1, 1]
+        # The sweep with which a worker begins may have seen the job before its answer was written.
+        assert decisions.count("submitted") + decisions.count("adopt") == 1
 
 
 def stale(line: Line, lane: Lane) -> float:

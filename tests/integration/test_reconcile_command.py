@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -223,14 +224,15 @@ def test_a_list_that_cannot_be_read_ends_with_an_error(swept: Swept, command: St
 
 
 def test_one_walk_at_a_time(swept: Swept, command: SteppingCommands) -> None:
-    """While the workers walk the list an apply does nothing, and says so."""
+    """While the workers walk the list an apply waits for them; if they do not end, it does nothing, and says so."""
     context = swept.line.process.context
     turn = WalkTurn(context, swept.connected, context.store.now())
     assert turn.begin()
     before = written(swept)
-    assert "Another process walks its list" in command("reconcile", swept.account, "--apply", code=1).stderr
+    told = command("reconcile", swept.account, "--apply", "--wait", "1", code=1).stderr
+    assert "Another process walks its list, and was waited for 1 s" in told
     assert written(swept) == before
-    turn.end()
+    threading.Timer(1.0, turn.end).start()
     command("reconcile", swept.account, "--apply", code=0)
 
 

@@ -12,6 +12,9 @@ from worker.cli.reconcile.exits import EXIT_DRIFT, ComparingCommand
 if TYPE_CHECKING:
     from worker.cli.door import Door
 
+#: Seconds for which another's walk is waited for, and the most that may be asked for.
+WAIT_SECONDS, WAIT_SECONDS_MAX = 60, 3_600
+
 _EPILOG = f"""\b
 What becomes of a difference:
   ~  a repair            !  a person decides       ?  not believed yet
@@ -33,12 +36,28 @@ Exit codes:
 @click.argument("account", required=False)
 @click.option("--plan", "planning", is_flag=True, help="Only tell what would be done (the default).")
 @click.option("--apply", "applying", is_flag=True, help="Compare once more, and do it.")
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.IntRange(0, WAIT_SECONDS_MAX),
+    default=WAIT_SECONDS,
+    show_default=True,
+    help="With --apply: seconds for which a sweep of the workers that is under way is waited for.",
+)
 @click.option("--accept-ledger", "accepting", is_flag=True, help="Accept that credits differ; compare from now on.")
 @click.option("--yes", is_flag=True, help="With --accept-ledger: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def reconcile(
-    door: Door, *, account: str | None, planning: bool, applying: bool, accepting: bool, yes: bool, as_json: bool
+    door: Door,
+    *,
+    account: str | None,
+    planning: bool,
+    applying: bool,
+    wait_seconds: int,
+    accepting: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Compare ACCOUNT, or each one in turn, with its provider's whole list now, as the workers' sweeps do.
 
@@ -64,7 +83,9 @@ def reconcile(
     from worker.cli.reconcile.compare import compare  # noqa: PLC0415 - as above
 
     if not accepting:
-        raise click.exceptions.Exit(compare(door, account, applying=applying, as_json=as_json))
+        raise click.exceptions.Exit(
+            compare(door, account, wait_seconds=wait_seconds if applying else None, as_json=as_json)
+        )
     if account is None:
         raise click.UsageError("--accept-ledger needs the ACCOUNT whose difference is accepted.")
     accept_ledger(door, account, yes=yes, as_json=as_json)

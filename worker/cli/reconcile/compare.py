@@ -23,19 +23,24 @@ if TYPE_CHECKING:
     from worker.cli.reconcile.workplace import Workplace
 
 
-def compare(door: Door, account: str | None, *, applying: bool, as_json: bool) -> int:
+def compare(door: Door, account: str | None, *, wait_seconds: int | None, as_json: bool) -> int:
     """Compare the account, or all, and print each report as soon as it is there; the exit code.
+
+    Differences are repaired where there are `wait_seconds`: for so long another's walk of a list is waited for.
 
     Ctrl-C ends it; what was written until then is told to stay.
     """
     reports: list[AccountReport] = []
-    interrupted = False
+    applying, interrupted = wait_seconds is not None, False
     with opened(door) as place:
         chosen = place.chosen(account)
         try:
             for connected in chosen:
                 with _bar(place, connected.account.name) as on_page:
-                    report = (repair if applying else look)(place, connected, on_page)
+                    if wait_seconds is None:
+                        report = look(place, connected, on_page)
+                    else:
+                        report = repair(place, connected, on_page, wait_seconds=wait_seconds)
                 reports.append(report)
                 if not as_json:
                     _print(report)

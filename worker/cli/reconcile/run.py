@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
     from worker.context import Connected
     from worker.core.account import Waiting
 
+#: Seconds between two tries to take the turn to walk a list.
+_TRY_SECONDS = 0.5
 #: What is told where somebody else is at it.
-_WALKED = "Another process walks its list at this moment: run it again when that is over, in some minutes at most."
+_WALKED = (
+    "Another process walks its list, and was waited for {wait_seconds} s: run it again when that is over, in some "
+    "minutes at most, or with a longer --wait."
+)
 _QUICKER = "A sweep of the workers was quicker, and repairs what there is: run it again."
 
 
@@ -59,8 +65,11 @@ def look(place: Workplace, connected: Connected, on_page: Callable[[], None]) ->
     return replace(_judged(report, place, found.judged), sweep=found.sweep, items=items, failure=found.failure)
 
 
-def repair(place: Workplace, connected: Connected, on_page: Callable[[], None]) -> AccountReport:
-    """Sweep the account now, repair what may be, and tell what was done. Raises `StoreUnavailable`."""
+def repair(place: Workplace, connected: Connected, on_page: Callable[[], None], *, wait_seconds: int) -> AccountReport:
+    """Sweep the account now, repair what may be, and tell what was done.
+
+    Another's walk of its list is waited for, `wait_seconds` at most. Raises `StoreUnavailable`.
+    """
     account = connected.account
     report = AccountReport(account.name, account.provider, applied=True)
     try:
@@ -71,9 +80,9 @@ def repair(place: Workplace, connected: Connected, on_page: Callable[[], None]) 
         return replace(report, failure=str(error))
     if kept is not None:
         return replace(report, failure=_paused(kept, place.store.now()))
-    turn = _ToldTurn(place, connected, on_page)
-    if not turn.begin():
-        return replace(report, failure=_WALKED)
+    turn = _turn(place, connected, on_page, wait_seconds)
+    if turn is None:
+        return replace(report, failure=_WALKED.format(wait_seconds=wait_seconds))
     written_before, moved_on_before = len(place.written), len(place.moved_on)
     try:
         swept = sweep_now(place, connected, turn, deciding=False)
@@ -91,6 +100,16 @@ def repair(place: Workplace, connected: Connected, on_page: Callable[[], None]) 
         parts_moved=moved_by_the_way(items, written),
         failure=swept.failure,
     )
+
+
+def _turn(place: Workplace, connected: Connected, on_page: Callable[[], None], wait_seconds: int) -> _ToldTurn | None:
+    """The turn to walk the list as soon as it can be had; `None` where it is another's all the time."""
+    until = time.monotonic() + wait_seconds
+    while not (turn := _ToldTurn(place, connected, on_page)).begin():
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_TRY_SECONDS)
+    return turn
 
 
 def _judged(report: AccountReport, place: Workplace, judged: Judged) -> AccountReport:

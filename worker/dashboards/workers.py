@@ -36,6 +36,8 @@ from worker.metric_families import LOG_EVENTS, MESSAGE_FAILURES, QUEUE_WAIT, RED
 
 #: Seconds that a scrape may take before it is worth a thought, and before Prometheus may give up.
 _SCRAPE_SLOW_SECONDS, _SCRAPE_LATE_SECONDS = 0.5, 5
+#: New events that are more than information. Dozens are counted from zero: those that have not happened have no line.
+_WARNINGS = f"({newly(LOG_EVENTS, 'event', level='warning|error|critical')}) > 0"
 
 _RUNS = Row(
     "Does everything run?",
@@ -247,7 +249,7 @@ _REDIS = Row(
             description="New events that are more than information, by name: what to search the log for.",
             form=Form.SERIES,
             width=8,
-            queries=(Query(or_zero(newly(LOG_EVENTS, "event", level="warning|error|critical"), "event"), "{{event}}"),),
+            queries=(Query(or_zero(_WARNINGS, "event"), "{{event}}"),),
         ),
         Panel(
             title="Versions",

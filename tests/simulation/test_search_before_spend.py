@@ -213,6 +213,7 @@ def test_a_walk_that_ends_at_the_watermark_is_incomplete(line: Stepping, account
     short, whole = Sweep(began_at=line.clock.now()), Sweep(began_at=line.clock.now())
     assert not walk(context, connected, short, until=max(line.ipqs.jobs)).complete
     assert walk(context, connected, whole).complete
+    assert (short.complete, whole.complete) == (False, True)
     assert (short.pages, whole.pages) == (1, 3)
 
 

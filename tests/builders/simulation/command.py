@@ -22,7 +22,6 @@ from tests.builders.simulation.drift_faults import MADE_BY
 from tests.builders.simulation.drift_told import FOUND, GONE
 from tests.builders.simulation.faults import FAULTS
 from tests.builders.simulation.plan import STATES, cells, plan_of
-from tests.builders.simulation.provider_faults import JOINED
 from tests.builders.simulation.stage import Report, Stage
 from worker.core.drift.classes import DriftClass
 
@@ -75,8 +74,7 @@ class Totals:
         lacking = sorted({name for name, _ in report.struck if not FAULTS[name].leaves_evidence})
         why = ", ".join(lacking) if lacking else "an account without jobs of its own" * (not report.plan.used_before)
         for _, reason, _ in report.quarantines:
-            joined = reason == "identity_collision" and report.plan.alike
-            self.quarantines[reason, why or (JOINED if joined else "none: a defect")] += 1
+            self.quarantines[reason, why or report.left_to_a_person(reason) or "none: a defect"] += 1
         if report.failure:
             self.failures[report.plan.seed] = report.failure
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.builders.effects import EffectKind, Fate
-from tests.builders.simulation.provider_faults import IPQS, WHOISXML, ProviderFault
+from tests.builders.simulation.provider_faults import GIVEN_UP, IPQS, JOINED, WHOISXML, ProviderFault
 from worker.actors.names import result_name
 from worker.core.drift.classes import DriftClass
 from worker.core.states import Lane, PartState
@@ -144,9 +144,12 @@ def _add_column(world: World, step: Step, effect: Effect) -> Fate | None:
     return Fate.PERFORM
 
 
+#: A job that was done is under way again.
+GONE_BACK = "job goes back"
+
 DRIFT_FAULTS: dict[str, ProviderFault] = {
     "job hidden": ProviderFault(_to_job(_hide), only_at=WAITING),
-    "job goes back": ProviderFault(_set_back, only_at=WAITING),
+    GONE_BACK: ProviderFault(_set_back, only_at=WAITING),
     "job given up unseen": ProviderFault(
         _give_up, only_at=frozenset({str(PartState.SUBMITTED)}), only_on=IPQS, loses_rows=True
     ),
@@ -187,15 +190,15 @@ MADE_BY: dict[DriftClass, tuple[str, ...]] = {
     _C.FOREIGN_REMOTE: ("jobs of others", "pages shift back"),
     _C.MISSING_REMOTE: ("job hidden", "job given up unseen"),
     _C.DUPLICATE_REMOTE: ("job copied", "hidden beyond settle"),
-    _C.IDENTITY_COLLISION: ("equal lists joined",),
+    _C.IDENTITY_COLLISION: (JOINED,),
     _C.SIZE_MISMATCH: ("job miscounted", "wrong counts"),
     _C.STALE_LOCAL: ("job hidden", "worker frozen"),
-    _C.STATUS_REGRESSION: ("job goes back",),
+    _C.STATUS_REGRESSION: (GONE_BACK,),
     _C.UNKNOWN_STATUS: ("unknown word",),
-    _C.REMOTE_ABORTED: ("job given up unseen", "aborted"),
-    _C.STALLED_REMOTE: ("stalled", "job goes back"),
+    _C.REMOTE_ABORTED: ("job given up unseen", GIVEN_UP),
+    _C.STALLED_REMOTE: ("stalled", GONE_BACK),
     _C.HOLLOW_SUCCESS: ("rows missing",),
-    _C.UNCOLLECTED_RESULT: ("job goes back", "expired links"),
+    _C.UNCOLLECTED_RESULT: (GONE_BACK, "expired links"),
     _C.ROW_MISMATCH: ("rows missing",),
     _C.RESULT_CHANGED: ("rows missing once",),
     _C.SCHEMA_DRIFT: ("column added",),

@@ -26,6 +26,8 @@ BEYOND_SECONDS = (3 * 3_600.0, 12 * 3_600.0)
 SKEW_SECONDS_MAX = 250.0
 #: The provider answers the submit of an equal list with the job that it has: whose it is, a person decides.
 JOINED = "equal lists joined"
+#: The provider gives a job up.
+GIVEN_UP = "aborted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ PROVIDER_FAULTS: dict[str, ProviderFault] = {
     "key rejected": ProviderFault(_next_call("*", "bad_key")),
     "odd refusal": ProviderFault(_next_call("submit", "refuse", text="We are busy.")),
     "stalled": ProviderFault(_turned(_stall)),
-    "aborted": ProviderFault(_turned(_abort), loses_rows=True, only_on=IPQS),
+    GIVEN_UP: ProviderFault(_turned(_abort), loses_rows=True, only_on=IPQS),
     "unknown word": ProviderFault(_set("processing_word", lambda _chance: "ON_HOLD"), only_on=IPQS),
     "expired links": ProviderFault(_set("link_seconds", lambda _chance: -1.0), only_on=IPQS),
     "wrong totals": ProviderFault(_set("list_total_error", lambda chance: chance.choice((-2, 1, 5)))),

@@ -49,7 +49,7 @@ help:
 	@echo '              picture of each dashboard in build/dashboards'
 	@echo 'make fuzz     the fuzzers for longer: EXAMPLES=2000 are looked at by each; one that has'
 	@echo '              not ended after SECONDS=1800 fails, so more examples may need more seconds'
-	@echo 'make sim      seeded simulations of several workers under faults, on all cores; SEEDS=1000 is the'
+	@echo 'make sim      seeded simulations of several workers under faults, on all cores; SEEDS=1200 is the'
 	@echo '              full run; SEED=123 plays one seed and tells everything that happens in it'
 	@echo 'make crashpoints  a crash before and after each single effect, and each reply lost, in every'
 	@echo '              scenario; POINTS=137 looks at that effect alone and shows its logs'

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 #: Where runs write their files, if it is there: in memory.
 MEMORY_FOLDER = Path("/dev/shm")
-#: Seeds from which on every cell of the table must have been struck, and how often.
-SEEDS_OF_A_FULL_RUN = 1_000
+#: Seeds from which on every cell of the table must have been struck, and how often. A thousand aim at each 22 times; a few
+#: of these find nothing to strike.
+SEEDS_OF_A_FULL_RUN = 1_200
 STRIKES_MIN = 20
 #: Lines of its trail that a run which failed is told with.
 TRAIL_LINES = 40

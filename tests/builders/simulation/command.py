@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Where runs write their files, if it is there: in memory.
 MEMORY_FOLDER = Path("/dev/shm")
-#: Seeds from which on every cell of the table must have been struck, and how often. A thousand aim at each 22 times; a few
-#: of these find nothing to strike.
+#: Seeds from which on every cell of the table must have been struck, and how often. Some faults find nothing to strike:
+#: a thousand seeds aim at each cell 22 times at least, and struck one of them 18 times.
 SEEDS_OF_A_FULL_RUN = 1_200
 STRIKES_MIN = 20
 #: Lines of its trail that a run which failed is told with.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from tests.builders.chaos.strikes import PROVIDERS
 from worker.actors.names import manifest_name, result_name
-from worker.core.states import PartState
+from worker.core.part import LIMIT_REASONS
+from worker.core.states import PART_TERMINAL, PartState
 from worker.rows.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Findings:
     lost_rows: list[str] = field(default_factory=list)
     not_ended: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
+    #: Uploads behind such a part: where names are not shown, one attempt of an account is open at a time.
+    behind: list[str] = field(default_factory=list)
 
     @property
     def broken(self) -> list[str]:
@@ -51,12 +54,16 @@ class Audit:
         #: Parts that own a remote id, by provider; and parts that wait for a person without one.
         self._owned: dict[str, Counter[str]] = {provider: Counter() for provider in PROVIDERS}
         self._without_id: Counter[str] = Counter()
+        #: Accounts with a part that waits for a person.
+        self._undecided: set[str] = set()
 
     def run(self) -> Findings:
         """Compare what was asked for with what is there, and with what was charged."""
         with self._site.installation.records() as records:
             for wanted in self._site.load.wanted:
                 self._judge(wanted, records)
+            for wanted in self._site.load.wanted:
+                self._judge_end(wanted, records)
         for provider in PROVIDERS:
             self._judge_charges(provider)
         return self.findings
@@ -74,15 +81,23 @@ class Audit:
             self._judge_waiting(wanted, records)
         if upload is None and manifest is None:
             self.findings.not_ended.append(f"Nobody knows of {wanted.upload_id}, and it has no result.")
-        elif upload is not None and upload.state not in _ends_of(wanted):
-            self.findings.not_ended.append(
-                f"{wanted.upload_id} is {upload.state} ({upload.reason or 'no reason'}: {upload.message})."
-            )
+
+    def _judge_end(self, wanted: Wanted, records: Records) -> None:
+        """The upload has come to its end, or waits for a person, or behind a part that does."""
+        upload = records.upload(wanted.upload_id)
+        if upload is None or upload.state in _ends_of(wanted):
+            return
+        told = f"{wanted.upload_id} is {upload.state} ({upload.reason or 'no reason'}: {upload.message})."
+        open_parts = [part for part in records.parts(wanted.upload_id) if part.state not in PART_TERMINAL]
+        waits = all(part.state is PartState.HELD and part.reason in LIMIT_REASONS for part in open_parts)
+        behind = bool(open_parts) and waits and upload.account in self._undecided
+        (self.findings.behind if behind else self.findings.not_ended).append(told)
 
     def _judge_waiting(self, wanted: Wanted, records: Records) -> None:
         """An upload without a result: its parts are owned or quarantined with a reason, or something is wrong."""
         for part in records.parts(wanted.upload_id):
             if part.state is PartState.QUARANTINED:
+                self._undecided.add(part.account)
                 self.findings.quarantined.append(f"{part.part_id}: {part.reason or 'NO REASON'}: {part.message}")
                 if not part.reason:
                     self.findings.not_ended.append(f"{part.part_id} is quarantined without a reason.")

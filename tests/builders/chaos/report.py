@@ -61,6 +61,7 @@ class Report:
             "lost_rows": len(self.findings.lost_rows),
             "not_ended": len(self.findings.not_ended),
             "quarantined": len(self.findings.quarantined),
+            "behind": len(self.findings.behind),
             "settings": {
                 "deadline": SETTINGS["submit_deadline_seconds"],
                 "settle": SETTINGS["settle_seconds"],

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from producers.client import Client
 from tests.builders.chaos.redis_server import BROKER_DB
 from tests.builders.deadline import wait_until
 from tests.builders.observed.site import an_observed_site
@@ -138,10 +137,7 @@ def submits_fail(site: Observed) -> None:
 
 def a_key_in_a_name(site: Observed) -> None:
     """A request names a list by an address with a key in it, and the answer tells that there is no such list."""
-    path = site.installation.list_file("list?apikey=ours-of-the-test", "somebody@example.com")
-    with site.frozen("intake"), Client(site.installation.redis_url, producer="crm") as client:
-        client.submit(path, account="calm-whoisxml", kind="email", upload_id="keyed")
-        path.unlink()
+    site.submit_gone("keyed", "calm-whoisxml", "list?apikey=ours-of-the-test")
 
 
 @contextmanager

@@ -81,6 +81,13 @@ class SandboxedSite:
         with Client(self.installation.redis_url, producer="test") as client:
             return client.submit(path, account=account, kind="email", upload_id=upload_id, options={"header": False})
 
+    def submit_gone(self, upload_id: str, account: str, name: str) -> None:
+        """Ask for a list in a file of that name, which is gone when the request is read."""
+        path = self.installation.list_file(name, "somebody@example.com")
+        with self.frozen("intake"), Client(self.installation.redis_url, producer="test") as client:
+            client.submit(path, account=account, kind="email", upload_id=upload_id)
+            path.unlink()
+
     @contextmanager
     def frozen(self, *processes: str) -> Iterator[None]:
         """Processes that do nothing until the end of the block, or until somebody restarts them."""

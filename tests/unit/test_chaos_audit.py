@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
-from tests.builders.chaos.audit import Findings, judge_charges, judge_rows
+from tests.builders.chaos.audit import Findings, judge_charges, judge_rows, wait_for_a_place
 from tests.builders.chaos.load import Wanted
 from tests.builders.chaos.report import Recovery, Strike, recovery
+from tests.builders.records import a_part
+from worker.core.states import PartState
 
 
 def wanted(asked_at: float = 0.0, completed_at: float | None = None) -> Wanted:
@@ -70,3 +72,25 @@ def test_recovery_is_counted_from_the_end_of_the_fault(
 ) -> None:
     """The next completed upload, and the last of those that were open, by their distance from the fault's end."""
     assert recovery(Strike("any", 5, 10), [wanted(*times) for times in uploads]) == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "waits"),
+    [
+        ([], True),
+        ([(PartState.COLLECTED, "")], True),
+        ([(PartState.HELD, "no_credits")], False),
+        ([(PartState.PENDING, "")], False),
+        ([(PartState.INTENT, "limit_intents")], False),
+    ],
+    ids=["alone", "beside one that is done", "beside one held for another reason", "beside one to do", "under way"],
+)
+def test_only_parts_without_a_place_wait_behind_others(others: list[tuple[PartState, str]], *, waits: bool) -> None:
+    """One part that is left and waits for anything else makes the upload one that does not end."""
+    parts = [(PartState.HELD, "limit_intents"), *others]
+    assert wait_for_a_place([a_part("one", i, state, reason=why) for i, (state, why) in enumerate(parts)]) is waits
+
+
+def test_an_upload_whose_parts_are_done_waits_for_no_place() -> None:
+    """It ought to have been delivered."""
+    assert not wait_for_a_place([a_part("one", 0, PartState.COLLECTED)])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.builders.chaos.load import Wanted
     from tests.builders.chaos.site import ChaosSite
     from tests.builders.installation import Records
+    from worker.core.records import PartRecord
 
 #: What becomes of a row that was sent.
 ANSWERED_ROWS = {"matched", "folded"}
@@ -88,9 +89,7 @@ class Audit:
         if upload is None or upload.state in _ends_of(wanted):
             return
         told = f"{wanted.upload_id} is {upload.state} ({upload.reason or 'no reason'}: {upload.message})."
-        open_parts = [part for part in records.parts(wanted.upload_id) if part.state not in PART_TERMINAL]
-        waits = all(part.state is PartState.HELD and part.reason in LIMIT_REASONS for part in open_parts)
-        behind = bool(open_parts) and waits and upload.account in self._undecided
+        behind = upload.account in self._undecided and wait_for_a_place(records.parts(wanted.upload_id))
         (self.findings.behind if behind else self.findings.not_ended).append(told)
 
     def _judge_waiting(self, wanted: Wanted, records: Records) -> None:
@@ -112,6 +111,12 @@ class Audit:
     def _judge_charges(self, provider: str) -> None:
         charged = self._site.sandbox.charges(provider)
         judge_charges(provider, charged, self._owned[provider], self._without_id[provider], self.findings)
+
+
+def wait_for_a_place(parts: Sequence[PartRecord]) -> bool:
+    """Whether parts of an upload are left, and each of these is held until there is a place on its account."""
+    left = [part for part in parts if part.state not in PART_TERMINAL]
+    return bool(left) and all(part.state is PartState.HELD and part.reason in LIMIT_REASONS for part in left)
 
 
 def judge_charges(

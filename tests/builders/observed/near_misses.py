@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from producers.client import Client
 from tests.builders.deadline import wait_until
 from tests.builders.sandboxed_site import BUDGET_ROWS
 from worker.providers.sandbox.faults import Fault
@@ -139,10 +138,7 @@ def counters_are_being_made(site: Observed) -> None:
 
 def an_address_without_a_key(site: Observed) -> None:
     """A request names a list by an address with a parameter that is no key, and no such list is there any more."""
-    path = site.installation.list_file("list?paper=ours-of-the-test", "somebody@example.com")
-    with site.frozen("intake"), Client(site.installation.redis_url, producer="crm") as client:
-        client.submit(path, account="calm-whoisxml", kind="email", upload_id="keyless-name")
-        path.unlink()
+    site.submit_gone("keyless-name", "calm-whoisxml", "list?paper=ours-of-the-test")
     _seen(site, 'sum(bulkverify_log_events_total{event="reject"}) > 0')
 
 

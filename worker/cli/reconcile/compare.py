@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -32,15 +33,13 @@ def compare(door: Door, account: str | None, *, wait_seconds: int | None, as_jso
     """
     reports: list[AccountReport] = []
     applying, interrupted = wait_seconds is not None, False
+    compared = look if wait_seconds is None else partial(repair, wait_seconds=wait_seconds)
     with opened(door) as place:
         chosen = place.chosen(account)
         try:
             for connected in chosen:
                 with _bar(place, connected.account.name) as on_page:
-                    if wait_seconds is None:
-                        report = look(place, connected, on_page)
-                    else:
-                        report = repair(place, connected, on_page, wait_seconds=wait_seconds)
+                    report = compared(place, connected, on_page)
                 reports.append(report)
                 if not as_json:
                     _print(report)
